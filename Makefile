@@ -1,0 +1,157 @@
+# Two commands set everything up: `make up` and `make test`. `make help` lists
+# the rest. Everything built lands in bin/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A prebuilt control plane is taken with ROADBED_KUBE=path; nothing is compiled then.
+BUILT_KUBE := $(CURDIR)/bin/roadbed-kube
+override ROADBED_KUBE := $(abspath $(or $(ROADBED_KUBE),$(BUILT_KUBE)))
+export ROADBED_KUBE
+
+TOOLS := $(CURDIR)/bin/tools
+export GOLANGCI_LINT_CACHE ?= $(CURDIR)/bin/lint-cache
+
+# Packages with goroutines of ours: always under the race detector.
+RACE := ./internal/kernel/... ./internal/standalone/... ./internal/domain/...
+# Two packages at a time, so that tests that drive the API server keep pace.
+GO_TEST := go test -p 2 -timeout 15m
+WITH_KUBE := go run ./internal/kubetest/withkube --
+FUZZ_TIME ?= 20s
+COUNT ?= 1
+
+##@ Run
+
+.PHONY: up
+up: preflight build ## Start the platform on this machine and load the examples
+	@bin/roadbed up --examples
+
+.PHONY: down
+down: ## Stop the platform; its data stays
+	@bin/roadbed down
+
+.PHONY: preflight
+preflight: $(TOOLS)/preflight
+	@$(TOOLS)/preflight
+
+##@ Build
+
+.PHONY: build
+build: kube bin/roadbed ## Build the product and the embedded control plane into bin/
+
+.PHONY: bin/roadbed
+bin/roadbed:
+	@CGO_ENABLED=0 go build -o $@ ./cmd/roadbed
+
+.PHONY: kube
+ifeq ($(ROADBED_KUBE),$(BUILT_KUBE))
+kube: $(TOOLS)/kubebuild ## Build the embedded control plane, if its sources changed
+	@$(TOOLS)/kubebuild -module kube -out bin/roadbed-kube
+else
+kube:
+	@test -x "$(ROADBED_KUBE)" || { echo "ROADBED_KUBE=$(ROADBED_KUBE) is no executable" >&2; exit 1; }
+	@echo "using the control plane $(ROADBED_KUBE)"
+endif
+
+.PHONY: tools
+tools: $(addprefix $(TOOLS)/,controller-gen golangci-lint stages freshness) ## Build the developer tools into bin/tools/
+
+# A tool is built again when its module or the Go version changes.
+GO_STAMP := $(TOOLS)/.$(shell go env GOVERSION)
+$(GO_STAMP):
+	@mkdir -p $(TOOLS) && rm -f $(TOOLS)/.go* && touch $@
+
+$(TOOLS)/controller-gen: tools/go.mod tools/go.sum $(GO_STAMP)
+	@go -C tools build -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(TOOLS)/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum $(GO_STAMP)
+	@echo "building golangci-lint; this takes about two minutes, once"
+	@go -C tools/golangci-lint build -ldflags '-s -w' -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(TOOLS)/%: $(wildcard tools/*/*.go) tools/go.mod $(GO_STAMP)
+	@go -C tools build -o $@ ./$*
+
+##@ Check
+
+.PHONY: test
+test: kube tools ## Everything a change must pass: lint, generated files, all tests
+	@$(TOOLS)/stages \
+		lint='$(MAKE) lint' \
+		verify='$(MAKE) verify' \
+		modules='$(MAKE) test-modules' \
+		tests='$(WITH_KUBE) $(MAKE) test-go'
+
+.PHONY: test-all
+test-all: kube tools ## make test with the race detector everywhere, slow tests and a short fuzz of every parser
+	@$(TOOLS)/stages \
+		lint='$(MAKE) lint' \
+		verify='$(MAKE) verify' \
+		modules='$(MAKE) test-modules' \
+		race='ROADBED_SLOW=1 $(WITH_KUBE) $(GO_TEST) -race -timeout 60m ./...' \
+		fuzz='$(MAKE) fuzz'
+
+# Inner part of make test: both runs share the API server that is already there.
+.PHONY: test-go
+test-go:
+	@$(TOOLS)/stages \
+		unit='$(GO_TEST) $$(go list ./... | grep -vxF "$$(go list $(RACE))")' \
+		race='$(GO_TEST) -race $(RACE)'
+
+.PHONY: test-modules
+test-modules:
+	@go -C tools test ./...
+	@go -C kube test ./...
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## Lint all modules and check the formatting
+	@$(TOOLS)/golangci-lint run ./...
+	@cd tools && $(TOOLS)/golangci-lint run --config ../.golangci.yml ./...
+	@cd kube && $(TOOLS)/golangci-lint run --config ../.golangci.yml ./...
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## Format all Go files
+	@$(TOOLS)/golangci-lint fmt ./...
+
+.PHONY: verify
+verify: tools ## Check that every generated file is fresh
+	@$(TOOLS)/freshness -generate '$(MAKE) generate'
+
+.PHONY: cover
+cover: kube ## Test with coverage; the report is bin/cover.html
+	@mkdir -p bin
+	@$(WITH_KUBE) $(GO_TEST) -coverpkg=./internal/... -coverprofile=bin/cover.out ./internal/...
+	@go tool cover -html=bin/cover.out -o bin/cover.html
+	@go tool cover -func=bin/cover.out | tail -1
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for FUZZ_TIME each (20s)
+	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' api cmd config internal | xargs -n1 dirname | sort -u | while read -r dir; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -c6-); do \
+			echo "==> $$dir $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) "./$$dir"; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## Run every Go benchmark once
+	@go test -run '^$$' -bench . -benchtime 1x ./internal/...
+
+##@ Generate
+
+.PHONY: generate
+generate: $(TOOLS)/controller-gen ## Write all generated files: deep copies, config/ and docs/reference/
+	@$(TOOLS)/controller-gen object paths=./api/...
+	@$(TOOLS)/controller-gen crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:dir=config/crds
+
+##@ Help
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-zA-Z_-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: clean
+clean: ## Remove everything built
+	@rm -rf bin
