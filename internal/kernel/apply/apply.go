@@ -1,0 +1,231 @@
+// Package apply makes the cluster contain what is wanted: it writes generated
+// objects by server-side apply, deletes those that are no longer wanted, and
+// tells controllers when somebody else changed one.
+//
+// What always holds: an object that already contains what is wanted is not
+// written; only fields that are set in the wanted object are touched; a
+// namespace and the volumes in it are never deleted here.
+//
+// A field that is not set cannot be asked for: an empty string, a zero, a nil
+// pointer, map or slice mean "whatever is there". A slice or map that is empty
+// but not nil means "empty", so a network policy that lets nothing in says
+// Ingress: []NetworkPolicyIngressRule{}.
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+)
+
+// FieldManager owns, in every object, the fields that Roadbed set.
+const FieldManager = "roadbed"
+
+const defaultParallelism = 8
+
+// Ref names an object.
+type Ref struct {
+	GVK schema.GroupVersionKind
+	// Namespace is empty for cluster-scoped objects.
+	Namespace string
+	Name      string
+}
+
+// String gives the reference as people write it, such as "ResourceQuota
+// tenant-payments/tenant-payments-quota".
+func (r Ref) String() string {
+	if r.Namespace == "" {
+		return r.GVK.Kind + " " + r.Name
+	}
+	return r.GVK.Kind + " " + r.Namespace + "/" + r.Name
+}
+
+// Report says what became of each object, in the order in which they were given.
+type Report struct {
+	Created, Changed, Unchanged, Pruned []Ref
+}
+
+// Applier applies and prunes. It keeps no state and is safe for concurrent use.
+type Applier struct {
+	writer      client.Client
+	reader      client.Reader
+	parallelism int
+}
+
+// Option changes what New returns.
+type Option func(*Applier)
+
+// WithParallelism bounds the writes that one call has under way at a time.
+func WithParallelism(n int) Option {
+	return func(a *Applier) { a.parallelism = n }
+}
+
+// New returns an Applier that compares with what reader, usually a cache, has,
+// and writes through writer. The reader must know every kind that is applied.
+func New(writer client.Client, reader client.Reader, opts ...Option) *Applier {
+	a := &Applier{writer: writer, reader: reader, parallelism: defaultParallelism}
+	for _, opt := range opts {
+		opt(a)
+	}
+	return a
+}
+
+// outcome is what became of one object.
+type outcome int
+
+const (
+	untouched outcome = iota
+	created
+	changed
+	unchanged
+)
+
+// Apply makes the cluster contain the desired objects, which it does not
+// change: Namespaces first, then all others several at a time. After an error
+// it still tries the rest, and returns all errors, each naming its object; the
+// report says what was done nevertheless.
+func (a *Applier) Apply(ctx context.Context, desired []client.Object) (Report, error) {
+	refs := make([]Ref, len(desired))
+	for i, obj := range desired {
+		ref, err := a.ref(obj)
+		if err != nil {
+			return Report{}, err
+		}
+		refs[i] = ref
+	}
+	outcomes := make([]outcome, len(desired))
+	errs := make([]error, len(desired))
+	for _, namespaces := range []bool{true, false} {
+		var group errgroup.Group
+		group.SetLimit(a.parallelism)
+		for i, obj := range desired {
+			if isNamespace(refs[i].GVK) != namespaces {
+				continue
+			}
+			group.Go(func() error {
+				outcomes[i], errs[i] = a.one(ctx, refs[i], obj)
+				return nil
+			})
+		}
+		_ = group.Wait() // the errors are in errs, in order
+	}
+	return report(refs, outcomes), errors.Join(errs...)
+}
+
+func report(refs []Ref, outcomes []outcome) Report {
+	var all Report
+	for i, ref := range refs {
+		switch outcomes[i] {
+		case created:
+			all.Created = append(all.Created, ref)
+		case changed:
+			all.Changed = append(all.Changed, ref)
+		case unchanged:
+			all.Unchanged = append(all.Unchanged, ref)
+		case untouched:
+		}
+	}
+	return all
+}
+
+// one brings one object about.
+func (a *Applier) one(ctx context.Context, ref Ref, desired client.Object) (outcome, error) {
+	live, err := a.blank(ref.GVK, desired)
+	if err != nil {
+		return untouched, fmt.Errorf("apply %s: %w", ref, err)
+	}
+	err = a.reader.Get(ctx, types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, live)
+	done := changed
+	switch {
+	case apierrors.IsNotFound(err):
+		done = created
+	case err != nil:
+		return untouched, fmt.Errorf("read %s: %w", ref, err)
+	case Contains(live, desired):
+		return unchanged, nil
+	case !sameRole(live, desired):
+		if err := a.remove(ctx, live); err != nil {
+			return untouched, fmt.Errorf("replace %s, whose role cannot be changed: %w", ref, err)
+		}
+	}
+	if err := a.write(ctx, ref.GVK, desired); err != nil {
+		return untouched, fmt.Errorf("apply %s: %w", ref, err)
+	}
+	return done, nil
+}
+
+// write sends a server-side apply, which creates what is absent.
+func (a *Applier) write(ctx context.Context, gvk schema.GroupVersionKind, desired client.Object) error {
+	body, err := manifest(gvk, desired)
+	if err != nil {
+		return err
+	}
+	answer := desired.DeepCopyObject().(client.Object) // takes the response
+	return a.writer.Patch(ctx, answer, client.RawPatch(types.ApplyPatchType, body),
+		client.FieldOwner(FieldManager), client.ForceOwnership)
+}
+
+// manifest is the object as server-side apply wants it: with its kind, without
+// its status and what only the server knows, with what is said to be empty.
+func manifest(gvk schema.GroupVersionKind, obj client.Object) ([]byte, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
+	}
+	content["apiVersion"], content["kind"] = gvk.ToAPIVersionAndKind()
+	delete(content, "status")
+	if metadata, ok := content["metadata"].(map[string]any); ok {
+		for _, key := range []string{"creationTimestamp", "managedFields", "resourceVersion", "uid", "generation"} {
+			delete(metadata, key)
+		}
+	}
+	addEmpties(content, obj)
+	return json.Marshal(content)
+}
+
+// remove deletes exactly the object that was read.
+func (a *Applier) remove(ctx context.Context, obj client.Object) error {
+	uid := obj.GetUID()
+	return client.IgnoreNotFound(a.writer.Delete(ctx, obj, client.Preconditions{UID: &uid}))
+}
+
+func (a *Applier) ref(obj client.Object) (Ref, error) {
+	gvk, err := apiutil.GVKForObject(obj, a.writer.Scheme())
+	if err != nil {
+		return Ref{}, fmt.Errorf("find the kind of %T %q: %w", obj, obj.GetName(), err)
+	}
+	return Ref{GVK: gvk, Namespace: obj.GetNamespace(), Name: obj.GetName()}, nil
+}
+
+// blank returns an empty object of the kind and of the Go type of like.
+func (a *Applier) blank(gvk schema.GroupVersionKind, like client.Object) (client.Object, error) {
+	if _, loose := like.(*unstructured.Unstructured); loose {
+		empty := &unstructured.Unstructured{}
+		empty.SetGroupVersionKind(gvk)
+		return empty, nil
+	}
+	made, err := a.writer.Scheme().New(gvk)
+	if err != nil {
+		return nil, err
+	}
+	obj, ok := made.(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("%s is a list or an option, not an object", gvk.Kind)
+	}
+	return obj, nil
+}
+
+func isNamespace(gvk schema.GroupVersionKind) bool {
+	return gvk.Group == corev1.GroupName && gvk.Kind == "Namespace"
+}
