@@ -30,6 +30,10 @@ import (
 const self = "roadbed-kube"
 
 func main() {
+	if err := holdLifeline(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", self, err)
+		os.Exit(2)
+	}
 	os.Exit(run(os.Args, os.Stdout, os.Stderr))
 }
 
