@@ -172,7 +172,7 @@ func (a *Applier) write(ctx context.Context, gvk schema.GroupVersionKind, desire
 		return err
 	}
 	answer := desired.DeepCopyObject().(client.Object) // takes the response
-	return a.writer.Patch(ctx, answer, client.RawPatch(types.ApplyPatchType, body),
+	return a.writer.Patch(ctx, answer, client.RawPatch(types.ApplyYAMLPatchType, body),
 		client.FieldOwner(FieldManager), client.ForceOwnership)
 }
 

@@ -10,6 +10,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -75,24 +76,12 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Concurrency == 0 {
-		o.Concurrency = 1
-	}
-	if o.Clock == nil {
-		o.Clock = clock.RealClock{}
-	}
-	if o.Liveness == nil {
-		o.Liveness = NewLiveness(o.Clock, SilenceLimit)
-	}
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
-	if o.Backoff.Min == 0 {
-		o.Backoff.Min = 100 * time.Millisecond
-	}
-	if o.Backoff.Max == 0 {
-		o.Backoff.Max = time.Minute
-	}
+	o.Concurrency = cmp.Or(o.Concurrency, 1)
+	o.Clock = cmp.Or[clock.Clock](o.Clock, clock.RealClock{})
+	o.Liveness = cmp.Or[module.Liveness](o.Liveness, NewLiveness(o.Clock, SilenceLimit))
+	o.Log = cmp.Or(o.Log, slog.Default())
+	o.Backoff.Min = cmp.Or(o.Backoff.Min, 100*time.Millisecond)
+	o.Backoff.Max = cmp.Or(o.Backoff.Max, time.Minute)
 	return o
 }
 
