@@ -61,6 +61,7 @@ type Applier struct {
 	writer      client.Client
 	reader      client.Reader
 	parallelism int
+	before      func(ctx context.Context, ref Ref) error
 }
 
 // Option changes what New returns.
@@ -71,10 +72,20 @@ func WithParallelism(n int) Option {
 	return func(a *Applier) { a.parallelism = n }
 }
 
+// WithBefore has a function called before each write and each delete, several
+// at a time. If it fails, that object is left alone and the error reported: so
+// nothing is done that could not be recorded first.
+func WithBefore(before func(ctx context.Context, ref Ref) error) Option {
+	return func(a *Applier) { a.before = before }
+}
+
 // New returns an Applier that compares with what reader, usually a cache, has,
 // and writes through writer. The reader must know every kind that is applied.
 func New(writer client.Client, reader client.Reader, opts ...Option) *Applier {
-	a := &Applier{writer: writer, reader: reader, parallelism: defaultParallelism}
+	a := &Applier{
+		writer: writer, reader: reader, parallelism: defaultParallelism,
+		before: func(context.Context, Ref) error { return nil },
+	}
 	for _, opt := range opts {
 		opt(a)
 	}
@@ -154,7 +165,11 @@ func (a *Applier) one(ctx context.Context, ref Ref, desired client.Object) (outc
 		return untouched, fmt.Errorf("read %s: %w", ref, err)
 	case Contains(live, desired):
 		return unchanged, nil
-	case !sameRole(live, desired):
+	}
+	if err := a.before(ctx, ref); err != nil {
+		return untouched, fmt.Errorf("apply %s: %w", ref, err)
+	}
+	if done == changed && !sameRole(live, desired) {
 		if err := a.remove(ctx, live); err != nil {
 			return untouched, fmt.Errorf("replace %s, whose role cannot be changed: %w", ref, err)
 		}

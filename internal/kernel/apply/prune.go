@@ -125,7 +125,11 @@ func (a *Applier) removeAll(ctx context.Context, doomed []named) (Report, error)
 	group.SetLimit(a.parallelism)
 	for i, each := range doomed {
 		group.Go(func() error {
-			if err := a.remove(ctx, each.obj); err != nil {
+			err := a.before(ctx, each.ref)
+			if err == nil {
+				err = a.remove(ctx, each.obj)
+			}
+			if err != nil {
 				errs[i] = fmt.Errorf("prune %s: %w", each.ref, err)
 			}
 			return nil
