@@ -24,6 +24,8 @@ var above = map[string][]string{
 	// The test harness builds on everything that starts and fills a cluster.
 	"kubetest": {"app", "standalone", "kernel", "api", "config"},
 	"laws":     {},
+	// Benchmarks and tests of the whole, which nothing imports.
+	"test": {"app", "domain", "adapter", "standalone", "kernel", "api", "config", "examples", "kubetest", "laws"},
 	// The generator of docs/reference reads verbs, kinds and reasons.
 	"docgen": {"cli", "config", "laws"},
 	"root":     {"cli", "app", "api", "config", "examples"},
@@ -53,6 +55,10 @@ var forbidden = map[string]string{
 func Imports(t *Tree) []Finding {
 	var found []Finding
 	for _, file := range t.Files {
+		if layer, _ := layerOf(file.Dir); layer == "" {
+			found = append(found, Finding{file.Path, file.Dir + " is no place of the layout: say in internal/laws who may import it"})
+			continue
+		}
 		for _, spec := range file.AST.Imports {
 			target, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
@@ -74,9 +80,6 @@ func (t *Tree) judge(file *File, target string) string {
 		}
 	}
 	from, own := layerOf(file.Dir)
-	if from == "" {
-		return fmt.Sprintf("%s is no place of the layout: say in internal/laws who may import it", file.Dir)
-	}
 	dir, product := strings.CutPrefix(target, t.Module+"/")
 	if !product {
 		return judgeForeign(file, from, target)
