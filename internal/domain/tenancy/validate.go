@@ -228,9 +228,9 @@ func validateQuotaSums(t *v1alpha1.Tenant, tier *v1alpha1.Tier, line []*v1alpha1
 		errs = append(errs, problem(ReasonInvalidQuota, spec.Child("namespaces"), over.Claimed,
 			"%s: lower the namespaces' shares or raise spec.quota", over))
 	}
-	for _, name := range missing(line, total) {
-		errs = append(errs, problem(ReasonInvalidQuota, spec.Child("quota").Key(string(name)), "",
-			"business unit %q limits it, but neither the tier nor the tenant sets it: set it", line[0].Name))
+	for _, m := range missing(line, total) {
+		errs = append(errs, required(ReasonInvalidQuota, spec.Child("quota").Key(string(m.resource)),
+			"the envelope of business unit %q limits it, but neither the tier nor the tenant sets it: set it", m.unit))
 	}
 	if len(errs) > 0 {
 		return errs
@@ -257,24 +257,37 @@ func validateFloors(t *v1alpha1.Tenant, i int, share corev1.ResourceList) field.
 	return errs
 }
 
-// missing are the resources that an envelope of the line limits and the list
-// does not name: they would be unlimited.
-func missing(line []*v1alpha1.BusinessUnit, list corev1.ResourceList) []corev1.ResourceName {
-	var absent []corev1.ResourceName
+// unset is a resource that the envelope of a business unit limits and a list
+// does not name: it would be unlimited.
+type unset struct {
+	resource corev1.ResourceName
+	unit     string
+}
+
+// missing are the resources unset in list, by the nearest business unit of the
+// line that limits them.
+func missing(line []*v1alpha1.BusinessUnit, list corev1.ResourceList) []unset {
+	var absent []unset
+	seen := map[corev1.ResourceName]bool{}
 	for _, unit := range line {
 		for _, name := range keys(unit.Spec.Envelope) {
-			if _, ok := list[name]; !ok && !slices.Contains(absent, name) {
-				absent = append(absent, name)
+			if _, ok := list[name]; !ok && !seen[name] {
+				absent = append(absent, unset{resource: name, unit: unit.Name})
+				seen[name] = true
 			}
 		}
 	}
-	slices.Sort(absent)
 	return absent
 }
 
 // problem is an error that carries its condition reason.
 func problem(reason string, path *field.Path, value any, format string, args ...any) *field.Error {
 	return field.Invalid(path, value, fmt.Sprintf(format, args...)).WithOrigin(reason)
+}
+
+// required is the error about a field that is missing.
+func required(reason string, path *field.Path, format string, args ...any) *field.Error {
+	return field.Required(path, fmt.Sprintf(format, args...)).WithOrigin(reason)
 }
 
 func one(err *field.Error) field.ErrorList { return field.ErrorList{err} }

@@ -68,9 +68,9 @@ func validateChild(u *v1alpha1.BusinessUnit, above []*v1alpha1.BusinessUnit) fie
 				"business unit %q above it does not own this cost centre: choose among %s", unit.Name, names(common(above, costCenters))))
 		}
 	}
-	for _, name := range missing(above, u.Spec.Envelope) {
-		errs = append(errs, problem(ReasonInvalidEnvelope, spec.Child("envelope").Key(string(name)), "",
-			"a business unit above limits it, so it must be limited here too: set it"))
+	for _, m := range missing(above, u.Spec.Envelope) {
+		errs = append(errs, required(ReasonInvalidEnvelope, spec.Child("envelope").Key(string(m.resource)),
+			"business unit %q above it limits this, so it must be limited here too: set it", m.unit))
 	}
 	return errs
 }
@@ -78,8 +78,11 @@ func validateChild(u *v1alpha1.BusinessUnit, above []*v1alpha1.BusinessUnit) fie
 func validateEnvelope(u *v1alpha1.BusinessUnit) field.ErrorList {
 	path := spec.Child("envelope")
 	errs := validateList(ReasonInvalidEnvelope, path, u.Spec.Envelope)
+	if len(errs) > 0 {
+		return errs
+	}
 	for _, name := range keys(u.Spec.Envelope) {
-		if !quota.Budgeted(name) && len(errs) == 0 {
+		if !quota.Budgeted(name) {
 			errs = append(errs, problem(ReasonInvalidEnvelope, path.Key(string(name)), string(name),
 				"an envelope limits compute, storage, pods, claims and load balancers; numbers of other objects are capped in each namespace: remove it"))
 		}
@@ -176,7 +179,7 @@ func validateDefaults(tier *v1alpha1.Tier) field.ErrorList {
 		}
 		_, capped := tier.Spec.Quota[l.quota]
 		if _, ok := defaults[l.container]; capped && !ok {
-			errs = append(errs, problem(ReasonInvalidLimits, spec.Child("limits", child).Key(string(l.container)), "",
+			errs = append(errs, required(ReasonInvalidLimits, spec.Child("limits", child).Key(string(l.container)),
 				"the quota names %s, so a pod without it would be refused: set a default", l.quota))
 		}
 	}
