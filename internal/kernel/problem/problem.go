@@ -44,16 +44,6 @@ type FieldError struct {
 	Detail string `json:"detail"`
 }
 
-// Error makes a Problem an error.
-func (p Problem) Error() string {
-	if p.Detail == "" {
-		return p.Title
-	}
-	return p.Title + ": " + p.Detail
-}
-
-var _ error = Problem{}
-
 // New returns a problem that its status says all about, but for the detail.
 func New(status int, detail string) Problem {
 	return Problem{Type: untyped, Title: http.StatusText(status), Status: status, Detail: detail}

@@ -1,6 +1,11 @@
 package steps
 
-import "time"
+import (
+	"regexp"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
+)
 
 // Outcome says how a step ended.
 type Outcome string
@@ -26,6 +31,8 @@ type Result struct {
 	After time.Duration
 	// Err is what went wrong in a failed step, else nil.
 	Err error
+
+	step string // whose result it is, set by the runner
 }
 
 // Done says that what the step is for is true.
@@ -47,7 +54,18 @@ func Blocked(reason, message string) Result {
 
 // Failed says that the attempt went wrong. It is made again with growing
 // pauses; err's text is the message, so it must be the same for the same
-// cause. A conflict with another writer is told to nobody, only retried.
+// cause. Words with a digit in them may differ: the first is kept. A conflict
+// with another writer is told to nobody, only retried.
 func Failed(reason string, err error) Result {
 	return Result{Outcome: OutcomeFailed, Reason: reason, Message: err.Error(), Err: err}
+}
+
+// varying matches what differs between attempts: ports, times, identifiers.
+var varying = regexp.MustCompile(`[[:alnum:]]*[0-9][[:alnum:]]*`)
+
+// alike says whether two messages, as conditions hold them, differ in nothing
+// but words with a digit in them.
+func alike(a, b string) bool {
+	blur := func(text string) string { return varying.ReplaceAllString(condition.Message(text), "#") }
+	return blur(a) == blur(b)
 }

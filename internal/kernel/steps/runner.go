@@ -206,19 +206,27 @@ func (r *Runner[T]) run(ctx context.Context, obj T, step Step[T]) (result Result
 			result = Failed(condition.ReasonPanicked, fmt.Errorf("step %q panicked: %v", step.Condition, fault))
 		}
 		if result.Outcome == "" {
-			result = Failed(condition.ReasonPanicked, fmt.Errorf("step %q returned no result", step.Condition))
+			result = Failed(condition.ReasonPanicked, fmt.Errorf("step %q ended without a result", step.Condition))
 		}
+		result.step = step.Condition
 		shared().observe(r.opts.Name, step.Condition, result.Outcome, r.opts.Clock.Since(start))
 	}()
 	return step.Run(ctx, obj)
 }
 
+// set puts down how a step ended. A failure that repeats keeps its message:
+// were each attempt's port or request number written, the write would wake the
+// controller at once, past all backoff.
 func (r *Runner[T]) set(obj T, conditionType string, result Result) {
-	status := metav1.ConditionFalse
+	c := metav1.Condition{Type: conditionType, Status: metav1.ConditionFalse, Reason: result.Reason, Message: result.Message}
 	if result.Outcome == OutcomeDone {
-		status = metav1.ConditionTrue
+		c.Status = metav1.ConditionTrue
 	}
-	r.put(obj, metav1.Condition{Type: conditionType, Status: status, Reason: result.Reason, Message: result.Message})
+	old := condition.Get(obj.GetConditions(), conditionType)
+	if result.Outcome == OutcomeFailed && old != nil && old.Reason == c.Reason && alike(old.Message, c.Message) {
+		c.Message = old.Message
+	}
+	r.put(obj, c)
 }
 
 // setPending marks the steps that were not reached, unless what they said of
@@ -231,7 +239,7 @@ func (r *Runner[T]) setPending(obj T, rest []Step[T], after string) {
 		}
 		r.put(obj, metav1.Condition{
 			Type: step.Condition, Status: metav1.ConditionUnknown, Reason: condition.ReasonPending,
-			Message: fmt.Sprintf("Waits for %s.", after),
+			Message: fmt.Sprintf("Waits for %s.", cmp.Or(after, "an earlier step")),
 		})
 	}
 }
