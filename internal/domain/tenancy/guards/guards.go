@@ -53,31 +53,52 @@ var catalogue = []Guard{
 	{Name: "paved-road"},
 }
 
-// All returns every guard. The objects are the caller's own copies.
+// Option changes what the guards say from what they say by default.
+type Option func(*options)
+
+type options struct {
+	platform Platform
+	open     []Gate
+}
+
+// WithPlatform tells the guards where the platform's own places are.
+func WithPlatform(p Platform) Option { return func(o *options) { o.platform = p } }
+
+// WithGates opens gates: their guards are left out.
+func WithGates(open ...Gate) Option { return func(o *options) { o.open = append(o.open, open...) } }
+
+// All returns every guard whose gate is not open. The objects are the caller's
+// own copies.
 //
 // It panics when an embedded source is malformed, which the package's tests
 // rule out.
-func All() []Guard {
-	all := slices.Clone(catalogue)
-	for i := range all {
-		objects, err := load(all[i].Name)
-		if err != nil {
-			panic(fmt.Sprintf("embedded guard %q: %v", all[i].Name, err))
+func All(opts ...Option) []Guard {
+	o := options{platform: DefaultPlatform()}
+	for _, set := range opts {
+		set(&o)
+	}
+	var all []Guard
+	for _, guard := range catalogue {
+		if guard.Gate != "" && slices.Contains(o.open, guard.Gate) {
+			continue
 		}
-		all[i].Objects = objects
+		objects, err := load(guard.Name, o.platform)
+		if err != nil {
+			panic(fmt.Sprintf("embedded guard %q: %v", guard.Name, err))
+		}
+		guard.Objects = objects
+		all = append(all, guard)
 	}
 	return all
 }
 
-// Objects returns what is created through the API, but for the guards whose
-// gates are open. With static true it leaves out the core guards, which the API
-// server then loads from the files that [Static] renders.
-func Objects(static bool, open ...Gate) []client.Object {
+// Objects returns what is created through the API. With static true it leaves
+// out the core guards, which the API server then loads from the files that
+// [Static] renders.
+func Objects(static bool, opts ...Option) []client.Object {
 	var objects []client.Object
-	for _, guard := range All() {
-		fromFile := static && guard.Core
-		superfluous := guard.Gate != "" && slices.Contains(open, guard.Gate)
-		if !fromFile && !superfluous {
+	for _, guard := range All(opts...) {
+		if !(static && guard.Core) {
 			objects = append(objects, guard.Objects...)
 		}
 	}
@@ -85,8 +106,8 @@ func Objects(static bool, open ...Gate) []client.Object {
 }
 
 // load renders and parses one embedded source.
-func load(name string) ([]client.Object, error) {
-	source, err := render(name)
+func load(name string, platform Platform) ([]client.Object, error) {
+	source, err := render(name, platform)
 	if err != nil {
 		return nil, err
 	}
@@ -102,9 +123,9 @@ func load(name string) ([]client.Object, error) {
 }
 
 // render fills the names of identities and platform namespaces into a source.
-func render(name string) (string, error) {
+func render(name string, platform Platform) (string, error) {
 	file := name + ".yaml"
-	t, err := template.New(file).Option("missingkey=error").Funcs(vocabulary).ParseFS(sources, file)
+	t, err := template.New(file).Funcs(platform.vocabulary()).ParseFS(sources, file)
 	if err != nil {
 		return "", err
 	}

@@ -25,9 +25,9 @@ type StaticManifest struct {
 
 // Static renders the core guards as files. All are validating policies: the
 // mutating plugin reads a directory of its own, for which there is no file.
-func Static() []StaticManifest {
+func Static(opts ...Option) []StaticManifest {
 	var manifests []StaticManifest
-	for _, guard := range All() {
+	for _, guard := range All(opts...) {
 		if !guard.Core {
 			continue
 		}

@@ -2,27 +2,49 @@ package guards
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 )
 
-// The platform's namespaces that tenants' own network policies may name. They
-// are chosen by the label kubernetes.io/metadata.name, which the API server
-// sets and nobody can forge.
-const (
-	// IngressNamespace runs the platform's ingress.
-	IngressNamespace = "platform-ingress"
-	// ObservabilityNamespace runs what scrapes tenants.
-	ObservabilityNamespace = "platform-observability"
+// Platform says where the platform's own places are. Guards choose namespaces
+// by the label kubernetes.io/metadata.name, which the API server sets and
+// nobody can forge.
+type Platform struct {
 	// DNSNamespace runs name resolution.
-	DNSNamespace = "kube-system"
-)
+	DNSNamespace string
+	// IngressNamespace runs the ingress, which may call tenants.
+	IngressNamespace string
+	// ObservabilityNamespace runs the collectors, which tenants may call and
+	// which may call tenants.
+	ObservabilityNamespace string
+	// ClusterCIDRs are the ranges of the cluster's pods and services, which no
+	// address range of a tenant's policy may open.
+	ClusterCIDRs []string
+}
+
+// DefaultPlatform is a platform that changed none of its names.
+func DefaultPlatform() Platform {
+	return Platform{
+		DNSNamespace:           "kube-system",
+		IngressNamespace:       "platform-ingress",
+		ObservabilityNamespace: "platform-observability",
+	}
+}
+
+// linkLocal are the ranges where clouds answer with an instance's credentials.
+var linkLocal = []string{"169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"}
 
 // vocabulary is what the sources of the guards may say besides YAML and CEL.
-var vocabulary = template.FuncMap{
-	"allow":             allow,
-	"dnsNamespace":      func() string { return DNSNamespace },
-	"ingressNamespaces": func() string { return literal(IngressNamespace, ObservabilityNamespace) },
+func (p Platform) vocabulary() template.FuncMap {
+	return template.FuncMap{
+		"allow":              allow,
+		"dnsNamespace":       func() string { return p.DNSNamespace },
+		"callers":            func() string { return literal(p.IngressNamespace, p.ObservabilityNamespace) },
+		"collectors":         func() string { return literal(p.ObservabilityNamespace) },
+		"platformNamespaces": func() string { return literal(p.DNSNamespace, p.IngressNamespace, p.ObservabilityNamespace) },
+		"closedRanges":       func() string { return literal(slices.Concat(linkLocal, p.ClusterCIDRs)...) },
+	}
 }
 
 // allow renders the exempt users of the named exemption as a CEL list.
