@@ -65,8 +65,9 @@ func validateLineage(t *v1alpha1.Tenant, w World) ([]*v1alpha1.BusinessUnit, fie
 	}
 }
 
-// validateAgainstUnits asks the tenant's business unit and each above it: what
-// one of them forbids, none below can allow.
+// validateAgainstUnits asks the tenant's business unit and each above it about
+// tiers and jurisdictions: what one of them forbids, none below can allow. Cost
+// centres belong to one business unit each, so only the tenant's own is asked.
 func validateAgainstUnits(t *v1alpha1.Tenant, line []*v1alpha1.BusinessUnit) field.ErrorList {
 	var errs field.ErrorList
 	for i, jurisdiction := range t.Spec.Jurisdictions {
@@ -79,9 +80,9 @@ func validateAgainstUnits(t *v1alpha1.Tenant, line []*v1alpha1.BusinessUnit) fie
 		errs = append(errs, problem(ReasonTierNotAllowed, spec.Child("tier"), t.Spec.Tier,
 			"business unit %q does not admit this tier: choose among %s", unit.Name, names(common(line, tiers))))
 	}
-	if unit := refuser(line, t.Spec.CostCenter, costCenters); unit != nil {
+	if unit := refuser(line[:min(1, len(line))], t.Spec.CostCenter, costCenters); unit != nil {
 		errs = append(errs, problem(ReasonCostCenterNotAllowed, spec.Child("costCenter"), t.Spec.CostCenter,
-			"business unit %q does not own this cost centre: choose among %s", unit.Name, names(common(line, costCenters))))
+			"business unit %q does not own this cost centre: choose among %s", unit.Name, names(unit.Spec.CostCenters)))
 	}
 	return errs
 }

@@ -62,12 +62,6 @@ func validateChild(u *v1alpha1.BusinessUnit, above []*v1alpha1.BusinessUnit) fie
 				"business unit %q above it does not admit this tier: choose among %s", unit.Name, names(common(above, tiers))))
 		}
 	}
-	for i, value := range u.Spec.CostCenters {
-		if unit := refuser(above, value, costCenters); unit != nil {
-			errs = append(errs, problem(ReasonCostCenterNotAllowed, spec.Child("costCenters").Index(i), value,
-				"business unit %q above it does not own this cost centre: choose among %s", unit.Name, names(common(above, costCenters))))
-		}
-	}
 	for _, m := range missing(above, u.Spec.Envelope) {
 		errs = append(errs, required(ReasonInvalidEnvelope, spec.Child("envelope").Key(string(m.resource)),
 			"business unit %q above it limits this, so it must be limited here too: set it", m.unit))
