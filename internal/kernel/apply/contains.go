@@ -114,12 +114,24 @@ var (
 	contentMapType = reflect.TypeFor[map[string]any]()
 )
 
-// fieldMatches compares a structure's field, which desired may leave unset.
+// fieldMatches compares a structure's field, which desired may leave unset. A
+// structure within it is looked into even so: it may hold a selector, whose
+// zero value means everything.
 func fieldMatches(live, desired reflect.Value, how strictness) bool {
-	if how == contained && desired.Type() != selectorType && desired.IsZero() {
+	if how == contained && desired.IsZero() && (desired.Kind() != reflect.Struct || scalar(desired.Type())) {
 		return true
 	}
 	return matches(live, desired, how)
+}
+
+// scalar says whether a structure stands for one value.
+func scalar(t reflect.Type) bool {
+	switch t {
+	case quantityType, timeType, microTimeType, durationType, portType:
+		return true
+	default:
+		return false
+	}
 }
 
 // matches compares two values of one static type; desired is set.
