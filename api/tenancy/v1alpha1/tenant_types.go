@@ -268,7 +268,7 @@ const (
 )
 
 // TenantLifecycle says where a tenant is between its first and its last day.
-// +kubebuilder:validation:XValidation:rule="self.state != 'Offboarding' || (has(self.confirm) && self.confirm.size() > 0)",message="spec.lifecycle.confirm must repeat the tenant's name before it is offboarded"
+// +kubebuilder:validation:XValidation:rule="!has(self.state) || self.state != 'Offboarding' || (has(self.confirm) && self.confirm.size() > 0)",message="spec.lifecycle.confirm must repeat the tenant's name before it is offboarded"
 type TenantLifecycle struct {
 	// state of the tenant.
 	// +kubebuilder:default=Active

@@ -88,7 +88,7 @@ type TierSpec struct {
 }
 
 // TierIsolation says which isolation models tenants of a tier get.
-// +kubebuilder:validation:XValidation:rule="self.default in self.allowed",message="spec.isolation.allowed must contain the default model"
+// +kubebuilder:validation:XValidation:rule="!has(self.default) || !has(self.allowed) || self.default in self.allowed",message="spec.isolation.allowed must contain the default model"
 type TierIsolation struct {
 	// default is the model of tenants that name none.
 	// +kubebuilder:default=Namespace
