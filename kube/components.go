@@ -51,6 +51,9 @@ func simulatedNodes() int {
 		return 1
 	}
 	command := kwok.NewCommand(ctx)
+	// Kubernetes has a --version flag of its own in this process, which cobra
+	// would take for the one it adds to commands that have a version.
+	command.Version = ""
 	command.PersistentFlags().AddFlagSet(flags)
 	if err := command.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "kwok: %v\n", err)
