@@ -70,6 +70,9 @@ const (
 	// ReasonEnvelopeExceeded means that the envelope does not suffice; the
 	// message shows the arithmetic.
 	ReasonEnvelopeExceeded = "EnvelopeExceeded"
+	// ReasonEnvelopePending means that the business unit has not reserved its
+	// own envelope in its parent's yet.
+	ReasonEnvelopePending = "EnvelopePending"
 	// ReasonReserveFailed means that the reservation could not be written; it
 	// is tried again.
 	ReasonReserveFailed = "ReserveFailed"
@@ -79,6 +82,9 @@ const (
 const (
 	// ReasonProvisioned means that every planned object exists as planned.
 	ReasonProvisioned = "Provisioned"
+	// ReasonSharedNamespacePending means that the business unit's controller
+	// has not made the shared namespace yet.
+	ReasonSharedNamespacePending = "SharedNamespacePending"
 	// ReasonApplyFailed means that the API server refused an object; it is
 	// tried again.
 	ReasonApplyFailed = "ApplyFailed"
@@ -90,6 +96,9 @@ const (
 	ReasonIsolated = "Isolated"
 	// ReasonQuotaNotLive means that Kubernetes does not enforce a quota yet.
 	ReasonQuotaNotLive = "QuotaNotLive"
+	// ReasonIsolateFailed means that the state of isolation could not be read
+	// or written; it is tried again.
+	ReasonIsolateFailed = "IsolateFailed"
 	// ReasonNamespaceTerminating means that a namespace is being deleted.
 	ReasonNamespaceTerminating = "NamespaceTerminating"
 )
@@ -108,6 +117,10 @@ const (
 	// residue report lists.
 	ReasonOffboarded = "Offboarded"
 )
+
+// ReasonInUse is the reason of Ready on a BusinessUnit or Tier that is being
+// deleted while others still need it.
+const ReasonInUse = "InUse"
 
 // ReasonFor is the condition reason that an error of Validate, ValidateUnit or
 // ValidateTier maps to. They keep it in the error's Origin.

@@ -1,0 +1,13 @@
+// Package config holds what is generated for clusters: the definitions of
+// Roadbed's kinds, which "roadbed install" applies, and beside them, for people
+// who install by other means, the roles, guards, webhooks and tiers as YAML and
+// a Helm chart. Nothing in this folder but this file is edited by hand; "make
+// generate" writes it.
+package config
+
+import "embed"
+
+// CRDs are the definitions of Roadbed's kinds, in the folder crds.
+//
+//go:embed crds/*.yaml
+var CRDs embed.FS

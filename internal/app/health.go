@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+)
+
+// readiness answers for the program: it is ready once its caches are filled
+// and for as long as every controller reconciles.
+type readiness struct {
+	liveness module.Liveness
+	synced   atomic.Bool
+}
+
+// check says why the program is not ready, or nil.
+func (r *readiness) check(ctx context.Context) error {
+	if !r.synced.Load() {
+		return errors.New("the caches are not filled yet")
+	}
+	return r.liveness.Check(ctx)
+}
+
+// ServeHTTP answers 200 or 503 with the reason, one line each.
+func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if err := r.check(req.Context()); err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte(err.Error() + "\n"))
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// healthRoutes adds what an operator and a kubelet ask to the domains' routes.
+func healthRoutes(mux *http.ServeMux, ready *readiness, modules []module.Module) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.Handle("GET /readyz", ready)
+	mux.HandleFunc("GET /domains", func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(domainList(req.Context(), modules, ready))
+	})
+}
+
+// Domain is what /domains says of one domain.
+type Domain struct {
+	Name        string   `json:"name"`
+	Summary     string   `json:"summary"`
+	Stage       string   `json:"stage"`
+	Kinds       []string `json:"kinds"`
+	Routes      []string `json:"routes"`
+	Controllers []string `json:"controllers"`
+	// Health is "ok" or what is wrong.
+	Health string `json:"health"`
+}
+
+func domainList(ctx context.Context, modules []module.Module, ready *readiness) []Domain {
+	health := "ok"
+	if err := ready.check(ctx); err != nil {
+		health = err.Error()
+	}
+	domains := make([]Domain, 0, len(modules))
+	for _, m := range modules {
+		domain := DescribeDomain(m.Describe())
+		domain.Health = health
+		domains = append(domains, domain)
+	}
+	return domains
+}
+
+// DescribeDomain puts a description into the form that /domains has, with no
+// word on health.
+func DescribeDomain(d module.Description) Domain {
+	kinds := make([]string, 0, len(d.Kinds))
+	for _, kind := range d.Kinds {
+		kinds = append(kinds, kind.Plural+"."+kind.Group)
+	}
+	return Domain{
+		Name: d.Name, Summary: d.Summary, Stage: string(d.Stage),
+		Kinds: kinds, Routes: d.Routes, Controllers: d.Controllers,
+	}
+}
+
+// announce calls ready once, when the program is ready. It returns when it has
+// or when the context ends.
+func announce(ctx context.Context, state *readiness, ready func()) {
+	const pause = 50 * time.Millisecond
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	for {
+		if state.check(ctx) == nil {
+			ready()
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/go-logr/logr"
+
+	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/adapter/exportdir"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+)
+
+// domainNames are the domains that this program has.
+var domainNames = []string{"tenancy"}
+
+var _ tenancy.Exporter = (*exportdir.Dir)(nil)
+
+// Modules returns the domains that the options ask for, ready for Describe and
+// Setup. It needs no cluster.
+func Modules(opts Options) []module.Module {
+	all := map[string]module.Module{
+		"tenancy": tenancy.New(tenancy.Deps{
+			Exporter:      exportdir.New(opts.ExportDir),
+			Settings:      opts.Settings,
+			FeatureGates:  opts.FeatureGates,
+			ExportSecrets: opts.ExportSecrets,
+		}),
+	}
+	var chosen []module.Module
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if len(opts.Domains) == 0 || slices.Contains(opts.Domains, name) {
+			chosen = append(chosen, all[name])
+		}
+	}
+	return chosen
+}
+
+// Scheme knows every type that the program reads or writes.
+func Scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("register Kubernetes' kinds: %w", err)
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("register the tenancy kinds: %w", err)
+	}
+	return scheme, nil
+}
+
+// newManager makes the manager: caches that hold only what Roadbed generated,
+// reads that see the program's own writes, no servers but ours.
+func newManager(opts Options, hooks *hooks) (manager.Manager, error) {
+	scheme, err := Scheme()
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(opts.Config, manager.Options{
+		Scheme: scheme,
+		Logger: logr.FromSlogHandler(opts.Log.Handler()),
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject:         tenancy.Cached(),
+		},
+		Client: client.Options{Cache: &client.CacheOptions{
+			EnableReadYourWritesConsistency: ptr.To(true),
+		}},
+		Metrics:                       metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress:        "0",
+		WebhookServer:                 hooks,
+		LeaderElection:                opts.LeaderElection,
+		LeaderElectionID:              "roadbed",
+		LeaderElectionNamespace:       identity.SystemNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       ptr.To(shutdownGrace),
+		// Tests run several managers in one process.
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	return mgr, nil
+}

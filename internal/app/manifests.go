@@ -1,0 +1,204 @@
+package app
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/yaml"
+
+	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/rbac"
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+)
+
+// part is a group of objects that belong together, in the order in which they
+// are applied.
+type part struct {
+	// name is the part's folder in config/.
+	name    string
+	objects []client.Object
+}
+
+// parts are everything that an installation consists of beside the kinds.
+func parts(opts InstallOptions) []part {
+	all := []part{
+		{"rbac", append(rbac.Objects(), webhookRights()...)},
+		{"install", platformNamespaces(opts.Settings)},
+		{"admission", guardObjects(opts)},
+	}
+	if opts.Webhook != WebhookOff {
+		all = append(all, part{"webhook", []client.Object{installedWebhooks(opts.Webhook)}})
+	}
+	return append(all, part{"tiers", tierObjects()})
+}
+
+func guardObjects(opts InstallOptions) []client.Object {
+	settings := opts.Settings
+	set := []guards.Option{guards.WithPlatform(guards.Platform{
+		DNSNamespace: settings.DNSNamespace, IngressNamespace: settings.IngressNamespace,
+		ObservabilityNamespace: settings.ObservabilityNamespace, ClusterCIDRs: settings.ClusterCIDRs,
+	})}
+	for gate, open := range opts.FeatureGates {
+		if open {
+			set = append(set, guards.WithGates(guards.Gate(gate)))
+		}
+	}
+	return guards.Objects(opts.StaticGuards, set...)
+}
+
+// platformNamespaces are the places that every tenant may reach. The cluster
+// brings the one for DNS.
+func platformNamespaces(settings tenancy.Settings) []client.Object {
+	var objects []client.Object
+	for _, name := range []string{settings.IngressNamespace, settings.ObservabilityNamespace} {
+		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	}
+	return objects
+}
+
+func tierObjects() []client.Object {
+	var objects []client.Object
+	for _, tier := range tenancy.Tiers() {
+		objects = append(objects, tier)
+	}
+	return objects
+}
+
+// webhookRights let Roadbed say where its own webhooks are, and no others'.
+func webhookRights() []client.Object {
+	const name = "roadbed:webhooks"
+	return []client.Object{
+		&rbacv1.ClusterRole{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Rules: []rbacv1.PolicyRule{{
+				APIGroups: []string{admissionv1.GroupName}, Resources: []string{"validatingwebhookconfigurations"},
+				ResourceNames: []string{webhookConfiguration}, Verbs: []string{"get", "update", "patch"},
+			}},
+		},
+		&rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: identity.Roadbed}},
+		},
+	}
+}
+
+// installedWebhooks is the configuration before the server first runs: it
+// reaches nobody, which the failure policy allows for.
+func installedWebhooks(mode WebhookMode) *admissionv1.ValidatingWebhookConfiguration {
+	return validatingWebhooks(func(path string) admissionv1.WebhookClientConfig {
+		if mode == WebhookService {
+			return serviceClientConfig(path, nil)
+		}
+		return admissionv1.WebhookClientConfig{URL: ptr.To("https://127.0.0.1:1" + path)}
+	})
+}
+
+// validatingWebhooks asks Roadbed's opinion of tenants and business units. It
+// is advice given early: Ignore is safe because the controllers check again.
+func validatingWebhooks(reach func(path string) admissionv1.WebhookClientConfig) *admissionv1.ValidatingWebhookConfiguration {
+	hook := func(resource, path string) admissionv1.ValidatingWebhook {
+		return admissionv1.ValidatingWebhook{
+			Name:         resource + "." + v1alpha1.GroupVersion.Group,
+			ClientConfig: reach(path),
+			Rules: []admissionv1.RuleWithOperations{{
+				Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update, admissionv1.Delete},
+				Rule: admissionv1.Rule{
+					APIGroups: []string{v1alpha1.GroupVersion.Group}, APIVersions: []string{v1alpha1.GroupVersion.Version},
+					Resources: []string{resource}, Scope: ptr.To(admissionv1.ClusterScope),
+				},
+			}},
+			FailurePolicy:           ptr.To(admissionv1.Ignore),
+			SideEffects:             ptr.To(admissionv1.SideEffectClassNone),
+			TimeoutSeconds:          ptr.To(int32(5)),
+			AdmissionReviewVersions: []string{"v1"},
+			MatchConditions: []admissionv1.MatchCondition{{
+				Name:       "not-roadbed",
+				Expression: fmt.Sprintf("request.userInfo.username != %q", identity.Roadbed),
+			}},
+		}
+	}
+	return &admissionv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: webhookConfiguration},
+		Webhooks:   []admissionv1.ValidatingWebhook{hook("businessunits", tenancy.PathUnits), hook("tenants", tenancy.PathTenants)},
+	}
+}
+
+// Manifests renders what Install applies, and a Deployment that runs the
+// server, as YAML documents in the order in which to apply them.
+func Manifests(opts InstallOptions) ([]byte, error) {
+	opts = opts.withDefaults()
+	text, err := crdText()
+	if err != nil {
+		return nil, err
+	}
+	out := bytes.NewBuffer(text)
+	for _, part := range append(parts(opts), part{"install", workload(opts)}) {
+		document, err := render(part.objects)
+		if err != nil {
+			return nil, err
+		}
+		out.Write(document)
+	}
+	return out.Bytes(), nil
+}
+
+// render writes objects as YAML documents, each with its kind and without what
+// only a server fills in.
+func render(objects []client.Object) ([]byte, error) {
+	scheme, err := Scheme()
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	for _, object := range objects {
+		content, err := content(scheme, object)
+		if err != nil {
+			return nil, err
+		}
+		document, err := yaml.Marshal(content)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", object.GetName(), err)
+		}
+		out.WriteString("---\n")
+		out.Write(document)
+	}
+	return out.Bytes(), nil
+}
+
+// content is an object as it is sent to a server.
+func content(scheme *runtime.Scheme, object client.Object) (map[string]any, error) {
+	gvk, err := apiutil.GVKForObject(object, scheme)
+	if err != nil {
+		return nil, fmt.Errorf("find the kind of %q: %w", object.GetName(), err)
+	}
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, fmt.Errorf("convert %s %q: %w", gvk.Kind, object.GetName(), err)
+	}
+	fields["apiVersion"], fields["kind"] = gvk.ToAPIVersionAndKind()
+	delete(fields, "status")
+	if metadata, ok := fields["metadata"].(map[string]any); ok {
+		delete(metadata, "creationTimestamp")
+	}
+	if spec, ok := fields["spec"].(map[string]any); ok && len(spec) == 0 {
+		delete(fields, "spec")
+	}
+	return fields, nil
+}
+
+// imageOf is the image that the Deployment runs.
+func imageOf(opts InstallOptions) string {
+	return cmp.Or(opts.Image, "ghcr.io/roadbed-dev/roadbed:latest")
+}

@@ -1,0 +1,114 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+)
+
+// WebhookMode says how the API server reaches the admission webhooks.
+type WebhookMode string
+
+// The webhook modes.
+const (
+	// WebhookLoopback serves on a free port of 127.0.0.1 with a certificate
+	// that lives as long as the process. For an API server on this machine.
+	WebhookLoopback WebhookMode = "loopback"
+	// WebhookService serves behind the Service roadbed-webhook, with a
+	// certificate kept in the Secret roadbed-webhook-cert.
+	WebhookService WebhookMode = "service"
+	// WebhookOff serves none. Wrong objects are then refused by the
+	// controllers, a moment after they were written.
+	WebhookOff WebhookMode = "off"
+)
+
+// Options say what Run runs, and where.
+type Options struct {
+	// Config reaches the API server as identity.Roadbed. Required.
+	Config *rest.Config
+	// TrailPath is the file that privileged actions are recorded in. Required.
+	TrailPath string
+	// ExportDir is the directory that offboarded tenants' objects are written
+	// to. Required.
+	ExportDir string
+
+	// HealthAddr serves /healthz, /readyz, /domains and the domains' routes.
+	// Default 127.0.0.1:0, a free port.
+	HealthAddr string
+	// MetricsAddr serves /metrics; "0" serves none. Default 127.0.0.1:0.
+	MetricsAddr string
+	// Webhook is how the API server reaches the webhooks. Default WebhookLoopback.
+	Webhook WebhookMode
+	// WebhookPort is the port of WebhookService. Default 9443.
+	WebhookPort int
+
+	// LeaderElection lets several copies run, of which one works.
+	LeaderElection bool
+	// Domains names the domains to run; empty means all.
+	Domains []string
+	// FeatureGates switches unfinished things on, by name.
+	FeatureGates map[string]bool
+	// Settings are the tenancy domain's names of platform namespaces and the
+	// like. The zero value means the defaults.
+	Settings tenancy.Settings
+	// ExportSecrets writes the values of Secrets into exports as well.
+	ExportSecrets bool
+
+	// Ready is called once, when every cache is filled and every controller
+	// reconciles. Optional.
+	Ready func(Endpoints)
+	// Log is the program's logger. Default slog.Default().
+	Log *slog.Logger
+	// Clock is the program's only clock. Default the real one.
+	Clock clock.WithTicker
+}
+
+// Endpoints are the addresses that Run serves on, as host:port.
+type Endpoints struct {
+	Health, Metrics, Webhook string
+}
+
+// withDefaults returns the options with every default filled in.
+func (o Options) withDefaults() Options {
+	o.HealthAddr = cmp.Or(o.HealthAddr, "127.0.0.1:0")
+	o.MetricsAddr = cmp.Or(o.MetricsAddr, "127.0.0.1:0")
+	o.Webhook = cmp.Or(o.Webhook, WebhookLoopback)
+	o.WebhookPort = cmp.Or(o.WebhookPort, 9443)
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	return o
+}
+
+// validate says what is missing or unknown.
+func (o Options) validate() error {
+	var errs []error
+	if o.Config == nil {
+		errs = append(errs, errors.New("no connection to an API server given"))
+	}
+	if o.TrailPath == "" {
+		errs = append(errs, errors.New("no file for the trail of privileged actions given"))
+	}
+	if o.ExportDir == "" {
+		errs = append(errs, errors.New("no directory for exports given"))
+	}
+	if modes := []WebhookMode{WebhookLoopback, WebhookService, WebhookOff}; !slices.Contains(modes, o.Webhook) {
+		errs = append(errs, fmt.Errorf("unknown webhook mode %q: use one of %v", o.Webhook, modes))
+	}
+	for _, name := range o.Domains {
+		if !slices.Contains(domainNames, name) {
+			errs = append(errs, fmt.Errorf("unknown domain %q: use some of %v", name, domainNames))
+		}
+	}
+	return errors.Join(errs...)
+}

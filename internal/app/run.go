@@ -1,0 +1,181 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
+)
+
+// Run runs the domains against the cluster until ctx ends. It returns nil when
+// it was told to stop, and an error when it could not start or go on.
+func Run(ctx context.Context, opts Options) (err error) {
+	opts = opts.withDefaults()
+	if err := opts.validate(); err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
+	opts.Config = tuned(opts.Config)
+	ctrl.SetLogger(logr.FromSlogHandler(opts.Log.Handler()))
+	record, err := trail.OpenFile(opts.TrailPath, opts.Clock, opts.Log)
+	if err != nil {
+		return fmt.Errorf("open the trail: %w", err)
+	}
+	defer func() { err = errors.Join(err, record.Close()) }()
+
+	p, err := assemble(ctx, opts, record)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	opts.Log.Info("server starts", "health", p.endpoints.Health, "metrics", p.endpoints.Metrics, "webhook", p.endpoints.Webhook)
+	if err := p.manager.Start(ctx); err != nil {
+		return fmt.Errorf("run the server: %w", err)
+	}
+	return nil
+}
+
+// tuned is a copy of the connection without the client's own rate limit: the
+// API server's priority and fairness protects it better.
+func tuned(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = -1, -1
+	config.UserAgent = "roadbed"
+	return config
+}
+
+// program is what Run has put together.
+type program struct {
+	manager   manager.Manager
+	modules   []module.Module
+	ready     *readiness
+	endpoints Endpoints
+	closers   []func() error
+}
+
+// close gives back what was opened for a program that may never have started.
+func (p *program) close() {
+	for _, c := range p.closers {
+		_ = c() // A listener that was served is closed already.
+	}
+}
+
+// assemble joins everything and starts nothing.
+func assemble(ctx context.Context, opts Options, record trail.Recorder) (*program, error) {
+	p := &program{modules: Modules(opts), ready: &readiness{liveness: steps.NewLiveness(opts.Clock, steps.SilenceLimit)}}
+	hooks, err := newHooks(opts)
+	if err != nil {
+		return nil, err
+	}
+	p.closers = append(p.closers, hooks.close)
+	p.manager, err = newManager(opts, hooks)
+	if err != nil {
+		return nil, errors.Join(err, hooks.close())
+	}
+	if err := p.complete(ctx, opts, record, hooks); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *program) complete(ctx context.Context, opts Options, record trail.Recorder, hooks *hooks) error {
+	if err := installed(p.manager.GetRESTMapper(), p.modules); err != nil {
+		return err
+	}
+	routes := http.NewServeMux()
+	for _, m := range p.modules {
+		name := m.Describe().Name
+		host := &module.Host{
+			Manager: p.manager, Routes: routes, Trail: record, Liveness: p.ready.liveness,
+			Clock: opts.Clock, Log: opts.Log.With("domain", name),
+		}
+		if err := m.Setup(host); err != nil {
+			return fmt.Errorf("set up domain %q: %w", name, err)
+		}
+	}
+	healthRoutes(routes, p.ready, p.modules)
+	if err := p.listen(opts, routes); err != nil {
+		return err
+	}
+	direct, err := kubernetes.NewForConfigAndClient(opts.Config, p.manager.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("make the direct client: %w", err)
+	}
+	if err := hooks.register(ctx, direct); err != nil {
+		return err
+	}
+	p.endpoints.Webhook = hooks.address()
+	return p.manager.Add(manager.RunnableFunc(func(ctx context.Context) error { return p.watch(ctx, opts) }))
+}
+
+// listen opens the addresses for operators and hands them to the manager.
+func (p *program) listen(opts Options, routes http.Handler) error {
+	health, err := listen("health", opts.HealthAddr)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, health.Close)
+	p.endpoints.Health = health.Addr().String()
+	if err := p.manager.Add(&server{name: "health", listener: health, handler: routes}); err != nil {
+		return err
+	}
+	if opts.MetricsAddr == "0" {
+		return nil
+	}
+	numbers, err := listen("metrics", opts.MetricsAddr)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, numbers.Close)
+	p.endpoints.Metrics = numbers.Addr().String()
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{}))
+	return p.manager.Add(&server{name: "metrics", listener: numbers, handler: mux})
+}
+
+// watch turns the program ready once its caches are filled, and says so.
+func (p *program) watch(ctx context.Context, opts Options) error {
+	if !p.manager.GetCache().WaitForCacheSync(ctx) {
+		return nil // The context ended first.
+	}
+	p.ready.synced.Store(true)
+	announce(ctx, p.ready, func() {
+		opts.Log.Info("server is ready")
+		if opts.Ready != nil {
+			opts.Ready(p.endpoints)
+		}
+	})
+	return nil
+}
+
+// installed says which kinds of the domains the cluster does not know.
+func installed(mapper meta.RESTMapper, modules []module.Module) error {
+	var errs []error
+	for _, m := range modules {
+		for _, kind := range m.Describe().Kinds {
+			_, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
+			if meta.IsNoMatchError(err) {
+				err = fmt.Errorf("the cluster does not know %s: run \"roadbed install\" first", kind.GroupKind())
+			}
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// shutdownGrace is how long controllers may take to finish what they are at.
+const shutdownGrace = 15 * time.Second

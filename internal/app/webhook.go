@@ -1,0 +1,254 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+)
+
+// The names under which the API server finds the webhooks.
+const (
+	webhookConfiguration = "roadbed-tenancy"
+	webhookService       = "roadbed-webhook"
+	webhookSecret        = "roadbed-webhook-cert"
+)
+
+// How long certificates live. One that is kept is renewed in good time; one
+// that is not lives longer than the process.
+const (
+	keptFor     = 365 * 24 * time.Hour
+	renewBefore = 60 * 24 * time.Hour
+	renewCheck  = 12 * time.Hour
+	unkeptFor   = 10 * 365 * 24 * time.Hour
+)
+
+// hooks is the server of the admission webhooks. It owns its certificate and
+// tells the API server where it is and whom to trust.
+type hooks struct {
+	mode     WebhookMode
+	mux      *http.ServeMux
+	listener net.Listener // nil when the mode is WebhookOff
+	clock    clock.WithTicker
+	cert     atomic.Pointer[tls.Certificate]
+	renew    func(ctx context.Context) error
+}
+
+var _ webhook.Server = (*hooks)(nil)
+
+// newHooks opens the port that the webhooks are served on.
+func newHooks(opts Options) (*hooks, error) {
+	h := &hooks{mode: opts.Webhook, mux: http.NewServeMux(), clock: opts.Clock}
+	address := "127.0.0.1:0"
+	switch opts.Webhook {
+	case WebhookOff:
+		return h, nil
+	case WebhookService:
+		address = ":" + strconv.Itoa(opts.WebhookPort)
+	case WebhookLoopback:
+	}
+	listener, err := listen("webhooks", address)
+	if err != nil {
+		return nil, err
+	}
+	h.listener = listener
+	return h, nil
+}
+
+// address is where the webhooks are served; empty if nowhere.
+func (h *hooks) address() string {
+	if h.listener == nil {
+		return ""
+	}
+	return h.listener.Addr().String()
+}
+
+func (h *hooks) close() error {
+	if h.listener == nil {
+		return nil
+	}
+	return h.listener.Close()
+}
+
+// NeedLeaderElection says no: every copy answers.
+func (*hooks) NeedLeaderElection() bool { return false }
+
+// Register serves a webhook at a path.
+func (h *hooks) Register(path string, hook http.Handler) { h.mux.Handle(path, hook) }
+
+// WebhookMux is what the webhooks are registered with.
+func (h *hooks) WebhookMux() *http.ServeMux { return h.mux }
+
+// StartedChecker is content from the beginning: the port is open before
+// anything else begins.
+func (h *hooks) StartedChecker() healthz.Checker { return healthz.Ping }
+
+// Start serves until the context ends, and renews the certificate.
+func (h *hooks) Start(ctx context.Context) error {
+	if h.listener == nil {
+		return nil
+	}
+	go h.keepFresh(ctx)
+	config := &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return h.cert.Load(), nil },
+	}
+	return (&server{name: "webhooks", listener: tls.NewListener(h.listener, config), handler: h.mux}).Start(ctx)
+}
+
+// keepFresh looks after the certificate until the context ends. An attempt
+// that fails is made again at the next look, long before it matters.
+func (h *hooks) keepFresh(ctx context.Context) {
+	ticker := h.clock.NewTicker(renewCheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C():
+			_ = h.renew(ctx)
+		}
+	}
+}
+
+// register gets a certificate and tells the API server where the webhooks are.
+func (h *hooks) register(ctx context.Context, client kubernetes.Interface) error {
+	switch h.mode {
+	case WebhookLoopback:
+		h.renew = func(context.Context) error { return nil }
+		return h.registerLoopback(ctx, client)
+	case WebhookService:
+		h.renew = func(ctx context.Context) error { return h.registerService(ctx, client) }
+		return h.renew(ctx)
+	case WebhookOff:
+	}
+	return nil
+}
+
+func (h *hooks) registerLoopback(ctx context.Context, client kubernetes.Interface) error {
+	cert, err := issue(h.clock.Now(), unkeptFor, "127.0.0.1")
+	if err != nil {
+		return fmt.Errorf("make the webhooks' certificate: %w", err)
+	}
+	if err := h.use(cert); err != nil {
+		return err
+	}
+	return announceHooks(ctx, client, func(path string) admissionv1.WebhookClientConfig {
+		url := "https://" + h.address() + path
+		return admissionv1.WebhookClientConfig{URL: &url, CABundle: cert.authority}
+	})
+}
+
+// registerService uses the certificate that all copies share, and makes or
+// renews it if need be.
+func (h *hooks) registerService(ctx context.Context, client kubernetes.Interface) error {
+	host := webhookService + "." + identity.SystemNamespace + ".svc"
+	cert, err := sharedCertificate(ctx, client, h.clock.Now(), host)
+	if err != nil {
+		return err
+	}
+	if err := h.use(cert); err != nil {
+		return err
+	}
+	return announceHooks(ctx, client, func(path string) admissionv1.WebhookClientConfig {
+		return serviceClientConfig(path, cert.authority)
+	})
+}
+
+func serviceClientConfig(path string, authority []byte) admissionv1.WebhookClientConfig {
+	return admissionv1.WebhookClientConfig{
+		Service:  &admissionv1.ServiceReference{Namespace: identity.SystemNamespace, Name: webhookService, Path: &path},
+		CABundle: authority,
+	}
+}
+
+func (h *hooks) use(cert certificate) error {
+	pair, err := cert.pair()
+	if err != nil {
+		return err
+	}
+	h.cert.Store(&pair)
+	return nil
+}
+
+// announceHooks writes where each installed webhook is reached. A cluster that
+// Roadbed was installed in without webhooks is left without.
+func announceHooks(ctx context.Context, client kubernetes.Interface, reach func(path string) admissionv1.WebhookClientConfig) error {
+	configurations := client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
+	wanted := validatingWebhooks(reach)
+	body, err := json.Marshal(map[string]any{"webhooks": wanted.Webhooks})
+	if err != nil {
+		return fmt.Errorf("encode the webhook configuration: %w", err)
+	}
+	_, err = configurations.Patch(ctx, webhookConfiguration, types.StrategicMergePatchType, body, metav1.PatchOptions{FieldManager: "roadbed"})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("tell the API server where the webhooks are: %w", err)
+	}
+	return nil
+}
+
+// sharedCertificate reads the certificate that all copies of the program share.
+// The first copy that finds it absent or about to expire makes a new one.
+func sharedCertificate(ctx context.Context, client kubernetes.Interface, now time.Time, host string) (certificate, error) {
+	secrets := client.CoreV1().Secrets(identity.SystemNamespace)
+	for {
+		secret, err := secrets.Get(ctx, webhookSecret, metav1.GetOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return certificate{}, fmt.Errorf("read the webhooks' certificate: %w", err)
+		}
+		exists := err == nil
+		if exists {
+			kept := certificate{authority: secret.Data["ca.crt"], cert: secret.Data[corev1.TLSCertKey], key: secret.Data[corev1.TLSPrivateKeyKey]}
+			if kept.usable(host, now.Add(renewBefore)) == nil {
+				return kept, nil
+			}
+		}
+		made, err := issue(now, keptFor, host)
+		if err != nil {
+			return certificate{}, fmt.Errorf("make the webhooks' certificate: %w", err)
+		}
+		next := secretOf(made)
+		if exists {
+			next.ResourceVersion = secret.ResourceVersion
+			_, err = secrets.Update(ctx, next, metav1.UpdateOptions{})
+		} else {
+			_, err = secrets.Create(ctx, next, metav1.CreateOptions{})
+		}
+		switch {
+		case apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err):
+			continue // Another copy was faster: use its certificate.
+		case err != nil:
+			return certificate{}, fmt.Errorf("keep the webhooks' certificate: %w", err)
+		}
+		return made, nil
+	}
+}
+
+func secretOf(c certificate) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: webhookSecret},
+		Type:       corev1.SecretTypeTLS,
+		Data:       map[string][]byte{"ca.crt": c.authority, corev1.TLSCertKey: c.cert, corev1.TLSPrivateKeyKey: c.key},
+	}
+}

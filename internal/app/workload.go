@@ -1,0 +1,114 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+)
+
+// The ports of the server in a cluster.
+const (
+	healthPort  = 8081
+	metricsPort = 8080
+	webhookPort = 9443
+)
+
+const (
+	serverName = "roadbed"
+	dataDir    = "/var/lib/roadbed"
+)
+
+// workload is the server in the cluster: a claim for its trail and exports, a
+// Deployment and the Service of its webhooks. The trail and the exports are
+// files, so one copy runs at a time until the audit domain keeps them.
+func workload(opts InstallOptions) []client.Object {
+	labels := map[string]string{"app.kubernetes.io/name": serverName}
+	meta := metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: serverName, Labels: labels}
+	hook := meta
+	hook.Name = webhookService
+	return []client.Object{
+		&corev1.PersistentVolumeClaim{ObjectMeta: meta, Spec: corev1.PersistentVolumeClaimSpec{
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			Resources: corev1.VolumeResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")},
+			},
+		}},
+		&corev1.Service{ObjectMeta: hook, Spec: corev1.ServiceSpec{
+			Selector: labels,
+			Ports:    []corev1.ServicePort{{Name: "webhook", Port: 443, TargetPort: intstr.FromString("webhook")}},
+		}},
+		&appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To(int32(1)),
+			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podSpec(opts)},
+		}},
+	}
+}
+
+func podSpec(opts InstallOptions) corev1.PodSpec {
+	return corev1.PodSpec{
+		ServiceAccountName: serverName,
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot: ptr.To(true), FSGroup: ptr.To(int64(65532)), RunAsUser: ptr.To(int64(65532)),
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+		Volumes: []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: serverName},
+		}}},
+		Containers: []corev1.Container{{
+			Name:  serverName,
+			Image: imageOf(opts),
+			Args:  serverArgs(opts),
+			Ports: []corev1.ContainerPort{
+				{Name: "health", ContainerPort: healthPort},
+				{Name: "metrics", ContainerPort: metricsPort},
+				{Name: "webhook", ContainerPort: webhookPort},
+			},
+			LivenessProbe:  probe("/healthz"),
+			ReadinessProbe: probe("/readyz"),
+			VolumeMounts:   []corev1.VolumeMount{{Name: "data", MountPath: dataDir}},
+			Resources: corev1.ResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("128Mi")},
+				Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
+			},
+			SecurityContext: &corev1.SecurityContext{
+				AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true),
+				Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			},
+		}},
+	}
+}
+
+func probe(path string) *corev1.Probe {
+	return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{
+		HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString("health")},
+	}}
+}
+
+// serverArgs are the command line of "roadbed server" in a pod.
+func serverArgs(opts InstallOptions) []string {
+	args := []string{
+		"server",
+		"--data-dir=" + dataDir,
+		"--health-addr=:" + strconv.Itoa(healthPort),
+		"--metrics-addr=:" + strconv.Itoa(metricsPort),
+		"--webhook=" + string(WebhookService),
+		"--leader-elect",
+	}
+	for _, gate := range slices.Sorted(maps.Keys(opts.FeatureGates)) {
+		args = append(args, fmt.Sprintf("--feature-gates=%s=%t", gate, opts.FeatureGates[gate]))
+	}
+	return args
+}

@@ -1,0 +1,130 @@
+package tenancy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+)
+
+// isolate opens the gate of each planned namespace whose guardrails are in
+// force, and sums up the namespaces in the status.
+func (c *tenants) isolate(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
+	if leaving(t) {
+		return steps.Done(ReasonIsolated, "What is left of the tenant stays isolated.")
+	}
+	places := placesOf(t)
+	wanting, err := c.openComplete(ctx, t, places)
+	if err != nil {
+		return steps.Failed(ReasonIsolateFailed, err)
+	}
+	dropped, err := c.dropped(ctx, t)
+	if err != nil {
+		return steps.Failed(ReasonIsolateFailed, err)
+	}
+	t.Status.Namespaces = summary(places, dropped, wanting)
+	for _, ns := range t.Status.Namespaces {
+		if !ns.Isolated {
+			return steps.Waiting(ReasonQuotaNotLive, fmt.Sprintf("namespace %q admits no pods yet: %s", ns.Name, ns.Message), 0)
+		}
+	}
+	if err := c.settle(ctx, t); err != nil {
+		return steps.Failed(ReasonReserveFailed, err)
+	}
+	if condition.Get(t.Status.Conditions, ConditionIsolated) == nil || !wasReady(t) {
+		c.measureOnboarding(t)
+	}
+	return steps.Done(ReasonIsolated, isolatedMessage(t, dropped))
+}
+
+// placesOf are the namespaces that the tenant uses under its model.
+func placesOf(t *v1alpha1.Tenant) []Place {
+	if t.Status.Model == v1alpha1.ModelSharedNamespace {
+		return []Place{{Namespace: SharedNamespace(t.Spec.Tier, t.Spec.BusinessUnit)}}
+	}
+	return Places(t)
+}
+
+// openComplete opens the gates that may be, and says what the others lack.
+func (c *tenants) openComplete(ctx context.Context, t *v1alpha1.Tenant, places []Place) (map[string]string, error) {
+	wanting := map[string]string{}
+	var complete []string
+	for _, place := range places {
+		var ns corev1.Namespace
+		if err := c.client.Get(ctx, types.NamespacedName{Name: place.Namespace}, &ns, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("read namespace %q: %w", place.Namespace, err)
+		}
+		found, err := c.inspect(ctx, place.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		shared := t.Status.Model == v1alpha1.ModelSharedNamespace
+		switch open := isolated(&ns); {
+		case !found.complete():
+			wanting[place.Namespace] = found.message()
+		case !open && shared:
+			wanting[place.Namespace] = fmt.Sprintf("business unit %q has not opened it yet", t.Spec.BusinessUnit)
+		case !open:
+			complete = append(complete, place.Namespace)
+		}
+	}
+	return wanting, c.open(ctx, t, kindTenant, complete)
+}
+
+// settle gives back what the tenant held beyond its share while its new quotas
+// were not in force yet.
+func (c *tenants) settle(ctx context.Context, t *v1alpha1.Tenant) error {
+	asked, err := c.share(ctx, t)
+	if err != nil {
+		return err
+	}
+	return c.ledger.hold(ctx, t.Spec.BusinessUnit, tenantHolder(t), asked)
+}
+
+func wasReady(t *v1alpha1.Tenant) bool {
+	return condition.IsTrue(t.Status.Conditions, ConditionIsolated)
+}
+
+func (c *tenants) measureOnboarding(t *v1alpha1.Tenant) {
+	if t.Generation == 1 && condition.Get(t.Status.Conditions, condition.Ready) != nil {
+		measured().onboarded.Observe(c.clock.Since(t.CreationTimestamp.Time).Seconds())
+	}
+}
+
+// summary is the tenant's namespaces as its status tells them: the planned
+// ones in the order of the spec, then those that the spec dropped.
+func summary(places []Place, dropped []string, wanting map[string]string) []v1alpha1.TenantNamespaceStatus {
+	const most = 16
+	list := make([]v1alpha1.TenantNamespaceStatus, 0, len(places)+len(dropped))
+	for _, place := range places {
+		message, lacks := wanting[place.Namespace]
+		list = append(list, v1alpha1.TenantNamespaceStatus{
+			Name: place.Namespace, Environment: place.Environment, Isolated: !lacks, Message: message,
+		})
+	}
+	for _, name := range dropped {
+		list = append(list, v1alpha1.TenantNamespaceStatus{Name: name, Isolated: true, Message: droppedMessage})
+	}
+	return list[:min(len(list), most)]
+}
+
+// droppedMessage tells what becomes of a namespace that the spec no longer names.
+const droppedMessage = "no longer in spec.namespaces; it stays as it is, isolated and counted in the envelope: put it back, or offboard the tenant"
+
+func isolatedMessage(t *v1alpha1.Tenant, dropped []string) string {
+	message := fmt.Sprintf("Pods may start in %d namespaces.", len(t.Status.Namespaces))
+	if len(t.Status.Namespaces) == 1 {
+		message = fmt.Sprintf("Pods may start in namespace %q.", t.Status.Namespaces[0].Name)
+	}
+	if len(dropped) > 0 {
+		message += fmt.Sprintf(" No longer in spec.namespaces, but kept: %s.", strings.Join(dropped, ", "))
+	}
+	return message
+}

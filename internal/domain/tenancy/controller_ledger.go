@@ -1,0 +1,202 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
+)
+
+// errEnvelopePending means that a business unit has no share of its parent's
+// envelope yet, so that nothing can be reserved in its own.
+var errEnvelopePending = errors.New("has reserved no envelope in its parent yet")
+
+// ledger keeps the reservations in the statuses of business units.
+//
+// A reservation is written by compare-and-swap on the version that it was
+// computed from, so writers anywhere cannot overshoot an envelope together.
+// The locks only keep the workers of this process from being in each other's
+// way.
+type ledger struct {
+	*cluster
+	mu    sync.Mutex
+	locks map[string]*sync.Mutex // guarded by mu; one per business unit
+}
+
+func newLedger(c *cluster) *ledger { return &ledger{cluster: c, locks: map[string]*sync.Mutex{}} }
+
+func (l *ledger) lock(unit string) *sync.Mutex {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.locks[unit] == nil {
+		l.locks[unit] = new(sync.Mutex)
+	}
+	return l.locks[unit]
+}
+
+// hold makes the holder's reservation in the unit's envelope exactly asked. It
+// returns a *quota.EnvelopeError if that is refused. What is there already
+// costs neither a read nor a write.
+func (l *ledger) hold(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) error {
+	return l.swap(ctx, unit, holder, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
+		return quota.Reserve(u, holder, asked)
+	})
+}
+
+// secure makes the holder's reservation cover asked and, until settled, what
+// it holds already: the objects that use it are still there.
+func (l *ledger) secure(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) error {
+	return l.swap(ctx, unit, holder, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
+		return quota.Reserve(u, holder, larger(asked, held(u, holder)))
+	})
+}
+
+// release gives the holder's reservation back.
+func (l *ledger) release(ctx context.Context, unit string, holder quota.Holder) error {
+	err := l.swap(ctx, unit, holder, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
+		return quota.Release(u, holder), nil
+	})
+	return client.IgnoreNotFound(err)
+}
+
+// change computes a unit's reservations anew.
+type change func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error)
+
+// swap writes what change makes of the unit's reservations, if it differs.
+func (l *ledger) swap(ctx context.Context, name string, holder quota.Holder, change change) error {
+	var cached v1alpha1.BusinessUnit
+	if err := l.client.Get(ctx, types.NamespacedName{Name: name}, &cached); err != nil {
+		return fmt.Errorf("read business unit %q: %w", name, err)
+	}
+	if next, err := l.next(ctx, &cached, change); err == nil && sameReservations(next, cached.Status.Reservations) {
+		return nil
+	}
+	lock := l.lock(name)
+	lock.Lock()
+	defer lock.Unlock()
+	recorded := false
+	for {
+		err := l.attempt(ctx, name, holder, change, &recorded)
+		if !apierrors.IsConflict(err) {
+			return err
+		}
+		measured().conflicts.Inc()
+	}
+}
+
+// attempt is one compare-and-swap on a live read.
+func (l *ledger) attempt(ctx context.Context, name string, holder quota.Holder, change change, recorded *bool) error {
+	var unit v1alpha1.BusinessUnit
+	if err := l.live.Get(ctx, types.NamespacedName{Name: name}, &unit); err != nil {
+		return fmt.Errorf("read business unit %q: %w", name, err)
+	}
+	next, err := l.next(ctx, &unit, change)
+	if err != nil {
+		return err
+	}
+	if sameReservations(next, unit.Status.Reservations) {
+		return nil
+	}
+	if !*recorded {
+		reason := fmt.Sprintf("%s %q holds another share of the envelope than before", holder.Kind, holder.Name)
+		if err := l.record(ctx, "businessunit.reserve", &unit, kindBusinessUnit, reason, ""); err != nil {
+			return err
+		}
+		*recorded = true
+	}
+	base := client.MergeFromWithOptions(unit.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	unit.Status.Reservations, unit.Status.Reserved = next, quota.Reserved(next)
+	if err := l.client.Status().Patch(ctx, &unit, base); err != nil {
+		return fmt.Errorf("write reservations of business unit %q: %w", name, err)
+	}
+	return nil
+}
+
+// next applies change to the unit as far as its own envelope is secured.
+//
+// The parent may come from the cache: a share there shrinks only after the
+// child's spec did, and then the compare-and-swap on the child fails.
+func (l *ledger) next(ctx context.Context, unit *v1alpha1.BusinessUnit, change change) ([]v1alpha1.Reservation, error) {
+	if unit.Spec.Parent == "" {
+		return change(unit)
+	}
+	var parent v1alpha1.BusinessUnit
+	if err := l.client.Get(ctx, types.NamespacedName{Name: unit.Spec.Parent}, &parent, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("read business unit %q, the parent of %q: %w", unit.Spec.Parent, unit.Name, err)
+	}
+	secured, err := secured(unit, &parent)
+	if err != nil {
+		return nil, err
+	}
+	return change(secured)
+}
+
+// secured is the unit with what it holds of its parent's envelope as its own.
+func secured(unit, parent *v1alpha1.BusinessUnit) (*v1alpha1.BusinessUnit, error) {
+	share := held(parent, unitHolder(unit))
+	if share == nil && len(unit.Spec.Envelope)+len(parent.Spec.Envelope) > 0 {
+		return nil, fmt.Errorf("business unit %q %w", unit.Name, errEnvelopePending)
+	}
+	unit = unit.DeepCopy()
+	envelope := maps.Clone(unit.Spec.Envelope)
+	if envelope == nil {
+		envelope = corev1.ResourceList{}
+	}
+	for name, limit := range envelope {
+		if granted := share[name]; granted.Cmp(limit) < 0 {
+			envelope[name] = granted
+		}
+	}
+	for name := range parent.Spec.Envelope {
+		if _, limited := envelope[name]; !limited {
+			envelope[name] = share[name]
+		}
+	}
+	unit.Spec.Envelope = envelope
+	return unit, nil
+}
+
+// held is what the holder has reserved, nil if nothing.
+func held(unit *v1alpha1.BusinessUnit, holder quota.Holder) corev1.ResourceList {
+	for i := range unit.Status.Reservations {
+		r := &unit.Status.Reservations[i]
+		if r.Kind == holder.Kind && r.Name == holder.Name && r.UID == holder.UID {
+			return r.Quota
+		}
+	}
+	return nil
+}
+
+// larger takes the larger amount of each resource.
+func larger(a, b corev1.ResourceList) corev1.ResourceList {
+	most := a.DeepCopy()
+	if most == nil {
+		most = corev1.ResourceList{}
+	}
+	for name, amount := range b {
+		if current, ok := most[name]; !ok || current.Cmp(amount) < 0 {
+			most[name] = amount.DeepCopy()
+		}
+	}
+	return most
+}
+
+func sameReservations(a, b []v1alpha1.Reservation) bool { return equality.Semantic.DeepEqual(a, b) }
+
+func tenantHolder(t *v1alpha1.Tenant) quota.Holder {
+	return quota.Holder{Kind: quota.HolderTenant, Name: t.Name, UID: string(t.UID)}
+}
+
+func unitHolder(u *v1alpha1.BusinessUnit) quota.Holder {
+	return quota.Holder{Kind: quota.HolderBusinessUnit, Name: u.Name, UID: string(u.UID)}
+}

@@ -1,0 +1,185 @@
+package tenancy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+)
+
+// offboarding is the procedure that ends a tenant: cordon, export, legal-hold
+// check, drain, delete, residue report. How far it is stands in the tenant's
+// status, so that it goes on where it stopped; every stage may be begun again.
+// The trail hears of a stage before it begins.
+type offboarding struct {
+	*cluster
+	ledger        *ledger
+	remnants      *remnants
+	objects       dynamic.Interface
+	exporter      Exporter
+	exportSecrets bool
+}
+
+// The names of the stages, as the status has them.
+const (
+	stageCordon    = "Cordon"
+	stageExport    = "Export"
+	stageLegalHold = "LegalHold"
+	stageDrain     = "Drain"
+	stageDelete    = "Delete"
+	stageResidue   = "Residue"
+)
+
+// The states of a stage.
+const (
+	statePending = "Pending"
+	stateWaiting = "Waiting"
+	stateBlocked = "Blocked"
+	stateDone    = "Done"
+)
+
+// stage is one step of the procedure.
+type stage struct {
+	name string
+	run  func(ctx context.Context, t *v1alpha1.Tenant) steps.Result
+}
+
+func (o *offboarding) stages() []stage {
+	return []stage{
+		{stageCordon, o.cordon},
+		{stageExport, o.export},
+		{stageLegalHold, o.legalHold},
+		{stageDrain, o.drain},
+		{stageDelete, o.delete},
+		{stageResidue, o.residue},
+	}
+}
+
+// run takes the procedure as far as it goes now. For a tenant that stays, or
+// stays after all, there is nothing to do and no condition.
+func (o *offboarding) run(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
+	if !leaving(t) {
+		t.Status.Offboarding = nil
+		meta.RemoveStatusCondition(&t.Status.Conditions, ConditionOffboarded)
+		return steps.Done(condition.ReasonReady, readyMessage)
+	}
+	if t.Status.Offboarding == nil {
+		t.Status.Offboarding = &v1alpha1.OffboardingStatus{}
+	}
+	for _, stage := range o.stages() {
+		if result := o.advance(ctx, t, stage); result.Outcome != steps.OutcomeDone {
+			o.tell(t, ConditionOffboarded, metav1.ConditionFalse, result)
+			return result
+		}
+	}
+	return o.finish(ctx, t)
+}
+
+// readyMessage is what a tenant that is ready says.
+const readyMessage = "Everything that was asked for is in place."
+
+// advance runs a stage unless it is done, and puts down what came of it. The
+// legal hold is asked about until nothing is left to delete.
+func (o *offboarding) advance(ctx context.Context, t *v1alpha1.Tenant, stage stage) steps.Result {
+	step := stepOf(t, stage.name)
+	recheck := stage.name == stageLegalHold && stepOf(t, stageDelete).State != stateDone
+	if step.State == stateDone && !recheck {
+		return steps.Done(ReasonOffboarding, step.Message)
+	}
+	if step.State == statePending {
+		reason := fmt.Sprintf("offboarding was asked for and confirmed; stage %s begins", stage.name)
+		if err := o.record(ctx, "tenant.offboard."+strings.ToLower(stage.name), t, kindTenant, reason, ""); err != nil {
+			return steps.Failed(ReasonOffboarding, err)
+		}
+	}
+	result := stage.run(ctx, t)
+	step = stepOf(t, stage.name)
+	wasDone := step.State == stateDone
+	step.State, step.Message = stateOf(result.Outcome), cutTo(result.Message, 1024)
+	switch {
+	case step.State != stateDone:
+		step.Finished = nil
+	case !wasDone:
+		now := metav1.NewTime(o.clock.Now()).Rfc3339Copy()
+		step.Finished = &now
+	}
+	return result
+}
+
+func stateOf(outcome steps.Outcome) string {
+	switch outcome {
+	case steps.OutcomeDone:
+		return stateDone
+	case steps.OutcomeBlocked:
+		return stateBlocked
+	default:
+		return stateWaiting
+	}
+}
+
+// stepOf is the tenant's record of a stage, made on first use. It is good until
+// the next call.
+func stepOf(t *v1alpha1.Tenant, name string) *v1alpha1.OffboardingStep {
+	status := t.Status.Offboarding
+	for i := range status.Steps {
+		if status.Steps[i].Name == name {
+			return &status.Steps[i]
+		}
+	}
+	status.Steps = append(status.Steps, v1alpha1.OffboardingStep{Name: name, State: statePending})
+	return &status.Steps[len(status.Steps)-1]
+}
+
+// finish gives the envelope back and turns the tenant into a record of itself.
+func (o *offboarding) finish(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
+	if err := o.ledger.release(ctx, t.Spec.BusinessUnit, tenantHolder(t)); err != nil {
+		return steps.Failed(ReasonReserveFailed, err)
+	}
+	gone := o.reservation(t)
+	if !offboarded(t) {
+		gone = steps.Waiting(ReasonOffboarded, offboardedMessage, 0)
+	}
+	for _, kind := range []string{ConditionReserved, ConditionProvisioned, ConditionIsolated} {
+		o.tell(t, kind, metav1.ConditionFalse, gone)
+	}
+	o.tell(t, ConditionOffboarded, metav1.ConditionTrue, gone)
+	return gone
+}
+
+// offboardedMessage is what a tenant that is no more says.
+const offboardedMessage = "The tenant was offboarded; status.offboarding says what is left. Delete the Tenant object when its record is no longer needed."
+
+// offboarded says whether the procedure has come to its end.
+func offboarded(t *v1alpha1.Tenant) bool {
+	return leaving(t) && condition.IsTrue(t.Status.Conditions, ConditionOffboarded)
+}
+
+// reservation is what becomes of the tenant's share of the envelope: it is
+// kept until the procedure ends.
+func (o *offboarding) reservation(t *v1alpha1.Tenant) steps.Result {
+	if offboarded(t) {
+		return steps.Waiting(ReasonOffboarded, offboardedMessage, 0)
+	}
+	return steps.Done(ReasonReserved, "The tenant keeps its share of the envelope until it is offboarded.")
+}
+
+func (o *offboarding) tell(t *v1alpha1.Tenant, kind string, status metav1.ConditionStatus, result steps.Result) {
+	condition.Set(&t.Status.Conditions, metav1.Condition{
+		Type: kind, Status: status, Reason: result.Reason, Message: result.Message,
+		ObservedGeneration: t.Generation, LastTransitionTime: metav1.NewTime(o.clock.Now()),
+	})
+}
+
+func cutTo(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most-3], "") + "…"
+}

@@ -1,0 +1,130 @@
+package tenancy
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+)
+
+// collect reads everything that the tenant consists of: the Tenant, its
+// namespaces and what is in them; of a shared namespace only what is generated
+// for the tenant. Events are left out.
+func (o *offboarding) collect(ctx context.Context, t *v1alpha1.Tenant) ([]*unstructured.Unstructured, error) {
+	kinds, err := o.remnants.kinds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	home, err := o.namespacesOf(ctx, t.Name)
+	if err != nil {
+		return nil, err
+	}
+	self, err := loose(t, v1alpha1.GroupVersion.WithKind(kindTenant))
+	if err != nil {
+		return nil, err
+	}
+	objects := []*unstructured.Unstructured{self}
+	names, only := slices.Sorted(maps.Keys(home)), metav1.ListOptions{}
+	if shared(t) {
+		names = []string{SharedNamespace(t.Spec.Tier, t.Spec.BusinessUnit)}
+		only.LabelSelector = v1alpha1.LabelTenant + "=" + t.Name
+	}
+	for _, name := range names {
+		if ns := home[name]; ns != nil {
+			object, err := loose(ns, corev1.SchemeGroupVersion.WithKind(kindNamespace))
+			if err != nil {
+				return nil, err
+			}
+			objects = append(objects, object)
+		}
+		found, err := o.contents(ctx, name, kinds, only)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, found...)
+	}
+	return o.tidy(objects), nil
+}
+
+func loose(obj runtime.Object, gvk schema.GroupVersionKind) (*unstructured.Unstructured, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return nil, fmt.Errorf("convert a %s: %w", gvk.Kind, err)
+	}
+	object := &unstructured.Unstructured{Object: content}
+	object.SetGroupVersionKind(gvk)
+	return object, nil
+}
+
+func (o *offboarding) contents(ctx context.Context, namespace string, kinds []schema.GroupVersionResource, only metav1.ListOptions) ([]*unstructured.Unstructured, error) {
+	var found []*unstructured.Unstructured
+	for _, kind := range kinds {
+		if kind.Resource == "events" {
+			continue
+		}
+		list, err := o.objects.Resource(kind).Namespace(namespace).List(ctx, only)
+		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+			continue // The kind was removed a moment ago.
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list %s in namespace %q: %w", kind.GroupResource(), namespace, err)
+		}
+		for i := range list.Items {
+			found = append(found, &list.Items[i])
+		}
+	}
+	return found, nil
+}
+
+// tidy sorts the objects and takes out what only the server needs, and the
+// values of Secrets.
+func (o *offboarding) tidy(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	for _, object := range objects {
+		object.SetManagedFields(nil)
+		if object.GroupVersionKind().GroupKind() == (schema.GroupKind{Kind: "Secret"}) && !o.exportSecrets {
+			redact(object)
+		}
+	}
+	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int {
+		return cmp.Or(
+			cmp.Compare(a.GetKind(), b.GetKind()),
+			cmp.Compare(a.GetNamespace(), b.GetNamespace()),
+			cmp.Compare(a.GetName(), b.GetName()),
+		)
+	})
+	return objects
+}
+
+// annotationRedacted says in an export that a Secret's values were left out.
+const annotationRedacted = "tenancy.roadbed.dev/redacted"
+
+// redact keeps a Secret's keys and takes its values, also from the copy of the
+// whole that kubectl apply leaves in an annotation.
+func redact(secret *unstructured.Unstructured) {
+	for _, field := range []string{"data", "stringData"} {
+		values, ok := secret.Object[field].(map[string]any)
+		if !ok {
+			continue
+		}
+		for key := range values {
+			values[key] = ""
+		}
+	}
+	annotations := secret.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	delete(annotations, corev1.LastAppliedConfigAnnotation)
+	annotations[annotationRedacted] = "true"
+	secret.SetAnnotations(annotations)
+}

@@ -1,0 +1,331 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
+	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
+	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+)
+
+// units makes business units true: their share of the parent's envelope, their
+// admins' rights and the namespaces that small tenants share.
+type units struct {
+	*cluster
+	ledger *ledger
+}
+
+func (c *units) steps() []steps.Step[*v1alpha1.BusinessUnit] {
+	return []steps.Step[*v1alpha1.BusinessUnit]{
+		{Condition: ConditionAccepted, Run: c.accept},
+		{Condition: ConditionReserved, Run: c.reserve},
+		{Condition: ConditionProvisioned, Run: c.provision},
+		{Condition: ConditionIsolated, Run: c.isolate},
+	}
+}
+
+// accept closes gates of shared namespaces that lost a guardrail, counts the
+// tenants, gives back what the gone ones held, and checks the spec.
+func (c *units) accept(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
+	home, err := c.sharedNamespaces(ctx, u)
+	if err == nil {
+		err = c.closeBroken(ctx, u, kindBusinessUnit, home)
+	}
+	if err == nil {
+		err = c.sweep(ctx, u)
+	}
+	if err != nil {
+		return steps.Failed(ReasonInvalidSpec, err)
+	}
+	members, err := c.members(ctx, u.Name)
+	if err != nil {
+		return steps.Failed(ReasonInvalidSpec, err)
+	}
+	u.Status.Tenants = int32(len(members)) //nolint:gosec // Reservations bound it to 2,000.
+	w, err := c.world(ctx)
+	if err != nil {
+		return steps.Failed(ReasonInvalidSpec, err)
+	}
+	if errs := ValidateUnit(u, w); len(errs) > 0 {
+		return steps.Blocked(ReasonFor(errs[0]), errs.ToAggregate().Error())
+	}
+	return steps.Done(ReasonAccepted, "The spec is valid.")
+}
+
+// members are the tenants of the business unit itself, oldest first. They are
+// shared and MUST NOT be changed.
+func (c *units) members(ctx context.Context, unit string) ([]*v1alpha1.Tenant, error) {
+	var list v1alpha1.TenantList
+	if err := c.client.List(ctx, &list, append(glance, client.MatchingFields{unitIndex: unit})...); err != nil {
+		return nil, fmt.Errorf("list tenants of business unit %q: %w", unit, err)
+	}
+	found := make([]*v1alpha1.Tenant, 0, len(list.Items))
+	for i := range list.Items {
+		found = append(found, &list.Items[i])
+	}
+	slices.SortFunc(found, func(a, b *v1alpha1.Tenant) int { return strings.Compare(a.Name, b.Name) })
+	return found, nil
+}
+
+// unitIndex indexes tenants by their business unit.
+const unitIndex = "spec.businessUnit"
+
+func unitOf(obj client.Object) []string { return []string{obj.(*v1alpha1.Tenant).Spec.BusinessUnit} }
+
+// sweep gives back the shares of holders that are gone: tenants without an
+// object and without namespaces, and business units without an object.
+func (c *units) sweep(ctx context.Context, u *v1alpha1.BusinessUnit) error {
+	for i := range u.Status.Reservations {
+		r := &u.Status.Reservations[i]
+		gone, err := c.gone(ctx, r)
+		if err != nil {
+			return err
+		}
+		if !gone {
+			continue
+		}
+		if err := c.ledger.release(ctx, u.Name, quota.Holder{Kind: r.Kind, Name: r.Name, UID: r.UID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gone asks the cache first and, before it says yes, the API server.
+func (c *units) gone(ctx context.Context, r *v1alpha1.Reservation) (bool, error) {
+	var holder client.Object = &v1alpha1.Tenant{}
+	if r.Kind == quota.HolderBusinessUnit {
+		holder = &v1alpha1.BusinessUnit{}
+	}
+	key := types.NamespacedName{Name: r.Name}
+	if err := c.client.Get(ctx, key, holder, client.UnsafeDisableDeepCopy); !apierrors.IsNotFound(err) {
+		return false, client.IgnoreNotFound(err)
+	}
+	home, err := c.namespacesOf(ctx, r.Name)
+	if err != nil || (r.Kind == quota.HolderTenant && len(home) > 0) {
+		return false, err
+	}
+	err = c.live.Get(ctx, key, holder)
+	return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+}
+
+// reserve takes the business unit's envelope out of its parent's. What its
+// tenants hold already is taken in any case, should the envelope have been
+// lowered at the moment they did.
+func (c *units) reserve(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
+	if u.Spec.Parent == "" {
+		return steps.Done(ReasonReserved, "The business unit has no parent to reserve its envelope from.")
+	}
+	var now v1alpha1.BusinessUnit
+	if err := c.live.Get(ctx, client.ObjectKeyFromObject(u), &now); err != nil {
+		return steps.Failed(ReasonReserveFailed, fmt.Errorf("read business unit %q: %w", u.Name, err))
+	}
+	asked := larger(u.Spec.Envelope, within(u.Spec.Envelope, now.Status.Reserved))
+	err := c.ledger.hold(ctx, u.Spec.Parent, unitHolder(u), asked)
+	var exceeded *quota.EnvelopeError
+	switch {
+	case errors.As(err, &exceeded):
+		return steps.Blocked(ReasonEnvelopeExceeded, exceeded.Error())
+	case errors.Is(err, errEnvelopePending):
+		return steps.Waiting(ReasonEnvelopePending, err.Error(), 0)
+	case err != nil:
+		return steps.Failed(ReasonReserveFailed, err)
+	}
+	return steps.Done(ReasonReserved, fmt.Sprintf("Business unit %q holds the envelope.", u.Spec.Parent))
+}
+
+// within keeps the amounts of resources that the envelope limits.
+func within(envelope, amounts corev1.ResourceList) corev1.ResourceList {
+	kept := corev1.ResourceList{}
+	for name := range envelope {
+		if amount, ok := amounts[name]; ok {
+			kept[name] = amount
+		}
+	}
+	return kept
+}
+
+// provision writes the admins' rights and the shared namespaces.
+func (c *units) provision(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
+	w, err := c.world(ctx)
+	if err != nil {
+		return steps.Failed(ReasonApplyFailed, err)
+	}
+	applier := c.applier(func(ctx context.Context, first apply.Ref) error {
+		reason := fmt.Sprintf("its admins' rights or shared namespaces differ from what was planned, first of all %s", first)
+		return c.record(ctx, "businessunit.provision", u, kindBusinessUnit, reason, apply.Hash(u))
+	})
+	rights := PlanUnit(u, w)
+	shared, err := c.planShared(ctx, u, w)
+	if err != nil {
+		return steps.Failed(ReasonApplyFailed, err)
+	}
+	if _, err := applier.Apply(ctx, append(slices.Clone(rights), shared...)); err != nil {
+		return steps.Failed(ReasonApplyFailed, err)
+	}
+	if err := c.pruneRights(ctx, applier, u, rights); err != nil {
+		return steps.Failed(ReasonApplyFailed, err)
+	}
+	return steps.Done(ReasonProvisioned, fmt.Sprintf("All %d objects are as planned.", len(rights)+len(shared)))
+}
+
+// planShared plans the shared namespace of each tier that some tenant of the
+// business unit uses one of. Tenants that are not accepted yet do not count,
+// nor do those that have left.
+func (c *units) planShared(ctx context.Context, u *v1alpha1.BusinessUnit, w World) ([]client.Object, error) {
+	members, err := c.members(ctx, u.Name)
+	if err != nil {
+		return nil, err
+	}
+	byTier := map[string][]*v1alpha1.Tenant{}
+	for _, t := range members {
+		if sharing(t) {
+			byTier[t.Spec.Tier] = append(byTier[t.Spec.Tier], t)
+		}
+	}
+	var objects []client.Object
+	for _, name := range slices.Sorted(maps.Keys(byTier)) {
+		tier := w.Tiers[name]
+		if tier == nil {
+			continue
+		}
+		planned, err := PlanShared(u, tier, byTier[name], w)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, planned...)
+	}
+	ending, err := c.sharedNamespaces(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(ending, func(_ string, ns *corev1.Namespace) bool { return ns.DeletionTimestamp.IsZero() })
+	return outside(slices.Sorted(maps.Keys(ending)), objects), nil
+}
+
+// sharing says whether the tenant's quota belongs to a shared namespace: it
+// was accepted as such, holds its share of the envelope and has not left.
+func sharing(t *v1alpha1.Tenant) bool {
+	return t.Status.Model == v1alpha1.ModelSharedNamespace && t.DeletionTimestamp.IsZero() &&
+		condition.IsTrue(t.Status.Conditions, ConditionReserved)
+}
+
+// pruneRights deletes bindings that the business unit no longer wants. It asks
+// for the deletion only when there is one to make.
+func (c *units) pruneRights(ctx context.Context, applier *apply.Applier, u *v1alpha1.BusinessUnit, planned []client.Object) error {
+	labels := map[string]string{v1alpha1.LabelBusinessUnit: u.Name, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
+	var list rbacv1.ClusterRoleBindingList
+	if err := c.client.List(ctx, &list, append(glance, client.MatchingLabels(labels))...); err != nil {
+		return fmt.Errorf("list cluster role bindings of business unit %q: %w", u.Name, err)
+	}
+	if len(list.Items) < len(planned) { // The plan has one more: the role.
+		return nil
+	}
+	_, err := applier.Prune(ctx, apply.Inventory{Labels: labels, Kinds: rightsKinds}, planned)
+	return err
+}
+
+// isolate opens the gates of the shared namespaces.
+func (c *units) isolate(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
+	home, err := c.sharedNamespaces(ctx, u)
+	if err != nil {
+		return steps.Failed(ReasonIsolateFailed, err)
+	}
+	var complete []string
+	waiting := ""
+	for _, name := range slices.Sorted(maps.Keys(home)) {
+		if isolated(home[name]) || !home[name].DeletionTimestamp.IsZero() {
+			continue
+		}
+		found, err := c.inspect(ctx, name)
+		if err != nil {
+			return steps.Failed(ReasonIsolateFailed, err)
+		}
+		if found.complete() {
+			complete = append(complete, name)
+		} else if waiting == "" {
+			waiting = fmt.Sprintf("shared namespace %q admits no pods yet: %s", name, found.message())
+		}
+	}
+	if err := c.open(ctx, u, kindBusinessUnit, complete); err != nil {
+		return steps.Failed(ReasonIsolateFailed, err)
+	}
+	if waiting != "" {
+		return steps.Waiting(ReasonQuotaNotLive, waiting, 0)
+	}
+	return steps.Done(ReasonIsolated, "Pods may start in every shared namespace.")
+}
+
+// sharedNamespaces are the shared namespaces of the business unit that exist.
+func (c *units) sharedNamespaces(ctx context.Context, u *v1alpha1.BusinessUnit) (map[string]*corev1.Namespace, error) {
+	var tiers v1alpha1.TierList
+	if err := c.client.List(ctx, &tiers, glance...); err != nil {
+		return nil, fmt.Errorf("list tiers: %w", err)
+	}
+	found := map[string]*corev1.Namespace{}
+	for i := range tiers.Items {
+		home, err := c.namespacesOf(ctx, SharedName(tiers.Items[i].Name, u.Name))
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(found, home)
+	}
+	return found, nil
+}
+
+// leave lets a business unit go that has neither tenants nor children. Shared
+// namespaces stay as they are.
+func (c *units) leave(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
+	members, err := c.members(ctx, u.Name)
+	if err != nil {
+		return steps.Failed(ReasonInvalidSpec, err)
+	}
+	w, err := c.world(ctx)
+	if err != nil {
+		return steps.Failed(ReasonInvalidSpec, err)
+	}
+	var left []string
+	for _, t := range members {
+		left = append(left, "Tenant "+t.Name)
+	}
+	for _, name := range w.Descendants(u.Name) {
+		left = append(left, "BusinessUnit "+name)
+	}
+	if len(left) > 0 {
+		return steps.Blocked(ReasonInUse, fmt.Sprintf("it is not deleted while it has %s: offboard or delete those first", names(left)))
+	}
+	if err := c.record(ctx, "businessunit.delete", u, kindBusinessUnit, "the BusinessUnit object was deleted; it has no tenants", ""); err != nil {
+		return steps.Failed(ReasonReserveFailed, err)
+	}
+	return c.dissolve(ctx, u)
+}
+
+func (c *units) dissolve(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
+	if u.Spec.Parent != "" {
+		if err := c.ledger.release(ctx, u.Spec.Parent, unitHolder(u)); err != nil {
+			return steps.Failed(ReasonReserveFailed, err)
+		}
+	}
+	labels := map[string]string{v1alpha1.LabelBusinessUnit: u.Name, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
+	silent := func(context.Context, apply.Ref) error { return nil } // leave has recorded it
+	if _, err := c.applier(silent).Prune(ctx, apply.Inventory{Labels: labels, Kinds: rightsKinds}, nil); err != nil {
+		return steps.Failed(ReasonApplyFailed, err)
+	}
+	return steps.Done(ReasonReserved, "The business unit's rights and envelope were given back.")
+}
+
+// rightsKinds are the kinds that a business unit's rights are made of.
+var rightsKinds = kindsOf(rbacv1.SchemeGroupVersion, "ClusterRole", "ClusterRoleBinding")
