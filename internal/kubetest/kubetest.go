@@ -1,0 +1,253 @@
+package kubetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/standalone"
+)
+
+// Environment variables that tests read.
+const (
+	// BinaryVariable is the path of a prebuilt roadbed-kube.
+	BinaryVariable = "ROADBED_KUBE"
+	// PlaneVariable is the data directory of a running plane to share.
+	PlaneVariable = "ROADBED_KUBETEST"
+)
+
+// startLimit is how long a plane may take to be ready, on a busy machine.
+const startLimit = 2 * time.Minute
+
+// Env is an API server to test against.
+type Env struct {
+	// Admin may do everything.
+	Admin *rest.Config
+	// Client acts as the administrator, without a cache.
+	Client client.Client
+	// Scheme has Kubernetes' own kinds, CustomResourceDefinitions and Roadbed's.
+	Scheme *runtime.Scheme
+	// Plane is the plane behind it; nil when another process runs it.
+	Plane *standalone.Plane
+
+	access *standalone.Access
+}
+
+// Option changes the plane that Private starts.
+type Option func(*standalone.Config)
+
+// WithNodes gives the plane simulated nodes, on which pods reach Running.
+func WithNodes(count int) Option {
+	return func(c *standalone.Config) { c.Nodes = count }
+}
+
+// WithAdmission gives the plane static admission policies.
+func WithAdmission(manifests ...standalone.Manifest) Option {
+	return func(c *standalone.Config) { c.Admission = append(c.Admission, manifests...) }
+}
+
+// WithDataDir makes the plane use a directory that outlives it.
+func WithDataDir(dir string) Option {
+	return func(c *standalone.Config) { c.DataDir = dir }
+}
+
+// WithEvents lets the test hear what happens to the plane.
+func WithEvents(hear func(standalone.Event)) Option {
+	return func(c *standalone.Config) { c.Events = hear }
+}
+
+// shared is the plane of this process. It lives from the first Start to the
+// end of Main.
+var shared struct {
+	once sync.Once
+	env  *Env
+	err  error
+	stop func() error
+}
+
+// Main runs the tests and stops the shared plane, if one was started. A
+// package that calls Start has
+//
+//	func TestMain(m *testing.M) { kubetest.Main(m) }
+func Main(m *testing.M) {
+	code := m.Run()
+	if shared.stop != nil {
+		if err := shared.stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "kubetest: stop the shared plane:", err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+// Start returns the shared API server, and starts it when this is the first
+// call. It has simulated nodes.
+func Start(t testing.TB) *Env {
+	t.Helper()
+	shared.once.Do(func() { shared.env, shared.err = startShared() })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.env
+}
+
+func startShared() (*Env, error) {
+	if dir := os.Getenv(PlaneVariable); dir != "" {
+		return connect(dir)
+	}
+	dir, err := os.MkdirTemp("", "roadbed-kubetest-")
+	if err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	plane, err := StartPlane(context.Background(), WithDataDir(dir), WithNodes(2))
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	shared.stop = func() error {
+		return errors.Join(plane.Stop(context.Background()), os.RemoveAll(dir))
+	}
+	return newEnv(plane.AdminConfig(), plane.Access, plane)
+}
+
+// connect uses the plane that another process runs.
+func connect(dir string) (*Env, error) {
+	access, err := standalone.OpenAccess(dir, clock.RealClock{})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", PlaneVariable, err)
+	}
+	admin, err := access.ClientConfig(standalone.AdminUser, standalone.AdminGroup)
+	if err != nil {
+		return nil, err
+	}
+	return newEnv(admin, access, nil)
+}
+
+// Private starts a plane for this test alone and stops it afterwards.
+func Private(t testing.TB, options ...Option) *Env {
+	t.Helper()
+	plane, err := StartPlane(t.Context(), append([]Option{WithDataDir(t.TempDir())}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := plane.Stop(context.Background()); err != nil {
+			t.Errorf("stop the plane: %v", err)
+		}
+	})
+	env, err := newEnv(plane.AdminConfig(), plane.Access, plane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+// StartPlane starts an ephemeral plane that the caller stops. Tests want Start
+// or Private.
+func StartPlane(ctx context.Context, options ...Option) (*standalone.Plane, error) {
+	binary, err := Binary()
+	if err != nil {
+		return nil, err
+	}
+	config := standalone.Config{Binary: binary, Ephemeral: true}
+	for _, option := range options {
+		option(&config)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	return standalone.Start(ctx, config)
+}
+
+func newEnv(admin *rest.Config, access *standalone.Access, plane *standalone.Plane) (*Env, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	direct, err := client.New(admin, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	return &Env{Admin: admin, Client: direct, Scheme: scheme, Plane: plane, access: access}, nil
+}
+
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	err := errors.Join(
+		clientgoscheme.AddToScheme(scheme),
+		apiextensionsv1.AddToScheme(scheme),
+		tenancyv1alpha1.AddToScheme(scheme),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("make scheme: %w", err)
+	}
+	return scheme, nil
+}
+
+// As returns a client configuration that acts as the user, by a client
+// certificate.
+func (e *Env) As(t testing.TB, user string, groups ...string) *rest.Config {
+	t.Helper()
+	config, err := e.access.ClientConfig(user, groups...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// ClientAs returns a client that acts as the user.
+func (e *Env) ClientAs(t testing.TB, user string, groups ...string) client.Client {
+	t.Helper()
+	direct, err := client.New(e.As(t, user, groups...), client.Options{Scheme: e.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return direct
+}
+
+// Kubeconfig writes a kubeconfig file that acts as the user, and returns its
+// path.
+func (e *Env) Kubeconfig(t testing.TB, user string, groups ...string) string {
+	t.Helper()
+	content, err := e.access.Kubeconfig(user, groups...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Eventually calls check until it succeeds, and fails the test when it has not
+// after timeout: what says what was awaited.
+func Eventually(t testing.TB, timeout time.Duration, what string, check func() error) {
+	t.Helper()
+	const pause = 25 * time.Millisecond
+	deadline := time.After(timeout)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("%s: not after %v: %v", what, timeout, err)
+		case <-t.Context().Done():
+			t.Fatalf("%s: the test ended: %v", what, err)
+		case <-time.After(pause):
+		}
+	}
+}
