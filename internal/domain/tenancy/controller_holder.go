@@ -1,8 +1,10 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -33,46 +36,71 @@ type bindings struct {
 
 const bindingsController = "tenancy-bindings"
 
-// Reconcile releases the binding unless its namespace is being deleted and has
-// something else left in it.
+// Reconcile releases the bindings of a namespace unless it is being deleted
+// and has something else left in it.
 func (c *bindings) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	defer c.liveness.Beat(bindingsController)
 	if req.Name == steps.HeartbeatName {
 		return reconcile.Result{}, nil
 	}
-	var binding rbacv1.RoleBinding
-	if err := c.client.Get(ctx, req.NamespacedName, &binding); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+	waiting, err := c.waiting(ctx, req.Name)
+	if err != nil || len(waiting) == 0 {
+		return reconcile.Result{}, err
 	}
-	if !releasable(&binding) {
-		return reconcile.Result{}, nil
-	}
-	last, err := c.last(ctx, &binding)
+	last, err := c.last(ctx, req.Name)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
 	if !last {
 		return reconcile.Result{RequeueAfter: time.Second}, nil
 	}
-	base := client.MergeFromWithOptions(binding.DeepCopy(), client.MergeFromWithOptimisticLock{})
-	controllerutil.RemoveFinalizer(&binding, v1alpha1.Finalizer)
-	if err := c.client.Patch(ctx, &binding, base); client.IgnoreNotFound(err) != nil {
-		return reconcile.Result{}, fmt.Errorf("release role binding %s: %w", req, err)
+	for _, binding := range waiting {
+		base := client.MergeFromWithOptions(binding.DeepCopy(), client.MergeFromWithOptimisticLock{})
+		controllerutil.RemoveFinalizer(binding, v1alpha1.Finalizer)
+		if err := c.client.Patch(ctx, binding, base); client.IgnoreNotFound(err) != nil {
+			return reconcile.Result{}, fmt.Errorf("release role binding %q of namespace %q: %w", binding.Name, req.Name, err)
+		}
 	}
 	return reconcile.Result{}, nil
 }
 
-// last says whether the binding is all that its namespace waits for.
-func (c *bindings) last(ctx context.Context, binding *rbacv1.RoleBinding) (bool, error) {
+// waiting are the namespace's bindings that nothing but our finalizer keeps;
+// the one by which we see what is left comes last.
+func (c *bindings) waiting(ctx context.Context, namespace string) ([]*rbacv1.RoleBinding, error) {
+	var list rbacv1.RoleBindingList
+	if err := c.client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("list role bindings of namespace %q: %w", namespace, err)
+	}
+	var found []*rbacv1.RoleBinding
+	for i := range list.Items {
+		if releasable(&list.Items[i]) {
+			found = append(found, &list.Items[i])
+		}
+	}
+	slices.SortFunc(found, func(a, b *rbacv1.RoleBinding) int {
+		return cmp.Compare(lastToGo(a), lastToGo(b))
+	})
+	return found, nil
+}
+
+func lastToGo(binding *rbacv1.RoleBinding) int {
+	if binding.Name == offboarderBinding {
+		return 1
+	}
+	return 0
+}
+
+// last says whether such bindings are all that the namespace waits for.
+func (c *bindings) last(ctx context.Context, namespace string) (bool, error) {
 	var ns corev1.Namespace
-	err := c.client.Get(ctx, types.NamespacedName{Name: binding.Namespace}, &ns, client.UnsafeDisableDeepCopy)
+	err := c.client.Get(ctx, types.NamespacedName{Name: namespace}, &ns, client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return false, fmt.Errorf("read namespace %q: %w", binding.Namespace, err)
+		return false, fmt.Errorf("read namespace %q: %w", namespace, err)
 	}
 	if ns.DeletionTimestamp.IsZero() {
 		return true, nil
 	}
-	left, err := c.remnants.survey(ctx, binding.Namespace)
+	left, blind, err := c.remnants.survey(ctx, namespace)
 	if err != nil {
 		return false, err
 	}
@@ -81,7 +109,7 @@ func (c *bindings) last(ctx context.Context, binding *rbacv1.RoleBinding) (bool,
 			return false, nil
 		}
 	}
-	return true, nil
+	return !blind || onlyBindings(&ns), nil
 }
 
 func releasable(obj client.Object) bool {
@@ -93,7 +121,9 @@ func (c *bindings) setup(mgr manager.Manager) error {
 	c.liveness.Expect(bindingsController)
 	return builder.ControllerManagedBy(mgr).
 		Named(bindingsController).
-		For(&rbacv1.RoleBinding{}, builder.WithPredicates(predicate.NewPredicateFuncs(releasable))).
+		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(func(_ context.Context, obj client.Object) []reconcile.Request {
+			return []reconcile.Request{request(obj.GetNamespace())}
+		}), builder.WithPredicates(predicate.NewPredicateFuncs(releasable))).
 		WatchesRawSource(source.Func(c.heartbeat)).
 		Complete(c)
 }

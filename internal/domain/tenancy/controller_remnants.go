@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -88,26 +90,29 @@ func (r *remnants) kinds(context.Context) ([]schema.GroupVersionResource, error)
 	return r.known, nil
 }
 
-// survey lists what is left in the namespace.
-func (r *remnants) survey(ctx context.Context, namespace string) ([]remnant, error) {
+// survey lists what is left in the namespace. blind is true if there are kinds
+// that Roadbed may not list there; it may only while a tenant is offboarded.
+func (r *remnants) survey(ctx context.Context, namespace string) (left []remnant, blind bool, err error) {
 	kinds, err := r.kinds(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var left []remnant
 	for _, kind := range kinds {
 		list, err := r.metadata.Resource(kind).Namespace(namespace).List(ctx, metav1.ListOptions{})
-		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
+		switch {
+		case apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err):
 			continue // The kind was removed a moment ago.
-		}
-		if err != nil {
-			return nil, fmt.Errorf("list %s in namespace %q: %w", kind.GroupResource(), namespace, err)
+		case apierrors.IsForbidden(err):
+			blind = true
+			continue
+		case err != nil:
+			return nil, false, fmt.Errorf("list %s in namespace %q: %w", kind.GroupResource(), namespace, err)
 		}
 		for i := range list.Items {
 			left = append(left, remnantOf(kind, &list.Items[i]))
 		}
 	}
-	return left, nil
+	return left, blind, nil
 }
 
 // self is the namespace's own object, if it is still there.
@@ -157,23 +162,82 @@ func managerOf(fields []metav1.ManagedFieldsEntry, finalizer string) string {
 
 // wait says what the namespaces' deletion waits for: with StuckFinalizer if
 // anybody's finalizer but ours holds an object, else with the given reason.
-func (r *remnants) wait(ctx context.Context, reason string, namespaces []string) steps.Result {
+func (r *remnants) wait(ctx context.Context, reason string, namespaces map[string]*corev1.Namespace) steps.Result {
 	var stuck []string
-	for _, namespace := range namespaces {
-		left, err := r.survey(ctx, namespace)
+	names := slices.Sorted(maps.Keys(namespaces))
+	for _, name := range names {
+		found, err := r.stuck(ctx, namespaces[name])
 		if err != nil {
 			return steps.Failed(reason, err)
 		}
-		self, err := r.self(ctx, namespace)
-		if err != nil {
-			return steps.Failed(reason, err)
-		}
-		stuck = append(stuck, describeStuck(append(self, left...))...)
+		stuck = append(stuck, found...)
 	}
 	if len(stuck) > 0 {
 		return steps.Waiting(ReasonStuckFinalizer, strings.Join(stuck, "; "), soon)
 	}
-	return steps.Waiting(reason, fmt.Sprintf("being deleted: %s", strings.Join(namespaces, ", ")), soon)
+	return steps.Waiting(reason, fmt.Sprintf("being deleted: %s", strings.Join(names, ", ")), soon)
+}
+
+// stuck names what a finalizer holds in a namespace or on it.
+func (r *remnants) stuck(ctx context.Context, ns *corev1.Namespace) ([]string, error) {
+	left, blind, err := r.survey(ctx, ns.Name)
+	if err != nil {
+		return nil, err
+	}
+	self, err := r.self(ctx, ns.Name)
+	if err != nil {
+		return nil, err
+	}
+	found := describeStuck(append(self, left...))
+	if len(found) == 0 && blind {
+		return reported(ns), nil
+	}
+	return found, nil
+}
+
+// reported is what Kubernetes itself says of finalizers in the namespace: kinds
+// and finalizers, but neither names nor managers.
+func reported(ns *corev1.Namespace) []string {
+	for _, c := range ns.Status.Conditions {
+		if c.Type == corev1.NamespaceFinalizersRemaining && c.Status == corev1.ConditionTrue && !onlyOurs(c.Message) {
+			return []string{fmt.Sprintf("namespace %s: %s", ns.Name, c.Message)}
+		}
+	}
+	return nil
+}
+
+// finalizersRemaining begins each entry of that condition's message, as the
+// namespace controller writes it: "FINALIZER in N resource instances".
+const finalizersRemaining = "Some content in the namespace has finalizers remaining: "
+
+func onlyOurs(message string) bool {
+	for entry := range strings.SplitSeq(strings.TrimPrefix(message, finalizersRemaining), ", ") {
+		if !strings.HasPrefix(entry, v1alpha1.Finalizer+" in ") {
+			return false
+		}
+	}
+	return true
+}
+
+// contentRemaining begins the message about what is left: "RESOURCE has N
+// resource instances" for each.
+const contentRemaining = "Some resources are remaining: "
+
+// onlyBindings says whether Kubernetes reports that nothing but role bindings
+// is left in the namespace.
+func onlyBindings(ns *corev1.Namespace) bool {
+	for _, c := range ns.Status.Conditions {
+		if c.Type != corev1.NamespaceContentRemaining || c.Status != corev1.ConditionTrue {
+			continue
+		}
+		for entry := range strings.SplitSeq(strings.TrimPrefix(c.Message, contentRemaining), ", ") {
+			if !strings.HasPrefix(entry, "rolebindings.rbac.authorization.k8s.io has ") {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // describeStuck names the objects that a finalizer holds, at most a few.

@@ -164,7 +164,7 @@ func (c *tenants) provision(ctx context.Context, t *v1alpha1.Tenant) steps.Resul
 	if err != nil {
 		return steps.Failed(ReasonApplyFailed, err)
 	}
-	if err := c.bring(ctx, t, outside(ending, hold(objects))); err != nil {
+	if err := c.bring(ctx, t, outside(slices.Collect(maps.Keys(ending)), hold(objects))); err != nil {
 		return steps.Failed(ReasonApplyFailed, err)
 	}
 	if len(ending) > 0 {
@@ -189,19 +189,14 @@ func (c *tenants) sharedReady(ctx context.Context, t *v1alpha1.Tenant) (steps.Re
 	return steps.Result{}, true
 }
 
-// ending are the tenant's planned namespaces that somebody is deleting, sorted.
-func (c *tenants) ending(ctx context.Context, t *v1alpha1.Tenant) ([]string, error) {
+// ending are the tenant's namespaces that somebody is deleting.
+func (c *tenants) ending(ctx context.Context, t *v1alpha1.Tenant) (map[string]*corev1.Namespace, error) {
 	home, err := c.namespacesOf(ctx, t.Name)
 	if err != nil {
 		return nil, err
 	}
-	var ending []string
-	for _, name := range slices.Sorted(maps.Keys(home)) {
-		if !home[name].DeletionTimestamp.IsZero() {
-			ending = append(ending, name)
-		}
-	}
-	return ending, nil
+	maps.DeleteFunc(home, func(_ string, ns *corev1.Namespace) bool { return ns.DeletionTimestamp.IsZero() })
+	return home, nil
 }
 
 // bring applies the objects and prunes what else of the tenant's is in their

@@ -17,6 +17,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 )
 
@@ -39,10 +40,33 @@ func (o *offboarding) guard(ctx context.Context, t *v1alpha1.Tenant) steps.Resul
 	applier := o.applier(func(ctx context.Context, first apply.Ref) error {
 		return o.record(ctx, "tenant.repair", t, kindTenant, fmt.Sprintf("%s of a tenant that is being offboarded differs from what was planned", first), apply.Hash(t))
 	})
-	if _, err := applier.Apply(ctx, objects); err != nil {
+	if _, err := applier.Apply(ctx, append(objects, offboarderBindings(t, home)...)); err != nil {
 		return steps.Failed(ReasonApplyFailed, err)
 	}
 	return steps.Done(ReasonProvisioned, "What is left of the tenant is kept as planned, cordoned.")
+}
+
+// RoleOffboarder lets Roadbed itself read everything in a namespace and end
+// what runs there. It has that right only where a tenant is being offboarded.
+const RoleOffboarder = "roadbed:offboarder"
+
+// offboarderBinding is the binding that gives it. Our finalizer keeps it until
+// all else is gone, so that what holds a namespace can be named to the end.
+const offboarderBinding = "roadbed:offboarder"
+
+func offboarderBindings(t *v1alpha1.Tenant, home map[string]*corev1.Namespace) []client.Object {
+	var objects []client.Object
+	for _, name := range slices.Sorted(maps.Keys(home)) {
+		meta := objectMeta(name, map[string]string{
+			v1alpha1.LabelTenant:       t.Name,
+			v1alpha1.LabelBusinessUnit: t.Spec.BusinessUnit,
+			v1alpha1.LabelManagedBy:    v1alpha1.ManagedBy,
+		})
+		meta.Finalizers = []string{v1alpha1.Finalizer}
+		self := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: identity.Roadbed}}
+		objects = append(objects, roleBinding(meta, offboarderBinding, RoleOffboarder, self))
+	}
+	return objects
 }
 
 // standing are the tenant's own namespaces that are not being deleted.
@@ -212,14 +236,13 @@ func (o *offboarding) delete(ctx context.Context, t *v1alpha1.Tenant) steps.Resu
 	if err != nil {
 		return steps.Failed(ReasonOffboarding, err)
 	}
-	names := slices.Sorted(maps.Keys(home))
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(home)) {
 		if err := o.deleteNamespace(ctx, t, home[name]); err != nil {
 			return steps.Failed(ReasonOffboarding, err)
 		}
 	}
-	if len(names) > 0 {
-		return o.remnants.wait(ctx, ReasonOffboarding, names)
+	if len(home) > 0 {
+		return o.remnants.wait(ctx, ReasonOffboarding, home)
 	}
 	return steps.Done(ReasonOffboarding, fmt.Sprintf("%d namespaces are gone.", len(t.Status.Namespaces)))
 }
