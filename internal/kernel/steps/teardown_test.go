@@ -1,0 +1,124 @@
+package steps_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+)
+
+const theirs = "somebody.else/keeps"
+
+// setFinalizers replaces the object's finalizers.
+func setFinalizers(t *testing.T, b *bench, finalizers ...string) {
+	t.Helper()
+	object := b.read(t)
+	object.Finalizers = finalizers
+	if err := b.client.Update(t.Context(), object); err != nil {
+		t.Fatalf("set finalizers: %v", err)
+	}
+}
+
+func TestFinalizerIsThereBeforeTheFirstStep(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	setFinalizers(t, b, theirs)
+	var seen []string
+	runner := b.runner(steps.Options{Finalizer: finalizer}, []step{{Run: func(context.Context, *unit) steps.Result {
+		seen = b.read(t).Finalizers
+		return steps.Done("Applied", "")
+	}}})
+	if _, err, writes, _ := b.pass(t, runner); err != nil || writes != 2 {
+		t.Errorf("first pass: %v, wrote %d times, want the finalizer and the status", err, writes)
+	}
+	if diff := cmp.Diff([]string{theirs, finalizer}, seen); diff != "" {
+		t.Errorf("finalizers that the first step saw (-want +got):\n%s", diff)
+	}
+	if _, _, writes, _ := b.pass(t, runner); writes != 0 {
+		t.Errorf("second pass wrote %d times", writes)
+	}
+}
+
+func TestFinalizerOfOthersIsNotLostToAnOldRead(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	old := b.read(t)
+	setFinalizers(t, b, theirs)
+	b.stale.Store(old)
+	runner := b.runner(steps.Options{Finalizer: finalizer}, nil)
+	result, err, _, _ := b.pass(t, runner)
+	if err != nil || result.RequeueAfter == 0 {
+		t.Errorf("Reconcile = %v, %v, want a quiet retry", result, err)
+	}
+	b.stale.Store(nil)
+	if !slices.Contains(b.read(t).Finalizers, theirs) {
+		t.Error("somebody else's finalizer is gone")
+	}
+}
+
+func TestTeardown(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var ran []string
+	drained := steps.Blocked("LegalHold", "Hold 7 is in force.")
+	runner := b.runner(steps.Options{Finalizer: finalizer},
+		[]step{ends("Applied", steps.Done("Applied", ""))},
+		step{Condition: "Cordoned", Run: func(context.Context, *unit) steps.Result {
+			ran = append(ran, "cordon")
+			return steps.Done("Cordoned", "")
+		}},
+		step{Condition: "Drained", Run: func(context.Context, *unit) steps.Result {
+			ran = append(ran, "drain")
+			return drained
+		}},
+	)
+	b.pass(t, runner)
+	if err := b.client.Delete(t.Context(), b.read(t)); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err, writes, _ := b.pass(t, runner); err != nil || writes != 1 {
+		t.Errorf("blocked teardown: %v, %d writes, want the status", err, writes)
+	}
+	want := []string{
+		"Applied=True Applied: ", "Ready=False LegalHold: Hold 7 is in force.",
+		"Cordoned=True Cordoned: ", "Drained=False LegalHold: Hold 7 is in force.",
+	}
+	if diff := cmp.Diff(want, told(b.read(t))); diff != "" {
+		t.Errorf("blocked teardown (-want +got):\n%s", diff)
+	}
+
+	drained = steps.Done("Drained", "")
+	if _, err, writes, _ := b.pass(t, runner); err != nil || writes != 1 {
+		t.Errorf("finished teardown: %v, %d writes, want the finalizer's", err, writes)
+	}
+	if err := b.client.Get(t.Context(), b.key, newUnit()); !apierrors.IsNotFound(err) {
+		t.Errorf("after the teardown the object is still there: %v", err)
+	}
+	if diff := cmp.Diff([]string{"cordon", "drain", "cordon", "drain"}, ran); diff != "" {
+		t.Errorf("teardown steps (-want +got):\n%s", diff)
+	}
+}
+
+func TestDeletedObjectOfOthersIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	setFinalizers(t, b, theirs)
+	if err := b.client.Delete(t.Context(), b.read(t)); err != nil {
+		t.Fatal(err)
+	}
+	never := step{Run: func(context.Context, *unit) steps.Result {
+		t.Error("a step ran for an object that has been let go")
+		return steps.Done("", "")
+	}}
+	for name, opts := range map[string]steps.Options{"with a finalizer": {Finalizer: finalizer}, "without one": {}} {
+		if _, err, writes, _ := b.pass(t, b.runner(opts, []step{never}, never)); client.IgnoreNotFound(err) != nil || writes != 0 {
+			t.Errorf("a runner %s: %v, %d writes", name, err, writes)
+		}
+	}
+}
