@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Commands wants every `make` and `roadbed` command that a Markdown document
@@ -108,10 +109,10 @@ type checker struct {
 
 // complaint says what is wrong with a command, or nothing.
 func (c checker) complaint(words []string) string {
-	switch path.Base(words[0]) {
+	switch words[0] {
 	case "make":
 		return c.makeComplaint(words[1:])
-	case "roadbed":
+	case "roadbed", "bin/roadbed":
 		return c.verbComplaint(words[1:])
 	}
 	return ""
@@ -171,15 +172,13 @@ func flagComplaint(command *cobra.Command, word string) string {
 	if name == "" || name == "help" || name == "h" {
 		return ""
 	}
-	exists := command.Flags().Lookup(name) != nil || command.InheritedFlags().Lookup(name) != nil
-	if !strings.HasPrefix(word, "--") {
-		short := name[:1]
-		exists = command.Flags().ShorthandLookup(short) != nil || command.InheritedFlags().ShorthandLookup(short) != nil
+	short := !strings.HasPrefix(word, "--")
+	for _, set := range []*pflag.FlagSet{command.Flags(), command.PersistentFlags(), command.InheritedFlags()} {
+		if !short && set.Lookup(name) != nil || short && set.ShorthandLookup(name[:1]) != nil {
+			return ""
+		}
 	}
-	if !exists {
-		return fmt.Sprintf("%q has no flag %s", command.CommandPath(), word)
-	}
-	return ""
+	return fmt.Sprintf("%q has no flag %s", command.CommandPath(), word)
 }
 
 // isPlaceholder tells words that stand for something, such as NAME or <verb>,

@@ -3,6 +3,7 @@ package laws
 import (
 	"fmt"
 	"go/ast"
+	"go/token"
 	"maps"
 	"slices"
 	"strconv"
@@ -87,45 +88,56 @@ func exportedReceiver(function *ast.FuncDecl) bool {
 	return exported
 }
 
-// Reason is a documented constant that conditions carry.
-type Reason struct {
+// Constant is a string constant with what its comments say.
+type Constant struct {
 	// Name of the constant, its value, and the package directory it is in.
 	Name, Value, Dir string
-	// Doc is the constant's own comment.
-	Doc string
+	// Doc is the constant's own comment, Group the one of the block it is in.
+	Doc, Group string
 
 	where string
 }
 
-// Reasons lists the constants named ReasonX that the product declares, in
-// order of package and declaration.
-func (t *Tree) Reasons() []Reason {
-	var reasons []Reason
+// Constants lists the string constants whose names begin with prefix, tests
+// and generated files left out, in order of package and declaration.
+func (t *Tree) Constants(prefix string) []Constant {
+	var found []Constant
 	for _, file := range t.written() {
-		ast.Inspect(file.AST, func(node ast.Node) bool {
-			spec, ok := node.(*ast.ValueSpec)
-			if ok && len(spec.Names) == 1 && len(spec.Values) == 1 && strings.HasPrefix(spec.Names[0].Name, "Reason") {
-				reasons = append(reasons, t.reason(file, spec))
+		for _, declaration := range file.AST.Decls {
+			if block, ok := declaration.(*ast.GenDecl); ok && block.Tok == token.CONST {
+				found = append(found, t.constants(file, block)...)
 			}
-			return true
-		})
+		}
 	}
-	return slices.DeleteFunc(reasons, func(r Reason) bool { return r.Value == "" })
+	return slices.DeleteFunc(found, func(c Constant) bool { return !strings.HasPrefix(c.Name, prefix) })
 }
 
-func (t *Tree) reason(file *File, spec *ast.ValueSpec) Reason {
-	r := Reason{Name: spec.Names[0].Name, Dir: file.Dir, Doc: strings.TrimSpace(spec.Doc.Text()), where: t.at(spec)}
-	if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
-		r.Value, _ = strconv.Unquote(literal.Value) // a number is no reason and stays empty
+func (t *Tree) constants(file *File, block *ast.GenDecl) []Constant {
+	var found []Constant
+	for _, spec := range block.Specs {
+		value, ok := spec.(*ast.ValueSpec)
+		if !ok || len(value.Names) != 1 || len(value.Values) != 1 {
+			continue
+		}
+		c := Constant{Name: value.Names[0].Name, Dir: file.Dir, where: t.at(value), Doc: text(value.Doc), Group: text(block.Doc)}
+		if !block.Lparen.IsValid() { // a constant by itself is its own block
+			c.Doc, c.Group = c.Group, ""
+		}
+		if literal, ok := value.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			c.Value, _ = strconv.Unquote(literal.Value) // the parser has accepted it, so it is quoted
+			found = append(found, c)
+		}
 	}
-	return r
+	return found
 }
+
+func text(comment *ast.CommentGroup) string { return strings.TrimSpace(comment.Text()) }
 
 // Documented wants each condition reason explained by its own comment, and
 // listed in the reference page as `Value`.
 func Documented(t *Tree, page string) []Finding {
 	var found []Finding
-	for _, r := range t.Reasons() {
+	for _, r := range t.Constants("Reason") {
 		if r.Doc == "" {
 			found = append(found, Finding{r.where, r.Name + " has no comment of its own"})
 		}

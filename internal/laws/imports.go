@@ -28,7 +28,7 @@ var above = map[string][]string{
 	"test": {"app", "domain", "adapter", "standalone", "kernel", "api", "config", "examples", "kubetest", "laws"},
 	// The generator of docs/reference reads verbs, kinds and reasons.
 	"docgen": {"cli", "config", "laws"},
-	"root":     {"cli", "app", "api", "config", "examples"},
+	"root":   {"cli", "app", "api", "config", "examples"},
 }
 
 // testsOnly are layers that the tests of every layer may import.

@@ -157,6 +157,8 @@ func TestDocumented(t *testing.T) {
 	source := map[string]string{"api/a/a.go": "package a\nconst (\n\t// ReasonX is.\n\tReasonX = \"Excess\"\n)\n"}
 	expect(t, Documented(load(t, source), "- `Excess`: too much"), "", "it is on the page")
 	expect(t, Documented(load(t, source), "- `Other`"), "the reason Excess is not in", "users look it up")
+	alone := map[string]string{"api/a/a.go": "package a\n\n// ReasonX is.\nconst ReasonX = \"Excess\"\n"}
+	expect(t, Documented(load(t, alone), "`Excess`"), "", "the comment is the constant's own")
 	bare := map[string]string{"api/a/a.go": "package a\n// Reasons.\nconst (\n\tReasonX = \"Excess\"\n)\n"}
 	expect(t, Documented(load(t, bare), "`Excess`"), "no comment of its own", "the page is made from comments")
 }
@@ -172,6 +174,8 @@ func TestCommands(t *testing.T) {
 		{"no verb", "it does not", "`roadbed tenant brew`", `no verb "brew"`},
 		{"in a pipe", "every part is looked at", "```sh\n$ cat x | bin/roadbed coffee # why\n```", `no verb "coffee"`},
 		{"no flag", "flags are promises too", "`roadbed tenant list --hot`", "no flag --hot"},
+		{"shared flag", "every verb has it", "`roadbed --context x tenant list`", ""},
+		{"folder", "it is no command", "```\ncmd/roadbed/  main, and more\n```", ""},
 		{"placeholder", "it stands for many", "`roadbed <verb>` and `make X`", ""},
 		{"argument", "a verb without verbs takes them", "`roadbed tenant list payments`", ""},
 	}
@@ -252,6 +256,7 @@ func numbered(n int, content string) map[string]string {
 
 func verbs() *cobra.Command {
 	root := &cobra.Command{Use: "roadbed"}
+	root.PersistentFlags().String("context", "", "")
 	tenant := &cobra.Command{Use: "tenant"}
 	list := &cobra.Command{Use: "list", Run: func(*cobra.Command, []string) {}}
 	list.Flags().StringP("output", "o", "", "")
