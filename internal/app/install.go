@@ -36,8 +36,11 @@ type InstallOptions struct {
 	FeatureGates map[string]bool
 	// Settings are the platform's names; those that are empty get their defaults.
 	Settings tenancy.Settings
-	// Image is what the Deployment in Manifests runs. Default the released one.
+	// Image is what the Deployment runs. Default the released one.
 	Image string
+	// Deployment makes Install apply the Deployment as well, which Manifests
+	// always renders. Left out where the server runs elsewhere.
+	Deployment bool
 	// Log hears what is done. Default slog.Default().
 	Log *slog.Logger
 }
@@ -82,7 +85,11 @@ func Install(ctx context.Context, opts InstallOptions) error {
 	if err := installKinds(ctx, c); err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
-	for _, part := range parts(opts) {
+	all := parts(opts)
+	if opts.Deployment {
+		all = append(all, part{"workload", workload(opts)})
+	}
+	for _, part := range all {
 		for _, object := range part.objects {
 			if err := installOne(ctx, c, part.name, object); err != nil {
 				return fmt.Errorf("install: %w", err)

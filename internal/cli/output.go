@@ -23,6 +23,7 @@ const (
 	formatJSON  format = "json"
 	formatYAML  format = "yaml"
 	formatName  format = "name"
+	formatDiff  format = "diff"
 )
 
 // output is a verb's -o flag. It refuses formats that the verb does not have.

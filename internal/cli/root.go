@@ -37,8 +37,8 @@ type globalFlags struct {
 // and returns the exit code. It ends early when the context does.
 func Run(ctx context.Context, env Env, args []string) int {
 	p := &program{Env: env}
-	root := p.root()
-	root.SetArgs(args)
+	root := p.root()                          //nolint:contextcheck // verbs take the context that cobra hands them
+	root.SetArgs(append([]string{}, args...)) // Cobra takes nil for "read os.Args".
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
@@ -107,11 +107,11 @@ func (p *program) markRunning(cmd *cobra.Command) {
 	}
 }
 
-// family is a verb that only holds other verbs.
-func family(use, group, short, long string, verbs ...*cobra.Command) *cobra.Command {
+// family is a verb of tenancy that only holds other verbs.
+func family(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     use,
-		GroupID: group,
+		GroupID: groupTenancy,
 		Short:   short,
 		Long:    long,
 		Args:    noSuchVerb,
@@ -126,9 +126,10 @@ func noSuchVerb(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	cmd.SuggestionsMinimumDistance = 2
 	message := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		message += fmt.Sprintf("; did you mean %q?", strings.Join(near, `" or "`))
+		message += `; did you mean "` + strings.Join(near, `" or "`) + `"?`
 	}
 	return usageErrorf("%s", message)
 }

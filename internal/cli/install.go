@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/roadbed-dev/roadbed/internal/app"
+)
+
+// installFlags say what is installed.
+type installFlags struct {
+	apply, diff bool
+	image       string
+	gates       []string
+}
+
+func (p *program) installVerb() *cobra.Command {
+	var f installFlags
+	cmd := &cobra.Command{
+		Use:     "install",
+		GroupID: groupCluster,
+		Short:   "Print or apply what a cluster needs to run the platform",
+		Long: `Print, as YAML, what a cluster needs to run the platform: the definitions of its
+kinds, roles, native admission policies, the webhook configuration, the shipped tiers,
+and a Deployment of the server. With --apply it is applied; that may be done any number
+of times and upgrades what is there. Tiers that exist are left as they are.
+
+--apply needs a cluster admin: it acts as Roadbed, because the policies keep everybody
+else from changing what belongs to the platform. With --diff nothing is changed, what
+would be is shown, and the exit code is 3 when there is a difference.`,
+		Example: `  roadbed install > roadbed.yaml
+  roadbed install --diff
+  roadbed install --apply --image registry.corp.example/roadbed:1.0`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts, err := f.options()
+			if err != nil {
+				return err
+			}
+			return p.install(cmd.Context(), f, opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&f.apply, "apply", false, "apply it to the cluster instead of printing it")
+	flags.BoolVar(&f.diff, "diff", false, "show how the cluster differs from it")
+	flags.StringVar(&f.image, "image", "", "image of the Deployment; the released one when not given")
+	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
+	cmd.MarkFlagsMutuallyExclusive("apply", "diff")
+	completeFlag(cmd, "feature-gates", completeFixed("IsolationModels=true"))
+	return cmd
+}
+
+func (f installFlags) options() (app.InstallOptions, error) {
+	opts := app.InstallOptions{Image: f.image, Deployment: true, Webhook: app.WebhookService}
+	gates, err := parseGates(f.gates)
+	opts.FeatureGates = gates
+	return opts, err
+}
+
+// parseGates reads NAME=true and NAME=false; a name alone means true.
+func parseGates(given []string) (map[string]bool, error) {
+	gates := map[string]bool{}
+	for _, gate := range given {
+		name, value, found := strings.Cut(gate, "=")
+		on := true
+		if found {
+			parsed, err := strconv.ParseBool(value)
+			if err != nil {
+				return nil, usageErrorf("--feature-gates %s: must be NAME=true or NAME=false", gate)
+			}
+			on = parsed
+		}
+		gates[name] = on
+	}
+	return gates, nil
+}
+
+func (p *program) install(ctx context.Context, f installFlags, opts app.InstallOptions) error {
+	if f.apply {
+		config, err := p.restConfig()
+		if err != nil {
+			return err
+		}
+		opts.Config = config
+		opts.Log = slog.New(slog.DiscardHandler)
+		if err := p.slowly("installing", func() error { return app.Install(ctx, opts) }); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(p.Out, "Installed. \"roadbed doctor\" says what is still missing.")
+		return err
+	}
+	manifests, err := app.Manifests(opts)
+	if err != nil {
+		return err
+	}
+	if f.diff {
+		return p.diffManifests(ctx, manifests)
+	}
+	_, err = p.Out.Write(manifests)
+	return err
+}
+
+// diffManifests compares the cluster with YAML documents.
+func (p *program) diffManifests(ctx context.Context, manifests []byte) error {
+	c, err := p.client()
+	if err != nil {
+		return err
+	}
+	objects, err := splitManifests(manifests)
+	if err != nil {
+		return err
+	}
+	return p.showObjects(ctx, c, objects)
+}
+
+// splitManifests reads the documents that this program itself wrote.
+func splitManifests(text []byte) ([]document, error) {
+	var documents []document
+	for part := range bytes.SplitSeq(text, []byte("---\n")) {
+		if len(bytes.TrimSpace(part)) == 0 {
+			continue
+		}
+		loose := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(part, &loose.Object); err != nil {
+			return nil, fmt.Errorf("read what is to be installed: %w", err)
+		}
+		documents = append(documents, document{object: loose})
+	}
+	return documents, nil
+}

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func TestRefusalsNameTheLine(t *testing.T) {
+	t.Parallel()
+	const text = `apiVersion: tenancy.roadbed.dev/v1alpha1
+kind: Tenant
+metadata:
+  name: payments
+spec:
+  owner: payments-team
+  businessUnit: retail
+  tier: tier-1
+  jurisdictions: [uk]
+  costCenter: cc-1042
+  namespaces:
+  - name: dev
+    quota:
+      requests.cpu: "9"
+`
+	documents, err := parseDocuments(tenancyScheme(), "payments.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fromFlags := document{object: documents[0].object}
+	spec := field.NewPath("spec")
+	invalid := apierrors.NewInvalid(schema.GroupKind{Kind: "Tenant"}, "payments", field.ErrorList{
+		field.Invalid(spec.Child("namespaces").Index(0).Child("quota").Key("requests.cpu"), "9", "more than the tenant's 8"),
+		field.NotSupported(spec.Child("tier"), "tier-1", []string{"tier-2"}),
+	})
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "tenants"}, "payments", nil)
+	exists := apierrors.NewAlreadyExists(schema.GroupResource{Resource: "tenants"}, "payments")
+	for _, test := range []struct {
+		reason   string
+		document document
+		err      error
+		want     string
+	}{
+		{"each cause at its line", documents[0], invalid, `payments.yaml:14: spec.namespaces[0].quota[requests.cpu]: Invalid value: "9": more than the tenant's 8
+payments.yaml:8: spec.tier: Unsupported value: "tier-1": supported values: "tier-2"`},
+		{"without a file the object is named", fromFlags, invalid, `Tenant payments: spec.namespaces[0].quota[requests.cpu]: Invalid value: "9": more than the tenant's 8
+Tenant payments: spec.tier: Unsupported value: "tier-1": supported values: "tier-2"`},
+		{"a refusal without causes", documents[0], forbidden, `payments.yaml:1: tenants "payments" is forbidden: <nil>`},
+		{"what exists already", documents[0], exists, `payments.yaml:4: metadata.name: Tenant payments exists already; "apply" changes it`},
+	} {
+		got := test.document.refused(test.err)
+		if got.Error() != test.want {
+			t.Errorf("%s:\n got %s\nwant %s", test.reason, got, test.want)
+		}
+	}
+	if err := documents[0].refused(exists); !apierrors.IsAlreadyExists(err) {
+		t.Errorf("%v is no longer the API server's error", err)
+	}
+}
+
+func TestUnitsFollowTheirParents(t *testing.T) {
+	t.Parallel()
+	var documents []document
+	for _, u := range []string{"cards", "retail", "egg", "hen", "bank", "markets"} {
+		for _, unit := range exampleUnits() {
+			if unit.Name == u {
+				documents = append(documents, document{object: unit})
+			}
+		}
+	}
+	got := objectNames(parentsFirst(documents))
+	want := []string{"bank", "retail", "cards", "hen", "egg", "markets"}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("order %v, want %v", got, want)
+		}
+	}
+}
