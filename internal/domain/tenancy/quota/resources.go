@@ -141,6 +141,15 @@ func Budgeted(name corev1.ResourceName) bool {
 	return isExtended(name) || isOfStorageClass(name)
 }
 
+// Canonical is the one spelling of a resource that quotas here use: requests.cpu
+// for cpu, secrets for count/secrets.
+func Canonical(name corev1.ResourceName) corev1.ResourceName {
+	if right, ok := aliases[name]; ok {
+		return right
+	}
+	return name
+}
+
 // Check says what is wrong with one entry of a quota, in words that follow
 // "must": an empty string means nothing is.
 func Check(name corev1.ResourceName, amount resource.Quantity) string {
