@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -216,12 +217,16 @@ func tampered[T any, P interface {
 }](name string, change func(P)) func(*testing.T, *bench) {
 	return func(t *testing.T, b *bench) {
 		t.Helper()
-		object := P(new(T))
-		if err := b.client.Get(t.Context(), client.ObjectKey{Namespace: b.namespace, Name: name}, object); err != nil {
-			t.Fatal(err)
-		}
-		change(object)
-		if err := b.client.Update(t.Context(), object, client.FieldOwner("stranger")); err != nil {
+		// The quota controller writes its status meanwhile.
+		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+			object := P(new(T))
+			if err := b.client.Get(t.Context(), client.ObjectKey{Namespace: b.namespace, Name: name}, object); err != nil {
+				return err
+			}
+			change(object)
+			return b.client.Update(t.Context(), object, client.FieldOwner("stranger"))
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -327,5 +332,26 @@ func TestPruneNeverTouchesNamespacesAndVolumes(t *testing.T) {
 	}
 	if report := b.apply(t, b.wanted()...); len(report.Unchanged) != len(b.wanted()) {
 		t.Errorf("a refused inventory was pruned all the same: %+v", report)
+	}
+}
+
+func TestNothingIsWrittenThatCouldNotBeRecordedFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.apply(t, b.wanted()[1:]...)
+	full := errors.New("the trail is full")
+	applier := apply.New(b.client, b.client, apply.WithBefore(func(context.Context, apply.Ref) error { return full }))
+
+	report, err := applier.Apply(t.Context(), b.wanted())
+	if !errors.Is(err, full) || len(report.Created) != 0 || len(report.Unchanged) != 2 {
+		t.Errorf("Apply = %+v, %v, want only what needs no write", report, err)
+	}
+	inventory := apply.Inventory{Labels: map[string]string{"owner": b.namespace}, Kinds: []schema.GroupVersionKind{policies, bindings}}
+	report, err = applier.Prune(t.Context(), inventory, nil)
+	if !errors.Is(err, full) || len(report.Pruned) != 0 {
+		t.Errorf("Prune = %+v, %v, want nothing pruned", report, err)
+	}
+	if after := b.apply(t, b.wanted()[1:]...); len(after.Unchanged) != 2 {
+		t.Errorf("something was deleted: %+v", after)
 	}
 }
