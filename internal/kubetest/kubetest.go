@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -78,12 +79,35 @@ var shared struct {
 	stop func() error
 }
 
+// atExit are what Main calls before it stops the shared plane.
+var atExit struct {
+	mu    sync.Mutex
+	calls []func() error // guarded by mu
+}
+
+// AtExit has Main call a function after the tests and before it stops the
+// shared plane, the last one first: for what lives as long as the process, such
+// as a manager that all tests share.
+func AtExit(call func() error) {
+	atExit.mu.Lock()
+	defer atExit.mu.Unlock()
+	atExit.calls = append(atExit.calls, call)
+}
+
 // Main runs the tests and stops the shared plane, if one was started. A
 // package that calls Start has
 //
 //	func TestMain(m *testing.M) { kubetest.Main(m) }
 func Main(m *testing.M) {
 	code := m.Run()
+	atExit.mu.Lock()
+	defer atExit.mu.Unlock()
+	for _, call := range slices.Backward(atExit.calls) {
+		if err := call(); err != nil {
+			fmt.Fprintln(os.Stderr, "kubetest:", err)
+			code = max(code, 1)
+		}
+	}
 	if shared.stop != nil {
 		if err := shared.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "kubetest: stop the shared plane:", err)

@@ -1,0 +1,179 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
+	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/standalone"
+)
+
+func TestMain(m *testing.M) { kubetest.Main(m) }
+
+const patience = 45 * time.Second
+
+// TestServer goes the way of "roadbed up": the core guards are the API server's
+// own files, Roadbed is installed and runs with its own rights.
+func TestServer(t *testing.T) {
+	t.Parallel()
+	var files []standalone.Manifest
+	for _, each := range guards.Static() {
+		files = append(files, standalone.Manifest{Name: each.Name, Data: each.Data})
+	}
+	env := kubetest.Private(t, kubetest.WithAdmission(files...))
+	install := app.InstallOptions{Config: env.Admin, StaticGuards: true, Webhook: app.WebhookLoopback, Log: testLog()}
+	for range 2 { // The second time upgrades what the first one made.
+		if err := app.Install(t.Context(), install); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reached, stop := serve(t, env)
+	t.Run("a tenant becomes ready", func(t *testing.T) { onboard(t, env) })
+	t.Run("a wrong tenant is refused at once", func(t *testing.T) { refused(t, env) })
+	t.Run("health is told", func(t *testing.T) { healthy(t, reached) })
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func testLog() *slog.Logger {
+	if os.Getenv("ROADBED_TEST_LOG") == "" {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+}
+
+// serve runs the server until stop.
+func serve(t *testing.T, env *kubetest.Env) (reached app.Endpoints, stop func() error) {
+	t.Helper()
+	ready := make(chan app.Endpoints, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- app.Run(ctx, app.Options{
+			Config:    env.As(t, identity.Roadbed, identity.RoadbedGroups()...),
+			TrailPath: filepath.Join(t.TempDir(), "trail.jsonl"),
+			ExportDir: t.TempDir(),
+			Ready:     func(e app.Endpoints) { ready <- e },
+			Log:       testLog(),
+		})
+	}()
+	stop = func() error { cancel(); return <-done }
+	select {
+	case reached = <-ready:
+	case err := <-done:
+		t.Fatalf("the server ended: %v", err)
+	case <-time.After(patience):
+		t.Fatal("the server is not ready")
+	}
+	return reached, stop
+}
+
+func onboard(t *testing.T, env *kubetest.Env) {
+	unit := &v1alpha1.BusinessUnit{
+		ObjectMeta: metav1.ObjectMeta{Name: "retail"},
+		Spec: v1alpha1.BusinessUnitSpec{
+			Jurisdictions: []string{"uk"},
+			Envelope:      corev1.ResourceList{corev1.ResourceRequestsCPU: resource.MustParse("1000")},
+		},
+	}
+	if err := env.Client.Create(t.Context(), unit); err != nil {
+		t.Fatal(err)
+	}
+	if err := env.Client.Create(t.Context(), tenant("payments", "retail")); err != nil {
+		t.Fatal(err)
+	}
+	kubetest.Eventually(t, patience, "the tenant is ready", func() error {
+		var now v1alpha1.Tenant
+		if err := env.Client.Get(t.Context(), client.ObjectKey{Name: "payments"}, &now); err != nil {
+			return err
+		}
+		if !condition.IsTrue(now.Status.Conditions, condition.Ready) {
+			return fmt.Errorf("conditions %+v", now.Status.Conditions)
+		}
+		return nil
+	})
+}
+
+func tenant(name, unit string) *v1alpha1.Tenant {
+	return &v1alpha1.Tenant{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.TenantSpec{
+			Owner: "team-" + name, BusinessUnit: unit, Tier: "tier-1", Jurisdictions: []string{"uk"}, CostCenter: "CC-1",
+			Access: v1alpha1.TenantAccess{Admins: []v1alpha1.Subject{{Kind: "Group", Name: "corp:" + name}}},
+		},
+	}
+}
+
+// refused asks with a dry run, so nothing but the webhook can answer.
+func refused(t *testing.T, env *kubetest.Env) {
+	wrong := tenant("wrong", "retail")
+	wrong.Spec.Tier = "tier-9"
+	kubetest.Eventually(t, patience, "the webhook refuses", func() error {
+		err := env.Client.Create(t.Context(), wrong.DeepCopy(), client.DryRunAll)
+		if !apierrors.IsInvalid(err) {
+			return fmt.Errorf("the answer is %v", err)
+		}
+		if !strings.Contains(err.Error(), "spec.tier") {
+			return fmt.Errorf("%w does not name the field", err)
+		}
+		return nil
+	})
+}
+
+func healthy(t *testing.T, reached app.Endpoints) {
+	for _, url := range []string{
+		"http://" + reached.Health + "/healthz",
+		"http://" + reached.Health + "/readyz",
+		"http://" + reached.Metrics + "/metrics",
+	} {
+		if _, err := get(url); err != nil {
+			t.Error(err)
+		}
+	}
+	body, err := get("http://" + reached.Health + "/domains")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var domains []app.Domain
+	if err := json.Unmarshal(body, &domains); err != nil {
+		t.Fatal(err)
+	}
+	if len(domains) != 1 || domains[0].Name != "tenancy" || domains[0].Health != "ok" {
+		t.Errorf("domains %+v", domains)
+	}
+}
+
+func get(url string) (body []byte, err error) {
+	answer, err := http.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, answer.Body.Close()) }()
+	body, err = io.ReadAll(answer.Body)
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s: %s", url, answer.Status, body)
+	}
+	return body, err
+}

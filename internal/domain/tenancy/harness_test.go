@@ -1,0 +1,372 @@
+package tenancy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/rbac"
+	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
+	"github.com/roadbed-dev/roadbed/internal/kubetest"
+)
+
+func TestMain(m *testing.M) { kubetest.Main(m) }
+
+// patience is how long tests wait for what takes a moment.
+const patience = 45 * time.Second
+
+// platform is the domain at work on a real API server, acting with Roadbed's
+// own rights and no others. All tests of the process share it.
+type platform struct {
+	env     *kubetest.Env
+	client  client.Client
+	trail   *memoryTrail
+	exports *memoryExports
+
+	mu   sync.Mutex
+	stop func() error // guarded by mu
+}
+
+var (
+	platformOnce sync.Once
+	common       *platform
+)
+
+// start returns the shared platform and starts it when this is the first call.
+func start(t *testing.T) *platform {
+	t.Helper()
+	platformOnce.Do(func() {
+		env := kubetest.Start(t)
+		common = install(t, env)
+	})
+	if common == nil {
+		t.Fatal("the platform did not start in an earlier test")
+	}
+	return common
+}
+
+// install puts kinds, rights and tiers into a plane and starts the domain.
+func install(t *testing.T, env *kubetest.Env) *platform {
+	t.Helper()
+	env.InstallCRDs(t)
+	p := &platform{env: env, client: env.Client, trail: &memoryTrail{}, exports: &memoryExports{}}
+	for _, obj := range rbac.Objects() {
+		p.create(t, obj)
+	}
+	for _, tier := range tenancy.Tiers() {
+		p.create(t, tier)
+	}
+	p.run(t)
+	kubetest.AtExit(func() error { return p.halt() })
+	return p
+}
+
+func (p *platform) create(t *testing.T, obj client.Object) {
+	t.Helper()
+	if err := p.client.Create(context.Background(), obj); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+}
+
+// run starts a manager that lives until stop or the end of the process.
+func (p *platform) run(t *testing.T) {
+	t.Helper()
+	mgr, err := newManager(p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...), p.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := &module.Host{
+		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: clock.RealClock{},
+		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
+	}
+	if err := tenancy.New(tenancy.Deps{Exporter: p.exports}).Setup(host); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	p.mu.Lock()
+	p.stop = func() error { cancel(); return <-done }
+	p.mu.Unlock()
+	kubetest.Eventually(t, patience, "every controller reconciles", func() error { return host.Liveness.Check(ctx) })
+}
+
+// restart stops the domain and starts it anew, as after a crash.
+func (p *platform) restart(t *testing.T) {
+	t.Helper()
+	if err := p.halt(); err != nil {
+		t.Fatal(err)
+	}
+	p.run(t)
+}
+
+// halt stops the domain and waits until it has stopped.
+func (p *platform) halt() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stop()
+}
+
+func testLog() *slog.Logger {
+	if os.Getenv("ROADBED_TEST_LOG") == "" {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+}
+
+// newManager is what the program gives the domain.
+func newManager(connection *rest.Config, env *kubetest.Env) (manager.Manager, error) {
+	connection = rest.CopyConfig(connection)
+	connection.QPS, connection.Burst = -1, -1
+	log := logr.FromSlogHandler(testLog().Handler())
+	ctrl.SetLogger(log)
+	return ctrl.NewManager(connection, manager.Options{
+		Scheme:                 env.Scheme,
+		Logger:                 log,
+		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: tenancy.Cached()},
+		Client:                 client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
+		Metrics:                metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress: "0",
+		WebhookServer:          &noWebhooks{},
+		Controller:             config.Controller{SkipNameValidation: ptr.To(true)},
+	})
+}
+
+// memoryTrail keeps records for tests to look at.
+type memoryTrail struct {
+	mu      sync.Mutex
+	records []trail.Record
+}
+
+var _ trail.Recorder = (*memoryTrail)(nil)
+
+func (m *memoryTrail) Record(_ context.Context, record trail.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.records = append(m.records, record)
+	return nil
+}
+
+// actions are what was recorded about the object, in order.
+func (m *memoryTrail) actions(kind, name string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []string
+	for _, r := range m.records {
+		if r.Object.Kind == kind && r.Object.Name == name {
+			found = append(found, r.Action)
+		}
+	}
+	return found
+}
+
+// memoryExports keeps exports for tests to look at.
+type memoryExports struct {
+	mu   sync.Mutex
+	kept map[string][]*unstructured.Unstructured
+}
+
+var _ tenancy.Exporter = (*memoryExports)(nil)
+
+func (m *memoryExports) Export(_ context.Context, tenant, _ string, objects []*unstructured.Unstructured) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.kept == nil {
+		m.kept = map[string][]*unstructured.Unstructured{}
+	}
+	m.kept[tenant] = objects
+	return "memory:" + tenant, nil
+}
+
+func (m *memoryExports) of(tenant string) []*unstructured.Unstructured {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.kept[tenant]
+}
+
+// unit makes a business unit that may do anything within the envelope.
+func (p *platform) unit(t *testing.T, name string, change ...func(*v1alpha1.BusinessUnit)) *v1alpha1.BusinessUnit {
+	t.Helper()
+	unit := &v1alpha1.BusinessUnit{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.BusinessUnitSpec{
+			Jurisdictions: []string{"uk", "eu"},
+			Envelope:      corev1.ResourceList{corev1.ResourceRequestsCPU: resource.MustParse("100000")},
+		},
+	}
+	for _, c := range change {
+		c(unit)
+	}
+	p.create(t, unit)
+	return unit
+}
+
+// tenant makes a tier-2 tenant of the unit.
+func (p *platform) tenant(t *testing.T, name, unit string, change ...func(*v1alpha1.Tenant)) *v1alpha1.Tenant {
+	t.Helper()
+	tenant := newTenant(name, unit, change...)
+	if err := p.client.Create(t.Context(), tenant); err != nil {
+		t.Fatal(err)
+	}
+	return tenant
+}
+
+func newTenant(name, unit string, change ...func(*v1alpha1.Tenant)) *v1alpha1.Tenant {
+	tenant := &v1alpha1.Tenant{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.TenantSpec{
+			Owner: "team-" + name, BusinessUnit: unit, Tier: "tier-2",
+			Jurisdictions: []string{"uk"}, CostCenter: "CC-1",
+			Access: v1alpha1.TenantAccess{
+				Admins:     []v1alpha1.Subject{{Kind: "Group", Name: "corp:" + name + "-admins"}},
+				Developers: []v1alpha1.Subject{{Kind: "Group", Name: "corp:" + name + "-developers"}},
+			},
+		},
+	}
+	for _, c := range change {
+		c(tenant)
+	}
+	return tenant
+}
+
+// environments gives a tenant namespaces of these names.
+func environments(names ...string) func(*v1alpha1.Tenant) {
+	return func(t *v1alpha1.Tenant) {
+		t.Spec.Namespaces = nil
+		for _, name := range names {
+			t.Spec.Namespaces = append(t.Spec.Namespaces, v1alpha1.TenantNamespace{Name: name})
+		}
+	}
+}
+
+// cpu asks for so many cores.
+func cpu(cores string) func(*v1alpha1.Tenant) {
+	return func(t *v1alpha1.Tenant) {
+		t.Spec.Quota = corev1.ResourceList{corev1.ResourceRequestsCPU: resource.MustParse(cores)}
+	}
+}
+
+// read is the tenant as it is now.
+func (p *platform) read(t *testing.T, name string) *v1alpha1.Tenant {
+	t.Helper()
+	var tenant v1alpha1.Tenant
+	if err := p.client.Get(t.Context(), client.ObjectKey{Name: name}, &tenant); err != nil {
+		t.Fatal(err)
+	}
+	return &tenant
+}
+
+// update changes the tenant as it is now.
+func (p *platform) update(t *testing.T, name string, change func(*v1alpha1.Tenant)) {
+	t.Helper()
+	kubetest.Eventually(t, patience, "tenant "+name+" is updated", func() error {
+		tenant := p.read(t, name)
+		change(tenant)
+		return p.client.Update(t.Context(), tenant)
+	})
+}
+
+// ready waits until the tenant is ready for its newest spec.
+func (p *platform) ready(t *testing.T, name string) *v1alpha1.Tenant {
+	t.Helper()
+	return p.awaits(t, name, condition.Ready, metav1.ConditionTrue, condition.ReasonReady)
+}
+
+// awaits waits until a condition of the tenant's newest spec has the status and
+// reason.
+func (p *platform) awaits(t *testing.T, name, kind string, status metav1.ConditionStatus, reason string) *v1alpha1.Tenant {
+	t.Helper()
+	var tenant *v1alpha1.Tenant
+	kubetest.Eventually(t, patience, fmt.Sprintf("%s of tenant %s is %s with reason %s", kind, name, status, reason), func() error {
+		tenant = p.read(t, name)
+		c := condition.Get(tenant.Status.Conditions, kind)
+		if c == nil || c.Status != status || c.Reason != reason || c.ObservedGeneration != tenant.Generation {
+			return fmt.Errorf("generation %d, conditions %+v", tenant.Generation, tenant.Status.Conditions)
+		}
+		return nil
+	})
+	return tenant
+}
+
+// isolatedNamespace says whether the namespace admits pods.
+func (p *platform) isolatedNamespace(t *testing.T, name string) error {
+	t.Helper()
+	var ns corev1.Namespace
+	if err := p.client.Get(t.Context(), client.ObjectKey{Name: name}, &ns); err != nil {
+		return err
+	}
+	for _, c := range ns.Status.Conditions {
+		if c.Type == v1alpha1.ConditionIsolated && c.Status == corev1.ConditionTrue {
+			return nil
+		}
+	}
+	return fmt.Errorf("namespace %s is not isolated: %+v", name, ns.Status.Conditions)
+}
+
+// reservations are what the unit has given to whom, in cores.
+func (p *platform) reservations(t *testing.T, unit string) map[string]string {
+	t.Helper()
+	var u v1alpha1.BusinessUnit
+	if err := p.client.Get(t.Context(), client.ObjectKey{Name: unit}, &u); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, r := range u.Status.Reservations {
+		amount := r.Quota[corev1.ResourceRequestsCPU]
+		found[r.Name] = amount.String()
+	}
+	return found
+}
+
+// gone says whether an object does not exist any more.
+func (p *platform) gone(t *testing.T, obj client.Object) error {
+	t.Helper()
+	err := p.client.Get(t.Context(), client.ObjectKeyFromObject(obj), obj)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	return errors.New(obj.GetName() + " still exists")
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// noWebhooks takes webhooks and serves none: the domain must hold without.
+type noWebhooks struct{ webhook.Server }
+
+func (noWebhooks) Register(string, http.Handler) {}
+func (noWebhooks) NeedLeaderElection() bool      { return false }
+func (noWebhooks) Start(context.Context) error   { return nil }
