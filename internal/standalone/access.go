@@ -50,7 +50,7 @@ func OpenAccess(dataDir string, clk clock.PassiveClock) (*Access, error) {
 		return nil, fmt.Errorf("data directory %s has no cluster yet: `roadbed up` makes one", dataDir)
 	}
 	authority, err := vault{layout: l, clock: clk, complete: true}.load(clusterAuthority)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, errAbsent) {
 		return nil, l.damaged(vault{layout: l}.certFile(clusterAuthority), os.ErrNotExist)
 	}
 	if err != nil {

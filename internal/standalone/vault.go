@@ -19,6 +19,10 @@ import (
 // encryptionKeySize is what the secretbox cipher takes.
 const encryptionKeySize = 32
 
+// errAbsent says that there is no certificate of a name. It is not
+// os.ErrNotExist, which damage wraps as well.
+var errAbsent = errors.New("no such certificate")
+
 // vault keeps certificates and keys in a data directory's pki folder.
 //
 // Renewing keeps the key: the certificate alone is replaced, atomically, and
@@ -42,9 +46,9 @@ func (v vault) authority(name string) (identityPair, error) {
 	switch {
 	case err == nil && !expiresSoon(pair.cert, now):
 		return pair, nil
-	case errors.Is(err, os.ErrNotExist) && v.complete:
+	case errors.Is(err, errAbsent) && v.complete:
 		return identityPair{}, v.layout.damaged(v.certFile(name), os.ErrNotExist)
-	case err != nil && !errors.Is(err, os.ErrNotExist):
+	case err != nil && !errors.Is(err, errAbsent):
 		return identityPair{}, err
 	}
 	pair, err = newAuthority("roadbed "+name, pair.key, now)
@@ -62,7 +66,7 @@ func (v vault) leaf(name string, from identityPair, s subject) (identityPair, er
 	switch {
 	case err == nil && !expiresSoon(pair.cert, now) && pair.cert.CheckSignatureFrom(from.cert) == nil && serves(pair.cert, s):
 		return pair, nil
-	case err != nil && !errors.Is(err, os.ErrNotExist):
+	case err != nil && !errors.Is(err, errAbsent):
 		return identityPair{}, err
 	}
 	pair, err = from.issue(s, pair.key, now, leafLife)
@@ -135,12 +139,12 @@ func (v vault) encryptionKey(name string) (string, error) {
 	return string(content), nil
 }
 
-// load reads a pair. It returns os.ErrNotExist when there is no certificate; a
+// load reads a pair. It returns errAbsent when there is no certificate; a
 // file that is there and cannot be used is damage.
 func (v vault) load(name string) (identityPair, error) {
 	certPEM, err := os.ReadFile(v.certFile(name))
 	if errors.Is(err, os.ErrNotExist) {
-		return identityPair{}, err
+		return identityPair{}, errAbsent
 	}
 	if err != nil {
 		return identityPair{}, v.layout.damaged(v.certFile(name), errors.Unwrap(err))
