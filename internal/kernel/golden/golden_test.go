@@ -75,6 +75,7 @@ func TestCheck(t *testing.T) {
 func TestTxtar(t *testing.T) {
 	t.Parallel()
 	Txtar(t, "testdata/*.txtar", func(t *testing.T, archive *txtar.Archive) *txtar.Archive {
+		t.Helper()
 		upper := bytes.ToUpper(File(t, archive, "input"))
 		SetFile(archive, "output", upper)
 		return archive

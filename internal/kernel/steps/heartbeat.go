@@ -27,14 +27,13 @@ func (r *Runner[T]) beat() { r.opts.Liveness.Beat(r.opts.Name) }
 // startHeartbeat puts a heartbeat into the controller's own queue at once and
 // then regularly: only a controller that works its queue off answers it. The
 // goroutine ends with the controller's context.
-func (r *Runner[T]) startHeartbeat(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+func (r *Runner[T]) startHeartbeat(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	queue.Add(heartbeat)
 	go func() {
 		for passed(ctx, r.opts.Clock, heartbeatEvery, nil) {
 			queue.Add(heartbeat)
 		}
 	}()
-	return nil
 }
 
 // standby vouches for a controller that another replica's lease keeps from

@@ -106,7 +106,7 @@ func (b *bench) runner(opts steps.Options, list []step, teardown ...step) *steps
 }
 
 // pass reconciles once and returns how it ended and what it wrote and said.
-func (b *bench) pass(t *testing.T, r reconcile.Reconciler) (result reconcile.Result, err error, writes int32, said []string) {
+func (b *bench) pass(t *testing.T, r reconcile.Reconciler) (result reconcile.Result, writes int32, said []string, err error) {
 	t.Helper()
 	before := b.writes.Load()
 	result, err = r.Reconcile(t.Context(), reconcile.Request{NamespacedName: b.key})
@@ -115,7 +115,7 @@ func (b *bench) pass(t *testing.T, r reconcile.Reconciler) (result reconcile.Res
 		case event := <-b.events.Events:
 			said = append(said, event)
 		default:
-			return result, err, b.writes.Load() - before, said
+			return result, b.writes.Load() - before, said, err
 		}
 	}
 }
@@ -219,7 +219,7 @@ func TestReconcile(t *testing.T) {
 			b := newBench(t)
 			runner := b.runner(steps.Options{}, []step{reserved, tc.step, ends("Live", steps.Done("Live", ""))})
 
-			result, err, writes, said := b.pass(t, runner)
+			result, writes, said, err := b.pass(t, runner)
 			if (err == nil) != (tc.wantErr == "") || err != nil && !strings.Contains(err.Error(), tc.wantErr) {
 				t.Errorf("error is %v, want %q: %s", err, tc.wantErr, tc.reason)
 			}
@@ -237,7 +237,7 @@ func TestReconcile(t *testing.T) {
 				t.Errorf("observed generation is %d, want %d", object.Status.ObservedGeneration, object.Generation)
 			}
 
-			_, _, writes, said = b.pass(t, runner)
+			_, writes, said, _ = b.pass(t, runner)
 			if writes != 0 || len(said) != 0 {
 				t.Errorf("a second pass that found nothing new wrote %d times and said %q", writes, said)
 			}
@@ -249,7 +249,7 @@ func TestAbsentObjectIsDone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.key.Name = "never-there"
-	result, err, writes, _ := b.pass(t, b.runner(steps.Options{Finalizer: finalizer}, nil))
+	result, writes, _, err := b.pass(t, b.runner(steps.Options{Finalizer: finalizer}, nil))
 	if !result.IsZero() || err != nil || writes != 0 {
 		t.Errorf("Reconcile = %v, %v with %d writes, want nothing", result, err, writes)
 	}
@@ -265,17 +265,17 @@ func TestPassOverAnObjectOlderThanTheOwnWriteDoesNothing(t *testing.T) {
 	}}
 	runner := b.runner(steps.Options{}, []step{counted})
 	old := b.read(t)
-	if _, err, _, _ := b.pass(t, runner); err != nil {
+	if _, _, _, err := b.pass(t, runner); err != nil {
 		t.Fatal(err)
 	}
 
 	b.stale.Store(old)
-	result, err, writes, said := b.pass(t, runner)
+	result, writes, said, err := b.pass(t, runner)
 	if err != nil || writes != 0 || len(said) != 0 || runs != 1 || result.RequeueAfter == 0 {
 		t.Errorf("Reconcile of an old object = %v, %v; %d writes, %d runs, said %q", result, err, writes, runs, said)
 	}
 	b.stale.Store(nil)
-	if _, err, _, _ := b.pass(t, runner); err != nil || runs != 2 {
+	if _, _, _, err := b.pass(t, runner); err != nil || runs != 2 {
 		t.Errorf("the runner did not go on when its write arrived: %d runs, %v", runs, err)
 	}
 }
@@ -314,7 +314,7 @@ func TestConflictIsRetriedQuietly(t *testing.T) {
 	runner := b.runner(steps.Options{Backoff: steps.Backoff{Min: time.Second}}, []step{
 		ends("Reserved", steps.Failed("ReserveFailed", fmt.Errorf("reserve: %w", conflict))),
 	})
-	result, err, writes, said := b.pass(t, runner)
+	result, writes, said, err := b.pass(t, runner)
 	if err != nil || result.RequeueAfter != time.Second || writes != 0 || len(said) != 0 {
 		t.Errorf("a conflict ended in %v, %v, %d writes and said %q", result, err, writes, said)
 	}
@@ -329,10 +329,10 @@ func TestRepeatedFailureIsToldOnce(t *testing.T) {
 		dial := &url.Error{Op: "Get", URL: "https://127.0.0.1:6443", Err: fmt.Errorf("read 127.0.0.1:%d: reset", port)}
 		return steps.Failed("ApplyFailed", dial)
 	}}})
-	if _, _, writes, said := b.pass(t, runner); writes != 1 || len(said) != 1 {
+	if _, writes, said, _ := b.pass(t, runner); writes != 1 || len(said) != 1 {
 		t.Errorf("the first failure wrote %d times and said %q, want once each", writes, said)
 	}
-	if _, _, writes, said := b.pass(t, runner); writes != 0 || len(said) != 0 {
+	if _, writes, said, _ := b.pass(t, runner); writes != 0 || len(said) != 0 {
 		t.Errorf("the same failure from another port wrote %d times and said %q", writes, said)
 	}
 }
@@ -346,7 +346,7 @@ func TestReadyObjectSaysWhatIsNew(t *testing.T) {
 	}}})
 	b.pass(t, runner)
 	message = "8 cores are reserved."
-	if _, _, _, said := b.pass(t, runner); len(said) != 1 || said[0] != "Normal Reserved 8 cores are reserved." {
+	if _, _, said, _ := b.pass(t, runner); len(said) != 1 || said[0] != "Normal Reserved 8 cores are reserved." {
 		t.Errorf("said %q", said)
 	}
 }

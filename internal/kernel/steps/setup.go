@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -21,10 +22,14 @@ const reconcileTimeout = 2 * time.Minute
 // it), with what watches adds to it. It starts nothing.
 func (r *Runner[T]) Setup(mgr manager.Manager, watches func(*builder.Builder) *builder.Builder) error {
 	r.opts.Liveness.Expect(r.opts.Name)
+	heart := func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		r.startHeartbeat(ctx, queue)
+		return nil
+	}
 	b := builder.ControllerManagedBy(mgr).
 		Named(r.opts.Name).
 		For(r.newObject()).
-		WatchesRawSource(source.Func(r.startHeartbeat)).
+		WatchesRawSource(source.Func(heart)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: r.opts.Concurrency,
 			ReconciliationTimeout:   reconcileTimeout,

@@ -95,8 +95,11 @@ func TestSetup(t *testing.T) {
 	kubetest.Eventually(t, soon, "a controller that is stuck is named", func() error {
 		clock.Step(5 * time.Second)
 		err := liveness.Check(t.Context())
-		if err == nil || !strings.Contains(err.Error(), `controller "steps-setup" has been silent`) {
-			return fmt.Errorf("check says %v", err)
+		if err == nil {
+			return errors.New("check says nothing")
+		}
+		if !strings.Contains(err.Error(), `controller "steps-setup" has been silent`) {
+			return fmt.Errorf("check says something else: %w", err)
 		}
 		return nil
 	})

@@ -33,13 +33,13 @@ func TestFinalizerIsThereBeforeTheFirstStep(t *testing.T) {
 		seen = b.read(t).Finalizers
 		return steps.Done("Applied", "")
 	}}})
-	if _, err, writes, _ := b.pass(t, runner); err != nil || writes != 2 {
+	if _, writes, _, err := b.pass(t, runner); err != nil || writes != 2 {
 		t.Errorf("first pass: %v, wrote %d times, want the finalizer and the status", err, writes)
 	}
 	if diff := cmp.Diff([]string{theirs, finalizer}, seen); diff != "" {
 		t.Errorf("finalizers that the first step saw (-want +got):\n%s", diff)
 	}
-	if _, _, writes, _ := b.pass(t, runner); writes != 0 {
+	if _, writes, _, _ := b.pass(t, runner); writes != 0 {
 		t.Errorf("second pass wrote %d times", writes)
 	}
 }
@@ -51,7 +51,7 @@ func TestFinalizerOfOthersIsNotLostToAnOldRead(t *testing.T) {
 	setFinalizers(t, b, theirs)
 	b.stale.Store(old)
 	runner := b.runner(steps.Options{Finalizer: finalizer}, nil)
-	result, err, _, _ := b.pass(t, runner)
+	result, _, _, err := b.pass(t, runner)
 	if err != nil || result.RequeueAfter == 0 {
 		t.Errorf("Reconcile = %v, %v, want a quiet retry", result, err)
 	}
@@ -82,7 +82,7 @@ func TestTeardown(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if _, err, writes, _ := b.pass(t, runner); err != nil || writes != 1 {
+	if _, writes, _, err := b.pass(t, runner); err != nil || writes != 1 {
 		t.Errorf("blocked teardown: %v, %d writes, want the status", err, writes)
 	}
 	want := []string{
@@ -94,7 +94,7 @@ func TestTeardown(t *testing.T) {
 	}
 
 	drained = steps.Done("Drained", "")
-	if _, err, writes, _ := b.pass(t, runner); err != nil || writes != 1 {
+	if _, writes, _, err := b.pass(t, runner); err != nil || writes != 1 {
 		t.Errorf("finished teardown: %v, %d writes, want the finalizer's", err, writes)
 	}
 	if err := b.client.Get(t.Context(), b.key, newUnit()); !apierrors.IsNotFound(err) {
@@ -117,7 +117,7 @@ func TestDeletedObjectOfOthersIsLeftAlone(t *testing.T) {
 		return steps.Done("", "")
 	}}
 	for name, opts := range map[string]steps.Options{"with a finalizer": {Finalizer: finalizer}, "without one": {}} {
-		if _, err, writes, _ := b.pass(t, b.runner(opts, []step{never}, never)); client.IgnoreNotFound(err) != nil || writes != 0 {
+		if _, writes, _, err := b.pass(t, b.runner(opts, []step{never}, never)); client.IgnoreNotFound(err) != nil || writes != 0 {
 			t.Errorf("a runner %s: %v, %d writes", name, err, writes)
 		}
 	}

@@ -57,7 +57,7 @@ func ReadFrom(r io.Reader) iter.Seq2[Record, error] {
 		lines := bufio.NewReaderSize(r, MaxRecord+1)
 		for number := 1; ; number++ {
 			line, err := nextLine(lines)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return
 			}
 			var record Record
@@ -84,7 +84,7 @@ func nextLine(lines *bufio.Reader) ([]byte, error) {
 	switch {
 	case err == nil:
 		return line[:len(line)-1], nil
-	case err == io.EOF && len(line) > 0:
+	case errors.Is(err, io.EOF) && len(line) > 0:
 		return nil, ErrTorn
 	case !errors.Is(err, bufio.ErrBufferFull):
 		return nil, err
@@ -92,7 +92,7 @@ func nextLine(lines *bufio.Reader) ([]byte, error) {
 	for errors.Is(err, bufio.ErrBufferFull) {
 		_, err = lines.ReadSlice('\n')
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	return nil, ErrTooLong
