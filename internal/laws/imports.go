@@ -31,8 +31,12 @@ var above = map[string][]string{
 	"root":   {"cli", "app", "api", "config", "examples"},
 }
 
-// testsOnly are layers that the tests of every layer may import.
+// testsOnly are layers that nothing but tests, of every layer, may import.
 var testsOnly = []string{"kubetest", "laws"}
+
+// testsToo are layers that the tests of every layer may import as well: the
+// harness is configured in the terms of the plane it starts.
+var testsToo = append([]string{"standalone"}, testsOnly...)
 
 // foreign lists, for layers that promise to stay light, the packages outside
 // the standard library that they may import, by prefix.
@@ -92,7 +96,7 @@ func (t *Tree) judge(file *File, target string) string {
 		return fmt.Sprintf("the module %s imports the product's %s", own, dir)
 	case slices.Contains(above[from], to):
 		return ""
-	case slices.Contains(testsOnly, to) && file.Test:
+	case slices.Contains(testsToo, to) && file.Test:
 		return ""
 	case slices.Contains(testsOnly, to):
 		return dir + " is for tests only"
