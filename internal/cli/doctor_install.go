@@ -48,11 +48,17 @@ func (e examination) crd(ctx context.Context, want *apiextensionsv1.CustomResour
 		return fail(check, "is not there", toInstall)
 	case !established(&live):
 		return fail(check, "is there but not established", "see the conditions of CustomResourceDefinition "+want.Name)
-	case !contains(&live, want):
+	case !sameDefinition(&live, want):
 		return fail(check, "is of another version of Roadbed", toInstall)
 	default:
 		return ok(check, "served")
 	}
+}
+
+// sameDefinition says whether the live kind has every field of the wanted one.
+func sameDefinition(live, want *apiextensionsv1.CustomResourceDefinition) bool {
+	live.SetGroupVersionKind(want.GroupVersionKind()) // Typed clients leave it out.
+	return contains(live, want)
 }
 
 func established(crd *apiextensionsv1.CustomResourceDefinition) bool {

@@ -105,7 +105,7 @@ func (p *program) applyBank(ctx context.Context, bank []client.Object, f waitFla
 		}
 		others = append(others, object)
 	}
-	s := submission{p: p, c: c}
+	s := submission{p: p, c: c, force: true}
 	for _, object := range others {
 		if _, err := s.send(ctx, document{object: object}, false); err != nil {
 			return err

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -45,6 +48,8 @@ type submission struct {
 	c client.Client
 	// create refuses objects that exist already; otherwise they are changed.
 	create bool
+	// force takes over fields that somebody else set to another value.
+	force bool
 }
 
 // rehearse sends every document as a dry run and returns what the cluster would
@@ -66,9 +71,9 @@ func (s submission) rehearse(ctx context.Context, documents []document) ([]clien
 // commit sends every document for good and says what became of it.
 func (s submission) commit(ctx context.Context, documents []document) error {
 	for _, d := range documents {
-		before, err := s.version(ctx, d.object)
+		before, err := s.version(ctx, d)
 		if err != nil {
-			return d.refused(err)
+			return err
 		}
 		after, err := s.send(ctx, d, false)
 		if err != nil {
@@ -90,37 +95,41 @@ func outcome(before, after string) string {
 	}
 }
 
-// version is the live object's resource version, empty when there is none.
-func (s submission) version(ctx context.Context, object client.Object) (string, error) {
-	if s.create {
+// version is the live object's resource version, empty when there is none. One
+// that should not exist is an error.
+func (s submission) version(ctx context.Context, d document) (string, error) {
+	live, err := liveObject(ctx, s.c, d.object)
+	switch {
+	case err != nil:
+		return "", err
+	case live == nil:
 		return "", nil
+	case s.create:
+		return "", d.say("metadata.name", title(d.object)+" exists already; \"apply\" changes it", nil)
+	default:
+		return live.GetResourceVersion(), nil
 	}
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(object.GetObjectKind().GroupVersionKind())
-	err := s.c.Get(ctx, client.ObjectKeyFromObject(object), live)
-	return live.GetResourceVersion(), client.IgnoreNotFound(err)
 }
 
+// send applies a document. Creating goes the same way, so that a later apply
+// knows which fields were once said here.
 func (s submission) send(ctx context.Context, d document, dryRun bool) (client.Object, error) {
+	if _, err := s.version(ctx, d); s.create && err != nil {
+		return nil, err
+	}
 	fields, err := content(d.object)
 	if err != nil {
 		return nil, err
 	}
 	object := &unstructured.Unstructured{Object: fields}
-	if s.create {
-		options := []client.CreateOption{fieldOwner}
-		if dryRun {
-			options = append(options, client.DryRunAll)
-		}
-		err = s.c.Create(ctx, object, options...)
-	} else {
-		options := []client.ApplyOption{fieldOwner}
-		if dryRun {
-			options = append(options, client.DryRunAll)
-		}
-		err = s.c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), options...)
+	options := []client.ApplyOption{fieldOwner}
+	if dryRun {
+		options = append(options, client.DryRunAll)
 	}
-	if err != nil {
+	if s.force {
+		options = append(options, client.ForceOwnership)
+	}
+	if err := s.c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), options...); err != nil {
 		return nil, d.refused(err)
 	}
 	return object, nil
@@ -139,26 +148,31 @@ func (d document) refused(err error) error {
 	if !errors.As(err, &status) {
 		return fmt.Errorf("%s: %w", title(d.object), err)
 	}
-	if apierrors.IsAlreadyExists(err) {
-		return d.say("metadata.name", title(d.object)+" exists already; \"apply\" changes it", err)
-	}
 	details := status.Status().Details
 	if details == nil || len(details.Causes) == 0 {
 		return d.say("", err.Error(), err)
 	}
 	var all []error
 	for _, cause := range details.Causes {
-		all = append(all, d.say(causeField(cause.Field), cause.Message, err))
+		// The API server's word that it stopped looking is no mistake of the user's.
+		if len(details.Causes) == 1 || !strings.Contains(cause.Message, "some validation rules were not checked") {
+			all = append(all, d.say(causeField(cause), cause.Message, err))
+		}
 	}
 	return errors.Join(all...)
 }
 
-// causeField is a cause's field, or empty where it names the whole object.
-func causeField(field string) string {
-	if field == "<nil>" {
-		return ""
+// fieldInMessage finds the field that one of our own rules on the whole object
+// speaks of.
+var fieldInMessage = regexp.MustCompile(`\b(metadata|spec)\.[A-Za-z]+(\.[A-Za-z]+)*`)
+
+// causeField is the field that a cause speaks of, empty where that is the whole
+// object.
+func causeField(cause metav1.StatusCause) string {
+	if cause.Field == "" || cause.Field == "<nil>" {
+		return fieldInMessage.FindString(cause.Message)
 	}
-	return field
+	return strings.TrimPrefix(cause.Field, ".")
 }
 
 // refusal is one cause of a refusal; it keeps the API server's error.

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -36,7 +38,7 @@ spec:
 		field.NotSupported(spec.Child("tier"), "tier-1", []string{"tier-2"}),
 	})
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "tenants"}, "payments", nil)
-	exists := apierrors.NewAlreadyExists(schema.GroupResource{Resource: "tenants"}, "payments")
+	conflict := apierrors.NewApplyConflict([]metav1.StatusCause{{Field: ".spec.tier", Message: `conflict with "kubectl-edit"`}}, "1 conflict")
 	for _, test := range []struct {
 		reason   string
 		document document
@@ -48,15 +50,15 @@ payments.yaml:8: spec.tier: Unsupported value: "tier-1": supported values: "tier
 		{"without a file the object is named", fromFlags, invalid, `Tenant payments: spec.namespaces[0].quota[requests.cpu]: Invalid value: "9": more than the tenant's 8
 Tenant payments: spec.tier: Unsupported value: "tier-1": supported values: "tier-2"`},
 		{"a refusal without causes", documents[0], forbidden, `payments.yaml:1: tenants "payments" is forbidden: <nil>`},
-		{"what exists already", documents[0], exists, `payments.yaml:4: metadata.name: Tenant payments exists already; "apply" changes it`},
+		{"a conflict, whose path begins with a dot", documents[0], conflict, `payments.yaml:8: spec.tier: conflict with "kubectl-edit"`},
 	} {
 		got := test.document.refused(test.err)
 		if got.Error() != test.want {
 			t.Errorf("%s:\n got %s\nwant %s", test.reason, got, test.want)
 		}
 	}
-	if err := documents[0].refused(exists); !apierrors.IsAlreadyExists(err) {
-		t.Errorf("%v is no longer the API server's error", err)
+	if err := documents[0].refused(conflict); !strings.Contains(describeError(err), "--force-conflicts") {
+		t.Errorf("%q does not say how to go on", describeError(err))
 	}
 }
 

@@ -27,5 +27,6 @@ code is 3 when there is a difference.`,
 		},
 	}
 	s.addFlags(cmd)
+	cmd.Flags().BoolVar(&s.force, "force-conflicts", false, "take over fields that somebody else set to other values")
 	return cmd
 }

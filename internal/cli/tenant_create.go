@@ -195,6 +195,7 @@ func tenancyScheme() *runtime.Scheme {
 // onboarding is what create and apply have in common.
 type onboarding struct {
 	create bool
+	force  bool
 	files  []string
 	dryRun string
 	waitFlags
@@ -218,7 +219,7 @@ func (o *onboarding) run(ctx context.Context, p *program, documents []document) 
 	if o.dryRun == dryRunClient {
 		return p.showPlans(ctx, c, documents)
 	}
-	s := submission{p: p, c: c, create: o.create}
+	s := submission{p: p, c: c, create: o.create, force: o.force}
 	accepted, err := s.rehearse(ctx, documents)
 	if err != nil {
 		return err

@@ -154,6 +154,9 @@ func (p *program) followOffboarding(ctx context.Context, c client.Client, o offb
 
 // offboardingStep prints what is new and says whether the procedure is over.
 func (p *program) offboardingStep(t *tenancyv1.Tenant, said map[string]string) (done bool, err error) {
+	if t.Status.ObservedGeneration < t.Generation {
+		return false, nil // What the status says may be over by now.
+	}
 	if status := t.Status.Offboarding; status != nil {
 		for _, step := range status.Steps {
 			line := fmt.Sprintf("%-9s %s %s", step.Name, step.State, step.Message)
