@@ -1,0 +1,116 @@
+package roadbed_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/roadbed-dev/roadbed/internal/kubetest"
+)
+
+// step is a block of commands of the tutorial, and what it must print.
+type step struct {
+	line     int
+	commands string
+	prints   []string
+}
+
+var fence = regexp.MustCompile("(?ms)^```(sh|text)\n(.*?)^```$")
+
+// tutorialSteps reads the blocks marked sh; a block marked text holds what
+// the one before it must print, one part of the output for each line.
+func tutorialSteps(text string) []step {
+	var steps []step
+	for _, block := range fence.FindAllStringSubmatchIndex(text, -1) {
+		kind, body := text[block[2]:block[3]], text[block[4]:block[5]]
+		if kind == "sh" {
+			line := 2 + strings.Count(text[:block[0]], "\n")
+			steps = append(steps, step{line: line, commands: body})
+			continue
+		}
+		last := &steps[len(steps)-1]
+		last.prints = strings.Split(strings.TrimSpace(body), "\n")
+	}
+	return steps
+}
+
+func TestTutorialSteps(t *testing.T) {
+	t.Parallel()
+	got := tutorialSteps("a\n```\nnot run\n```\n```sh\none\ntwo\n```\nb\n```text\nout\nmore\n```\n```sh\nthree\n```\n")
+	want := []step{
+		{line: 6, commands: "one\ntwo\n", prints: []string{"out", "more"}},
+		{line: 15, commands: "three\n"},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(step{})); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+}
+
+// TestTutorial follows the tutorial on a platform of its own.
+func TestTutorial(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("docs/tutorial/first-tenant.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shell := newShell(t)
+	shell.must(t, "roadbed up")
+	t.Cleanup(func() { shell.must(t, "roadbed down") })
+	for _, s := range tutorialSteps(string(text)) {
+		output := shell.must(t, s.commands)
+		for _, part := range s.prints {
+			if !strings.Contains(output, strings.TrimSpace(part)) {
+				t.Errorf("line %d prints no %q:\n%s", s.line, part, output)
+			}
+		}
+	}
+}
+
+// shell runs commands in a folder and home of its own, with the product in its path.
+type shell struct {
+	dir, path string
+}
+
+func newShell(t *testing.T) shell {
+	t.Helper()
+	kube, err := kubetest.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.Symlink(kube, filepath.Join(bin, "roadbed-kube")); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "roadbed"), "./cmd/roadbed")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build roadbed: %v\n%s", err, out)
+	}
+	return shell{dir: t.TempDir(), path: bin}
+}
+
+// must runs commands, the first failure of which fails the test, and returns
+// what they print.
+func (s shell) must(t *testing.T, commands string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(),
+		"PATH="+s.path+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"HOME="+s.dir, "KUBECONFIG=", "NO_COLOR=1",
+		"ROADBED_DATA_DIR="+filepath.Join(s.dir, "data"), "ROADBED_KUBE="+filepath.Join(s.path, "roadbed-kube"),
+	)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, commands, out)
+	}
+	return string(out)
+}
