@@ -142,7 +142,7 @@ bench: ## Run every Go benchmark once
 
 .PHONY: bench-tenancy
 bench-tenancy: kube ## Measure tenancy with 500 tenants; the last line is JSON
-	@go run ./test/bench/tenancy
+	@go run ./test/bench/tenancy -kube $(ROADBED_KUBE)
 
 ##@ Generate
 
