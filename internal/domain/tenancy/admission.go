@@ -25,8 +25,10 @@ const (
 )
 
 // admission tells people at once, with the field's name, what the controllers
-// would refuse a moment later. It only advises: it reads a cache, and while it
-// is not there the API server goes on without it. The controllers check again,
+// would refuse a moment later. It only advises: while it is not there the API
+// server goes on without it. It admits by what a cache has, and refuses only by
+// what the API server has, because a tier or business unit that the same
+// "kubectl apply" has just created is not in the cache. The controllers check again,
 // and the envelope is held by compare-and-swap. What must hold even while
 // Roadbed is stopped are native policies; see the folder guards.
 type admission struct {
@@ -85,11 +87,10 @@ func droppedBy(before, after *v1alpha1.Tenant) []string {
 }
 
 func (a tenantAdmission) check(ctx context.Context, t *v1alpha1.Tenant) error {
-	w, err := a.world(ctx)
+	w, errs, err := a.judge(ctx, func(w World) field.ErrorList { return Validate(t, w) })
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}
-	errs := Validate(t, w)
 	if len(errs) == 0 {
 		total := quota.Effective(t, w.Tiers[t.Spec.Tier])
 		errs = a.fits(ctx, t.Spec.BusinessUnit, field.NewPath("spec", "quota"), func(u *v1alpha1.BusinessUnit) error {
@@ -124,11 +125,10 @@ func (a unitAdmission) ValidateDelete(context.Context, *v1alpha1.BusinessUnit) (
 }
 
 func (a unitAdmission) check(ctx context.Context, u *v1alpha1.BusinessUnit) error {
-	w, err := a.world(ctx)
+	_, errs, err := a.judge(ctx, func(w World) field.ErrorList { return ValidateUnit(u, w) })
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}
-	errs := ValidateUnit(u, w)
 	if len(errs) == 0 && u.Spec.Parent != "" {
 		errs = a.fits(ctx, u.Spec.Parent, field.NewPath("spec", "envelope"), func(parent *v1alpha1.BusinessUnit) error {
 			_, err := quota.Reserve(parent, unitHolder(u), u.Spec.Envelope)
@@ -136,6 +136,22 @@ func (a unitAdmission) check(ctx context.Context, u *v1alpha1.BusinessUnit) erro
 		})
 	}
 	return invalid(kindBusinessUnit, u.Name, errs)
+}
+
+// judge validates by what the cache has and, before anything is refused, once
+// more by what the API server has. It returns the world that it judged by.
+func (a *admission) judge(ctx context.Context, validate func(World) field.ErrorList) (World, field.ErrorList, error) {
+	w, err := a.world(ctx)
+	if err != nil {
+		return World{}, nil, err
+	}
+	if len(validate(w)) == 0 {
+		return w, nil, nil
+	}
+	if w, err = a.worldFrom(ctx, a.live); err != nil {
+		return World{}, nil, err
+	}
+	return w, validate(w), nil
 }
 
 // fits tries a reservation in the business unit, as the cache has it, and

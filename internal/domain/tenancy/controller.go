@@ -49,12 +49,17 @@ var namespacedKinds = []schema.GroupVersionKind{
 // world is everything a decision may know, as the cache has it. Its objects
 // are shared: they are read, never changed.
 func (c *cluster) world(ctx context.Context) (World, error) {
+	return c.worldFrom(ctx, c.client, glance...)
+}
+
+// worldFrom is world with the tiers and business units that the reader has.
+func (c *cluster) worldFrom(ctx context.Context, reader client.Reader, options ...client.ListOption) (World, error) {
 	var tiers v1alpha1.TierList
-	if err := c.client.List(ctx, &tiers, glance...); err != nil {
+	if err := reader.List(ctx, &tiers, options...); err != nil {
 		return World{}, fmt.Errorf("list tiers: %w", err)
 	}
 	var units v1alpha1.BusinessUnitList
-	if err := c.client.List(ctx, &units, glance...); err != nil {
+	if err := reader.List(ctx, &units, options...); err != nil {
 		return World{}, fmt.Errorf("list business units: %w", err)
 	}
 	w := World{
