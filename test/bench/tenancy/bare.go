@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// bareClient writes the generated objects of all tenants with plain creates,
+// as fast as its workers can, until every quota is live. The control plane is a
+// plain one: what Roadbed's kinds, guards and roles cost is Roadbed's to bear.
+func (b *bench) bareClient(ctx context.Context, p *platform) error {
+	groups, err := b.org.planned(b.org.tenants[:b.tenants])
+	if err != nil {
+		return err
+	}
+	quotas, err := follow(ctx, p.plane.AdminConfig(), &corev1.ResourceQuota{}, dead)
+	if err != nil {
+		return err
+	}
+	var objects, namespaces int
+	var keys []string
+	for _, group := range groups {
+		objects += len(group)
+		for _, obj := range group {
+			switch obj.(type) {
+			case *corev1.Namespace:
+				namespaces++
+			case *corev1.ResourceQuota:
+				keys = append(keys, client.ObjectKeyFromObject(obj).String())
+			}
+		}
+	}
+	b.say("bare: write %d objects in %d namespaces", objects, namespaces)
+	start := time.Now()
+	shared, own := groups[:1], groups[1:]
+	for _, part := range [][][]client.Object{shared, own} {
+		if err := writeAll(ctx, p.admin, part, b.workers); err != nil {
+			return err
+		}
+	}
+	written := time.Since(start)
+	last, err := quotas.await(ctx, keys, patience, progress(b.progress, "quotas live", len(keys)))
+	if err != nil {
+		return err
+	}
+	b.bare = max(last.Sub(start), written)
+	b.report.add("objects written", "", "%d in %d namespaces, for %d tenants", objects, namespaces, b.tenants)
+	b.report.add("bare client", "", "%.1f s until every quota was live; its own writes took %.1f s, %.0f/s",
+		b.bare.Seconds(), written.Seconds(), float64(objects)/written.Seconds())
+	return nil
+}
+
+// dead says what keeps a quota from being enforced.
+func dead(q *corev1.ResourceQuota) string {
+	if !equality.Semantic.DeepEqual(q.Spec.Hard, q.Status.Hard) {
+		return "the quota is not live"
+	}
+	return ""
+}
+
+// writeAll creates the objects of each group in their order, several groups at
+// a time.
+func writeAll(ctx context.Context, writer client.Client, groups [][]client.Object, workers int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
+	for _, objects := range groups {
+		group.Go(func() error {
+			for _, obj := range objects {
+				if err := writer.Create(ctx, obj); err != nil {
+					return fmt.Errorf("create %T %s: %w", obj, client.ObjectKeyFromObject(obj), err)
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
