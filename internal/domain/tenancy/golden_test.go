@@ -20,6 +20,7 @@ import (
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	golden.Txtar(t, "testdata/plan/*.txtar", func(t *testing.T, archive *txtar.Archive) *txtar.Archive {
+		t.Helper()
 		given := read(t, golden.File(t, archive, "in.yaml"))
 		planned := given.plan(t)
 		golden.SetFile(archive, "out.yaml", render(t, planned))
@@ -48,6 +49,7 @@ func TestPlanIsDeterministic(t *testing.T) {
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	golden.Txtar(t, "testdata/validate/*.txtar", func(t *testing.T, archive *txtar.Archive) *txtar.Archive {
+		t.Helper()
 		given := read(t, golden.File(t, archive, "world.yaml"))
 		var out strings.Builder
 		for _, file := range archive.Files {

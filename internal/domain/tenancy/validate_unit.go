@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,9 +32,7 @@ func ValidateUnit(u *v1alpha1.BusinessUnit, w World) field.ErrorList {
 // with is units with u in its newest form.
 func with(units map[string]*v1alpha1.BusinessUnit, u *v1alpha1.BusinessUnit) map[string]*v1alpha1.BusinessUnit {
 	all := map[string]*v1alpha1.BusinessUnit{}
-	for name, unit := range units {
-		all[name] = unit
-	}
+	maps.Copy(all, units)
 	all[u.Name] = u
 	return all
 }

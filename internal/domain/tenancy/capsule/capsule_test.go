@@ -20,6 +20,7 @@ var defaults = Defaults{
 func TestImport(t *testing.T) {
 	t.Parallel()
 	golden.Txtar(t, "testdata/*.txtar", func(t *testing.T, archive *txtar.Archive) *txtar.Archive {
+		t.Helper()
 		tenants, lost, err := Import(golden.File(t, archive, "in.yaml"), defaults)
 		if err != nil {
 			t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 // list reads "requests.cpu=4 pods=10".
 func list(text string) corev1.ResourceList {
 	found := corev1.ResourceList{}
-	for _, entry := range strings.Fields(text) {
+	for entry := range strings.FieldsSeq(text) {
 		name, amount, _ := strings.Cut(entry, "=")
 		found[corev1.ResourceName(name)] = resource.MustParse(amount)
 	}
@@ -256,47 +256,69 @@ func TestReserve(t *testing.T) {
 		reason string
 	}{
 		{
-			"fits", unitWith("requests.cpu=400", seven...), Holder{HolderTenant, "new", "x"}, "requests.cpu=20",
+			"fits", unitWith("requests.cpu=400", seven...),
+			Holder{HolderTenant, "new", "x"},
+			"requests.cpu=20",
 			"requests.cpu=400", "", "to the last core",
 		},
 		{
-			"arithmetic", unitWith("requests.cpu=400", seven...), Holder{HolderTenant, "new", "x"}, "requests.cpu=100",
+			"arithmetic", unitWith("requests.cpu=400", seven...),
+			Holder{HolderTenant, "new", "x"},
+			"requests.cpu=100",
 			"", "requests.cpu: envelope 400, reserved 380 by 7 others, asked 100, over by 80", "the message shows it",
 		},
 		{
-			"one other", unitWith("pods=5", "pods=4"), Holder{HolderTenant, "new", "x"}, "pods=2",
+			"one other", unitWith("pods=5", "pods=4"),
+			Holder{HolderTenant, "new", "x"},
+			"pods=2",
 			"", "pods: envelope 5, reserved 4 by 1 other, asked 2, over by 1", "grammar",
 		},
 		{
-			"replaces its own", unitWith("pods=5", "pods=4"), Holder{HolderTenant, "t0", "u0"}, "pods=5",
+			"replaces its own", unitWith("pods=5", "pods=4"),
+			Holder{HolderTenant, "t0", "u0"},
+			"pods=5",
 			"pods=5", "", "an earlier reservation is not counted twice",
 		},
 		{
-			"a namesake", unitWith("pods=3", "pods=4"), Holder{HolderTenant, "t0", "other"}, "pods=4",
+			"a namesake", unitWith("pods=3", "pods=4"),
+			Holder{HolderTenant, "t0", "other"},
+			"pods=4",
 			"", "reserved 0 by 0 others, asked 4, over by 1", "what the namesake held is no claim of this one",
 		},
 		{
-			"a child is not a tenant", unitWith("pods=5", "pods=4"), Holder{HolderBusinessUnit, "t0", "u0"}, "pods=2",
+			"a child is not a tenant", unitWith("pods=5", "pods=4"),
+			Holder{HolderBusinessUnit, "t0", "u0"},
+			"pods=2",
 			"", "over by 1", "kinds are told apart",
 		},
 		{
-			"not limited", unitWith("pods=5"), Holder{HolderTenant, "new", "x"}, "pods=1 requests.cpu=999",
+			"not limited", unitWith("pods=5"),
+			Holder{HolderTenant, "new", "x"},
+			"pods=1 requests.cpu=999",
 			"pods=1 requests.cpu=999", "", "an envelope limits only what it names",
 		},
 		{
-			"lowered envelope, same share", unitWith("pods=3", "pods=2", "pods=4"), Holder{HolderTenant, "t1", "u1"}, "pods=4",
+			"lowered envelope, same share", unitWith("pods=3", "pods=2", "pods=4"),
+			Holder{HolderTenant, "t1", "u1"},
+			"pods=4",
 			"pods=6", "", "lowering an envelope takes nothing away",
 		},
 		{
-			"lowered envelope, growth", unitWith("pods=3", "pods=2", "pods=4"), Holder{HolderTenant, "t1", "u1"}, "pods=5",
+			"lowered envelope, growth", unitWith("pods=3", "pods=2", "pods=4"),
+			Holder{HolderTenant, "t1", "u1"},
+			"pods=5",
 			"", "over by 4", "but stops growth",
 		},
 		{
-			"lowered envelope, other resource", unitWith("pods=3 requests.cpu=9", "pods=4"), Holder{HolderTenant, "new", "x"}, "requests.cpu=1 pods=0",
+			"lowered envelope, other resource", unitWith("pods=3 requests.cpu=9", "pods=4"),
+			Holder{HolderTenant, "new", "x"},
+			"requests.cpu=1 pods=0",
 			"pods=4 requests.cpu=1", "", "who asks for none of it is not refused",
 		},
 		{
-			"object counts are no budget", unitWith("pods=3"), Holder{HolderTenant, "new", "x"}, "pods=1 secrets=200",
+			"object counts are no budget", unitWith("pods=3"),
+			Holder{HolderTenant, "new", "x"},
+			"pods=1 secrets=200",
 			"pods=1", "", "only budgeted resources are kept",
 		},
 	} {
