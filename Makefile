@@ -142,11 +142,7 @@ bench: ## Run every Go benchmark once
 
 .PHONY: bench-tenancy
 bench-tenancy: kube ## Measure tenancy with 500 tenants; the last line is JSON
-	@go run ./test/bench/tenancy -kube $(ROADBED_KUBE)
-
-.PHONY: bench-tenancy
-bench-tenancy: kube ## Measure 500 tenants against a bare client: latency, drift repair, restart, memory (BENCH_ARGS)
-	@go run ./test/bench/tenancy -kube "$(ROADBED_KUBE)" $(BENCH_ARGS)
+	@go run ./test/bench/tenancy -kube $(ROADBED_KUBE) $(BENCH_ARGS)
 
 ##@ Generate
 
