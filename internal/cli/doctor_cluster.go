@@ -181,5 +181,5 @@ func (e examination) quotaController(ctx context.Context) []finding {
 		return []finding{warn(check, fmt.Sprintf("%d of %d quotas are not calculated yet", behind, len(quotas.Items)),
 			"when this stays, see whether kube-controller-manager runs")}
 	}
-	return []finding{ok(check, fmt.Sprintf("%s live", count(len(quotas.Items), "quota")))}
+	return []finding{ok(check, count(len(quotas.Items), "quota")+" live")}
 }

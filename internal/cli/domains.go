@@ -72,7 +72,7 @@ func askDomains(ctx context.Context, server string) ([]app.Domain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask the server: %w", err)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // nothing was written
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask the server: %s answers %s", request.URL, response.Status)
 	}

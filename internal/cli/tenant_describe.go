@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
@@ -101,8 +102,18 @@ func ports(all []tenancyv1.NetworkPort) string {
 	return strings.Join(names, ", ")
 }
 
-// quota prints what a namespace uses of its quota, the fullest first; resources
-// of which nothing may be had and nothing is used are left out.
+// headlines are the quota resources that a description always shows.
+var headlines = []corev1.ResourceName{
+	corev1.ResourceRequestsCPU, corev1.ResourceRequestsMemory, corev1.ResourceLimitsCPU, corev1.ResourceLimitsMemory,
+	corev1.ResourcePods, corev1.ResourceRequestsStorage, corev1.ResourcePersistentVolumeClaims, corev1.ResourceServicesLoadBalancers,
+}
+
+// crowded is the share of a quota from which on a description shows it whatever
+// it is, in percent.
+const crowded = 50
+
+// quota prints what a namespace uses of its quota: the headlines, and everything
+// of which half is gone.
 func (s *sheet) quota(ctx context.Context, c client.Client, namespace string) {
 	var list corev1.ResourceQuotaList
 	if err := c.List(ctx, &list, client.InNamespace(namespace)); err != nil {
@@ -110,33 +121,35 @@ func (s *sheet) quota(ctx context.Context, c client.Client, namespace string) {
 		return
 	}
 	var rows [][]string
+	hidden := 0
 	for _, q := range list.Items {
-		hard := corev1.ResourceList{}
+		shown := corev1.ResourceList{}
 		for name, most := range q.Spec.Hard {
-			if used := q.Status.Used[name]; !most.IsZero() || !used.IsZero() {
-				hard[name] = most
+			if slices.Contains(headlines, name) || percent(q.Status.Used[name], most) >= crowded {
+				shown[name] = most
+				continue
 			}
+			hidden++
 		}
-		for _, row := range quantityRows(q.Status.Used, hard) {
+		for _, row := range quantityRows(q.Status.Used, shown) {
 			name := corev1.ResourceName(row[0])
-			rows = append(rows, append(row, percent(q.Status.Used, hard, name)))
+			rows = append(rows, append(row, fmt.Sprintf("%.0f%%", percent(q.Status.Used[name], shown[name]))))
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b []string) int { return strings.Compare(fullness(b[3]), fullness(a[3])) })
 	s.section("Quota of "+namespace, []string{"RESOURCE", "USED", "HARD", "SHARE"}, rows)
-}
-
-// percent is how much of the quota is used.
-func percent(used, hard corev1.ResourceList, name corev1.ResourceName) string {
-	have, most := used[name], hard[name]
-	if most.IsZero() {
-		return "over"
+	if hidden > 0 {
+		s.printf("  %d more, less than half used: kubectl describe resourcequota -n %s\n", hidden, namespace)
 	}
-	return fmt.Sprintf("%.0f%%", 100*have.AsApproximateFloat64()/most.AsApproximateFloat64())
 }
 
-// fullness makes shares comparable as text.
-func fullness(share string) string { return fmt.Sprintf("%8s", share) }
+// percent is how much of the quota is used. A quota of nothing is not crowded
+// until something is used of it.
+func percent(used, hard resource.Quantity) float64 {
+	if hard.IsZero() {
+		return 100 * used.AsApproximateFloat64()
+	}
+	return 100 * used.AsApproximateFloat64() / hard.AsApproximateFloat64()
+}
 
 // offboarding prints how far the procedure is.
 func (s *sheet) offboarding(status *tenancyv1.OffboardingStatus) {
