@@ -1,6 +1,6 @@
 package v1alpha1
 
-// Keys under this prefix are set by Roadbed and by nobody else. A native
+// Prefix begins the keys that are set by Roadbed and by nobody else. A native
 // admission policy refuses everybody else's attempt to set, change or remove
 // one on a namespace or on an object Roadbed owns.
 const Prefix = "tenancy.roadbed.dev/"
