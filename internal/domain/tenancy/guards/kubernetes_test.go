@@ -104,12 +104,7 @@ func (s *scene) collectsGarbage(t *testing.T, web *appsv1.Deployment) {
 	if err := s.roadbed.Delete(t.Context(), declared, foreground); err != nil {
 		t.Fatal(err)
 	}
-	tenant := s.describe(s.tenant)
-	create(t, s.installer, tenant)
-	if err := s.installer.Delete(t.Context(), tenant, foreground); err != nil {
-		t.Fatal(err)
-	}
-	for _, object := range []client.Object{web, declared, tenant} {
+	for _, object := range []client.Object{web, declared} {
 		eventually(t, fmt.Sprintf("%T is collected", object), func() error { return s.gone(t, object) })
 	}
 	eventually(t, "the pods are collected", func() error {
@@ -181,7 +176,7 @@ func (p *plane) apiServer(t *testing.T) standalone.ChildStatus {
 // endsANamespace needs the namespace controller to empty and finalize a
 // namespace full of what Roadbed owns.
 func (s *scene) endsANamespace(t *testing.T) {
-	create(t, s.personas[0].client, pod(s.mine))
+	create(t, s.personas[0].client, pod(s.mine, func(p *corev1.Pod) { p.Spec.TerminationGracePeriodSeconds = &one }))
 	namespace := namespaceNamed(s.mine)
 	if err := s.roadbed.Delete(t.Context(), namespace); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ func testOnboarding(t *testing.T, p *plane) {
 	for _, o := range aroundBusinessUnits() {
 		t.Run(o.name, func(t *testing.T) { judge(t, o, head, s) })
 	}
+	t.Run("the garbage collector ends a foreground deletion", func(t *testing.T) { s.endsForegroundDeletion(t) })
 	t.Run("a platform admin may adopt", func(t *testing.T) { s.adoptsAsPlatformAdmin(t) })
 }
 
@@ -98,4 +99,18 @@ func (s *scene) adoptsAsPlatformAdmin(t *testing.T) {
 		})
 	}
 	judge(t, offence{"adopt kube-system", "tenant-onboarding", adopts("kube-system"), adopts(s.bystander)}, s.plane.as(t, name), s)
+}
+
+// endsForegroundDeletion acts as the garbage collector, which learns of new
+// kinds only every half minute.
+func (s *scene) endsForegroundDeletion(t *testing.T) {
+	tenant := s.describe(s.tenant + "-dying")
+	create(t, s.installer, tenant)
+	if err := s.installer.Delete(t.Context(), tenant, client.PropagationPolicy(metav1.DeletePropagationForeground)); err != nil {
+		t.Fatal(err)
+	}
+	collector := s.plane.as(t, "system:serviceaccount:kube-system:generic-garbage-collector")
+	if err := collector.Patch(t.Context(), tenant, mergePatch(`{"metadata":{"finalizers":null}}`)); err != nil {
+		t.Errorf("the garbage collector is locked out: %v", err)
+	}
 }

@@ -32,7 +32,7 @@ func postureOf(spec *corev1.PodSpec) posture {
 
 var (
 	yes, no        = true, false
-	zero, thousand = int64(0), int64(1000)
+	one, thousand  = int64(1), int64(1000)
 	runtimeDefault = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}
 	dropAll        = []corev1.Capability{"ALL"}
 	closedPod      = &corev1.PodSecurityContext{RunAsNonRoot: &yes, SeccompProfile: runtimeDefault}
