@@ -86,6 +86,13 @@ func (c *cluster) owner(ctx context.Context, w World, namespace string) (tenant 
 	if label := ns.Labels[v1alpha1.LabelTenant]; label != "" {
 		return label, true
 	}
+	// Somebody may have stripped the label: what Roadbed put into the namespace
+	// still says whose it is.
+	var guardrail corev1.ResourceQuota
+	key := types.NamespacedName{Namespace: namespace, Name: namespace + "-quota"}
+	if exists && c.client.Get(ctx, key, &guardrail, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency) == nil {
+		return guardrail.Labels[v1alpha1.LabelTenant], true
+	}
 	claimant := c.claimant(ctx, w, namespace, exists)
 	return claimant, exists || claimant != ""
 }

@@ -164,6 +164,9 @@ func (c *tenants) provision(ctx context.Context, t *v1alpha1.Tenant) steps.Resul
 	if err != nil {
 		return steps.Failed(ReasonApplyFailed, err)
 	}
+	if err := c.adopt(ctx, t); err != nil {
+		return steps.Failed(ReasonApplyFailed, err)
+	}
 	if err := c.bring(ctx, t, outside(slices.Collect(maps.Keys(ending)), hold(objects))); err != nil {
 		return steps.Failed(ReasonApplyFailed, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -69,6 +70,7 @@ func start(t *testing.T) *platform {
 	platformOnce.Do(func() {
 		env := kubetest.Start(t)
 		common = install(t, env)
+		kubetest.AtExit(common.halt)
 	})
 	if common == nil {
 		t.Fatal("the platform did not start in an earlier test")
@@ -88,7 +90,6 @@ func install(t *testing.T, env *kubetest.Env) *platform {
 		p.create(t, tier)
 	}
 	p.run(t)
-	kubetest.AtExit(func() error { return p.halt() })
 	return p
 }
 
@@ -347,6 +348,21 @@ func (p *platform) reservations(t *testing.T, unit string) map[string]string {
 		found[r.Name] = amount.String()
 	}
 	return found
+}
+
+// may asks the API server whether the user has the right.
+func (p *platform) may(t *testing.T, user, verb, kind, name string) bool {
+	t.Helper()
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: user, Groups: []string{"system:authenticated"},
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Group: v1alpha1.GroupVersion.Group, Resource: kind, Name: name, Verb: verb,
+		},
+	}}
+	if err := p.client.Create(t.Context(), review); err != nil {
+		t.Fatal(err)
+	}
+	return review.Status.Allowed
 }
 
 // gone says whether an object does not exist any more.

@@ -42,7 +42,15 @@ func networkPolicies(meta metav1.ObjectMeta, tenantLabel string, network v1alpha
 	return policies
 }
 
+// networkPolicy opens what the rules say and nothing else. No rules are written
+// as an empty list: a field that is absent is left to whoever fills it.
 func networkPolicy(meta metav1.ObjectMeta, name string, ingress []networkingv1.NetworkPolicyIngressRule, egress []networkingv1.NetworkPolicyEgressRule) *networkingv1.NetworkPolicy {
+	if ingress == nil {
+		ingress = []networkingv1.NetworkPolicyIngressRule{}
+	}
+	if egress == nil {
+		egress = []networkingv1.NetworkPolicyEgressRule{}
+	}
 	directions := []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}
 	return &networkingv1.NetworkPolicy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
