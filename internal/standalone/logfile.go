@@ -24,6 +24,17 @@ type logFile struct {
 	size int64
 }
 
+// OpenLog opens a bounded log file for the process that runs a plane, in the
+// place where the components' are: its name is that of the component. The
+// caller closes it.
+func OpenLog(dataDir, name string) (io.WriteCloser, error) {
+	l := layout(dataDir)
+	if err := l.prepare(); err != nil {
+		return nil, err
+	}
+	return openLog(l.log(name), logLimit)
+}
+
 // openLog opens a log; what an earlier run left moves to the suffix .1.
 func openLog(path string, limit int64) (*logFile, error) {
 	l := &logFile{path: path, limit: limit}

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/internal/app"
+)
+
+// serverFlags say what the server runs and where it answers.
+type serverFlags struct {
+	health, metrics, webhook string
+	webhookPort              int
+	leaderElect              bool
+	domains, gates           []string
+	exportSecrets            bool
+}
+
+func (p *program) serverVerb() *cobra.Command {
+	var f serverFlags
+	cmd := &cobra.Command{
+		Use:     "server",
+		GroupID: groupCluster,
+		Short:   "Run the platform against a cluster, in the foreground",
+		Long: `Run the platform's domains against a cluster, in the foreground, until interrupted. In
+a pod it uses the pod's service account; elsewhere the kubeconfig must act as
+system:serviceaccount:roadbed-system:roadbed, the only user whom the guards let through.
+"roadbed install --apply" prepares the cluster, "roadbed doctor" says what is missing.
+
+The data folder takes the trail of privileged actions and the exports of offboarded
+tenants; in a cluster it should be a volume.`,
+		Example:           "  roadbed server --kubeconfig roadbed.kubeconfig --webhook off\n  roadbed server --domains tenancy --health-addr 127.0.0.1:8080",
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.server(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.health, "health-addr", "127.0.0.1:0", "address of /healthz, /readyz and the domains' routes")
+	flags.StringVar(&f.metrics, "metrics-addr", "127.0.0.1:0", "address of /metrics; 0 for none")
+	flags.StringVar(&f.webhook, "webhook", string(app.WebhookOff), "how the API server reaches the webhooks: loopback, service or off")
+	flags.IntVar(&f.webhookPort, "webhook-port", 9443, "port of the webhooks with --webhook service")
+	flags.BoolVar(&f.leaderElect, "leader-elect", false, "run beside copies of which one works")
+	flags.StringSliceVar(&f.domains, "domains", nil, "domains to run; all when not given")
+	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
+	flags.BoolVar(&f.exportSecrets, "export-secrets", false, "write the values of Secrets into exports of offboarded tenants")
+	completeFlag(cmd, "webhook", completeFixed(string(app.WebhookLoopback), string(app.WebhookService), string(app.WebhookOff)))
+	completeFlag(cmd, "feature-gates", completeFixed("IsolationModels=true"))
+	return cmd
+}
+
+func (p *program) server(ctx context.Context, f serverFlags) error {
+	gates, err := parseGates(f.gates)
+	if err != nil {
+		return err
+	}
+	config, err := p.restConfig()
+	if err != nil {
+		return err
+	}
+	dir, err := p.dataDir()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	return app.Run(ctx, app.Options{
+		Config:         config,
+		TrailPath:      filepath.Join(dir, trailFile),
+		ExportDir:      filepath.Join(dir, "exports"),
+		HealthAddr:     f.health,
+		MetricsAddr:    f.metrics,
+		Webhook:        app.WebhookMode(f.webhook),
+		WebhookPort:    f.webhookPort,
+		LeaderElection: f.leaderElect,
+		Domains:        f.domains,
+		FeatureGates:   gates,
+		ExportSecrets:  f.exportSecrets,
+		Ready: func(e app.Endpoints) {
+			fmt.Fprintf(p.Err, "ready: http://%s/readyz, http://%s/metrics\n", e.Health, e.Metrics)
+		},
+		Log:   slog.New(slog.NewJSONHandler(p.Err, nil)),
+		Clock: p.Clock,
+	})
+}

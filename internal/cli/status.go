@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/embedded"
+)
+
+// platformStatus is what the status verb prints.
+type platformStatus struct {
+	embedded.State `json:",inline"`
+	// Domains are the server's, as it reports them.
+	Domains []app.Domain `json:"domains,omitempty"`
+}
+
+func (p *program) statusVerb() *cobra.Command {
+	out := newOutput(formatTable, formatWide, formatJSON, formatYAML)
+	cmd := &cobra.Command{
+		Use:     "status",
+		GroupID: groupPlatform,
+		Short:   "Show how the platform on this machine is",
+		Long: `Show how the platform on this machine is: the processes of its Kubernetes, its domains,
+and what keeps it from being ready. The exit code is 0 when all of it is ready and 1
+when it is not.`,
+		Example:           "  roadbed status\n  roadbed status -o wide",
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			status, err := p.platform(cmd.Context())
+			if err != nil {
+				return err
+			}
+			err = out.print(p.Out, status, func() error { return p.printStatus(status, out.chosen == formatWide) })
+			if err == nil && !status.Ready {
+				return exitWith(exitFailed)
+			}
+			return err
+		},
+	}
+	out.addFlag(cmd)
+	return cmd
+}
+
+func (p *program) platform(ctx context.Context) (platformStatus, error) {
+	dir, err := p.dataDir()
+	if err != nil {
+		return platformStatus{}, err
+	}
+	state, err := embedded.Look(ctx, dir)
+	if err != nil {
+		return platformStatus{}, err
+	}
+	status := platformStatus{State: state}
+	if state.Server.Health == "" || !state.Running {
+		return status, nil
+	}
+	// A server that does not answer is the reason of the state already.
+	status.Domains, _ = askDomains(ctx, state.Server.Health)
+	return status, nil
+}
+
+func (p *program) printStatus(s platformStatus, wide bool) error {
+	if !s.Running {
+		fmt.Fprintf(p.Out, "Roadbed is %s, on %s. \"roadbed up\" starts it.\n", s.Reason, s.Plane.DataDir)
+		return nil
+	}
+	verdict := p.paint(green, "Roadbed is ready")
+	if !s.Ready {
+		verdict = p.paint(red, "Roadbed is not ready") + ": " + s.Reason
+	}
+	fmt.Fprintf(p.Out, "%s\nprocess %d, up %s, Kubernetes %s at %s\ndata %s\n\n", verdict, s.Plane.PID,
+		p.Clock.Since(s.Plane.Started).Round(time.Second), kubernetesVersion, s.Plane.Server, s.Plane.DataDir)
+	if err := p.printChildren(s, wide); err != nil {
+		return err
+	}
+	if len(s.Domains) == 0 {
+		return nil
+	}
+	fmt.Fprintln(p.Out)
+	return printDomains(p, s.Domains, wide)
+}
+
+func (p *program) printChildren(s platformStatus, wide bool) error {
+	headings := []string{"COMPONENT", "STATE", "PROCESS", "PORT", "RESTARTS", "LAST EXIT"}
+	if wide {
+		headings = append(headings, "LOG")
+	}
+	rows := make([][]string, len(s.Plane.Children))
+	for i, child := range s.Plane.Children {
+		rows[i] = []string{child.Name, childState(child.PID, child.Ready), number(child.PID), number(child.Port), strconv.Itoa(child.Restarts), child.LastExit}
+		if wide {
+			rows[i] = append(rows[i], child.Log)
+		}
+	}
+	return table(p.Out, headings, rows)
+}
+
+func childState(pid int, ready bool) string {
+	switch {
+	case ready:
+		return "Ready"
+	case pid != 0:
+		return "Starting"
+	}
+	return "Down"
+}
+
+// number is empty for zero.
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}

@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/examples"
+	"github.com/roadbed-dev/roadbed/internal/app/embedded"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/corpbank"
+	"github.com/roadbed-dev/roadbed/internal/standalone"
+)
+
+// upFlags say what is started and how.
+type upFlags struct {
+	ephemeral, foreground, examples bool
+	nodes                           int
+	progress                        int
+}
+
+// noProgress is the value of --progress-fd when nobody listens.
+const noProgress = -1
+
+// kubeBinary is the name of the embedded Kubernetes.
+const kubeBinary = "roadbed-kube"
+
+func (p *program) upVerb() *cobra.Command {
+	f := upFlags{progress: noProgress}
+	cmd := &cobra.Command{
+		Use:     "up",
+		GroupID: groupPlatform,
+		Short:   "Start a Kubernetes with the platform on it, on this machine",
+		Long: `Start a real Kubernetes with the platform on it, on this machine, as the user you are.
+It goes on in the background once everything is Ready; Ctrl-C before that stops it, and
+the next "roadbed up" goes on where it was. Everything listens on 127.0.0.1 only, and
+~/.kube/config is left alone.
+
+` + simulated + `
+
+With --examples the hand-written part of Corp Bank is loaded: seven jurisdictions,
+twenty business units and a dozen tenants. What you changed in it is changed back.`,
+		Example:           "  roadbed up\n  roadbed up --examples\n  roadbed up --data-dir /tmp/try --ephemeral --nodes 5",
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.nodes < 0 {
+				return usageErrorf("--nodes must not be negative")
+			}
+			return p.up(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&f.ephemeral, "ephemeral", false, "do not wait for the disk: faster, and a crash of the machine loses data")
+	flags.IntVar(&f.nodes, "nodes", 2, "number of simulated nodes")
+	flags.BoolVar(&f.foreground, "foreground", false, "stay in the foreground until interrupted")
+	flags.BoolVar(&f.examples, "examples", false, "load the hand-written part of Corp Bank")
+	flags.IntVar(&f.progress, "progress-fd", noProgress, "descriptor to tell progress to")
+	must(flags.MarkHidden("progress-fd"))
+	return cmd
+}
+
+// simulated says plainly what simulated nodes are.
+const simulated = `The nodes are simulated: pods reach Running, but no process runs. So there are no logs,
+no exec and no traffic, and NetworkPolicies are not enforced.`
+
+func (p *program) up(ctx context.Context, f upFlags) error {
+	dir, err := p.dataDir()
+	if err != nil {
+		return err
+	}
+	state, err := embedded.Look(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if state.Running {
+		return p.alreadyUp(ctx, state, f)
+	}
+	binary, err := p.findKube()
+	if err != nil {
+		return err
+	}
+	if f.foreground {
+		return p.upHere(ctx, dir, binary, f)
+	}
+	if err := p.upThere(ctx, dir, f); err != nil {
+		return err
+	}
+	return p.afterUp(ctx, dir, f)
+}
+
+// alreadyUp says that there is nothing to start.
+func (p *program) alreadyUp(ctx context.Context, state embedded.State, f upFlags) error {
+	fmt.Fprintf(p.Out, "Roadbed is running already, as process %d.\n", state.Plane.PID)
+	if !state.Ready {
+		fmt.Fprintf(p.Out, "It is not ready: %s. \"roadbed status\" says more.\n", state.Reason)
+		return nil
+	}
+	return p.afterUp(ctx, state.Plane.DataDir, f)
+}
+
+// afterUp loads the examples and tells what there is now.
+func (p *program) afterUp(ctx context.Context, dir string, f upFlags) error {
+	if f.examples {
+		if err := p.loadExamples(ctx, dir); err != nil {
+			return err
+		}
+	}
+	state, err := embedded.Look(ctx, dir)
+	if err != nil {
+		return err
+	}
+	return p.tour(ctx, state)
+}
+
+// loadExamples writes Corp Bank into the embedded cluster, whatever cluster
+// other verbs would talk to.
+func (p *program) loadExamples(ctx context.Context, dir string) error {
+	bank, err := corpbank.Objects(examples.Files, 0)
+	if err != nil {
+		return err
+	}
+	here := *p
+	here.flags.kubeconfig, here.flags.context = filepath.Join(dir, kubeconfigFile), ""
+	return here.applyBank(ctx, bank, waitFlags{wait: true, timeout: exampleTimeout})
+}
+
+// findKube finds the embedded Kubernetes: where the user says, beside this
+// program, or where `make kube` puts it.
+func (p *program) findKube() (string, error) {
+	if named := p.Getenv("ROADBED_KUBE"); named != "" {
+		if !exists(named) {
+			return "", fmt.Errorf("$ROADBED_KUBE names %s, which is not there", named)
+		}
+		return filepath.Abs(named)
+	}
+	var places []string
+	if self, err := os.Executable(); err == nil {
+		places = append(places, filepath.Join(filepath.Dir(self), kubeBinary))
+	}
+	places = append(places, filepath.Join("bin", kubeBinary))
+	for _, place := range places {
+		if exists(place) {
+			return filepath.Abs(place)
+		}
+	}
+	return "", fmt.Errorf("%s is neither %s nor %s: `make kube` builds it, or $ROADBED_KUBE names one", kubeBinary, places[0], places[len(places)-1])
+}
+
+// upHere runs the platform in this process, until it is interrupted.
+func (p *program) upHere(ctx context.Context, dir, binary string, f upFlags) (err error) {
+	log, err := standalone.OpenLog(dir, "roadbed")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	tell, closeProgress := p.listener(f)
+	defer closeProgress()
+	return embedded.Run(ctx, embedded.Config{
+		DataDir:   dir,
+		Binary:    binary,
+		Ephemeral: f.ephemeral,
+		Nodes:     f.nodes,
+		Log:       slog.New(slog.NewTextHandler(log, nil)),
+		Clock:     p.Clock,
+		Progress: func(step embedded.Progress) {
+			tell(step)
+			if step.Phase == embedded.PhaseReady {
+				closeProgress()
+			}
+		},
+	})
+}
+
+// listener is who hears of progress: the process that started this one, or the
+// user.
+func (p *program) listener(f upFlags) (tell func(embedded.Progress), closeProgress func()) {
+	if f.progress == noProgress {
+		screen := newStartScreen(p)
+		return screen.step, screen.end
+	}
+	pipe := os.NewFile(uintptr(f.progress), "progress")
+	lines := json.NewEncoder(pipe)
+	// The listener may have gone: that changes nothing here.
+	return func(step embedded.Progress) { _ = lines.Encode(step) }, func() { _ = pipe.Close() }
+}
