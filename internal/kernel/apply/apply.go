@@ -1,5 +1,5 @@
-// Package apply makes the cluster contain what is wanted: it writes generated
-// objects by server-side apply, deletes those that are no longer wanted, and
+// Package apply makes the cluster contain what is wanted: it creates generated
+// objects, changes them by server-side apply, deletes those that are no longer wanted, and
 // tells controllers when somebody else changed one.
 //
 // What always holds: an object that already contains what is wanted is not
@@ -174,21 +174,42 @@ func (a *Applier) one(ctx context.Context, ref Ref, desired client.Object) (outc
 			return untouched, fmt.Errorf("replace %s, whose role cannot be changed: %w", ref, err)
 		}
 	}
-	if err := a.write(ctx, ref.GVK, desired); err != nil {
+	write := a.write
+	if done == created {
+		write = a.create
+	}
+	if err := write(ctx, ref.GVK, desired); err != nil {
 		return untouched, fmt.Errorf("apply %s: %w", ref, err)
 	}
 	return done, nil
 }
 
-// write sends a server-side apply, which creates what is absent.
+// write sends a server-side apply, which creates what is absent. The first one
+// to an object that a plain create made is sent again, once its fields are
+// owned as applied ones: only then are those removed that are not wanted any
+// longer.
 func (a *Applier) write(ctx context.Context, gvk schema.GroupVersionKind, desired client.Object) error {
 	body, err := manifest(gvk, desired)
 	if err != nil {
 		return err
 	}
 	answer := desired.DeepCopyObject().(client.Object) // takes the response
-	return a.writer.Patch(ctx, answer, client.RawPatch(types.ApplyYAMLPatchType, body),
-		client.FieldOwner(FieldManager), client.ForceOwnership)
+	var conflict error
+	for range takeOverAttempts {
+		err := a.writer.Patch(ctx, answer, client.RawPatch(types.ApplyYAMLPatchType, body),
+			client.FieldOwner(FieldManager), client.ForceOwnership)
+		if err != nil {
+			return err
+		}
+		taken, err := a.takeOver(ctx, answer)
+		switch {
+		case apierrors.IsConflict(err):
+			conflict = err
+		case err != nil || !taken:
+			return err
+		}
+	}
+	return conflict
 }
 
 // manifest is the object as server-side apply wants it: with its kind, without

@@ -116,6 +116,56 @@ func TestApplyCreatesOnceAndThenWritesNothing(t *testing.T) {
 	}
 }
 
+func TestApplyRemovesWhatItCreatedOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	limits := quota(map[corev1.ResourceName]string{"cpu": "1", "memory": "1Gi"})
+	limits.ObjectMeta = b.meta("limits")
+	b.apply(t, limits)
+	limits = quota(map[corev1.ResourceName]string{"cpu": "2"})
+	limits.ObjectMeta = b.meta("limits")
+	b.apply(t, limits)
+	var live corev1.ResourceQuota
+	if err := b.client.Get(t.Context(), client.ObjectKeyFromObject(limits), &live); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(limits.Spec.Hard, live.Spec.Hard); diff != "" {
+		t.Errorf("quota after memory is no longer wanted (-want +got):\n%s", diff)
+	}
+	for _, owner := range live.ManagedFields {
+		if owner.Manager == apply.FieldManager && owner.Operation != metav1.ManagedFieldsOperationApply {
+			t.Errorf("fields are still owned by %s as %s", owner.Manager, owner.Operation)
+		}
+	}
+}
+
+func TestApplyChangesWhatTheReaderDoesNotHaveYet(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	limits := quota(map[corev1.ResourceName]string{"cpu": "1"})
+	limits.ObjectMeta = b.meta("limits")
+	if err := b.client.Create(t.Context(), limits.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	blind := interceptor.NewClient(b.client, interceptor.Funcs{
+		Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+			return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+		},
+	})
+	wanted := quota(map[corev1.ResourceName]string{"cpu": "2"})
+	wanted.ObjectMeta = b.meta("limits")
+	if _, err := apply.New(b.client, blind).Apply(t.Context(), []client.Object{wanted}); err != nil {
+		t.Fatal(err)
+	}
+	var live corev1.ResourceQuota
+	if err := b.client.Get(t.Context(), client.ObjectKeyFromObject(limits), &live); err != nil {
+		t.Fatal(err)
+	}
+	if !apply.Contains(&live, wanted) {
+		t.Errorf("quota is %v, want %v", live.Spec.Hard, wanted.Spec.Hard)
+	}
+}
+
 func TestApplyDoesNotTouchItsArguments(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
