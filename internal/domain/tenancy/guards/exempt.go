@@ -34,8 +34,8 @@ var exemptions = map[string]Exemption{
 		Reason: "It ends a foreground deletion that Roadbed began by taking its own finalizer away.",
 	},
 	"token-controller": {
-		Users:  []string{controllerManager, controller("legacy-service-account-token-cleaner")},
-		Reason: "It removes the name of a deleted or unused token Secret from its service account.",
+		Users:  []string{controllerManager},
+		Reason: "It removes the name of a deleted token Secret from its service account, and always shares this user.",
 	},
 	"endpoint-controllers": {
 		Users: []string{

@@ -30,6 +30,7 @@ func TestGuards(t *testing.T) {
 		{"BusinessUnitsOnboardTheirOwn", testOnboarding},
 		{"NothingRunsBeforeIsolation", testIsolatedFirst},
 		{"PavedRoad", testPavedRoad},
+		{"LargeObjectsStayWithinTheBudget", testBudget},
 		{"KubernetesIsNotLockedOut", testKubernetesIsNotLockedOut},
 	}
 	for _, suite := range suites {
