@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -221,7 +222,29 @@ func (c *cluster) applier(announce func(ctx context.Context, first apply.Ref) er
 	return apply.New(c.client, c.client, apply.WithBefore(func(ctx context.Context, ref apply.Ref) error {
 		begin.Do(func() { refused = announce(ctx, ref) })
 		return refused
-	}))
+	}), apply.WithSurplus(overdone))
+}
+
+// overdone says whether an object has more of what only Roadbed sets than is
+// planned: a namespace's label or annotation that native policies would still
+// trust, or an amount in a quota.
+func overdone(live, desired client.Object) bool {
+	if quota, ok := live.(*corev1.ResourceQuota); ok {
+		return len(quota.Spec.Hard) > len(desired.(*corev1.ResourceQuota).Spec.Hard)
+	}
+	if _, ok := live.(*corev1.Namespace); !ok {
+		return false
+	}
+	return more(live.GetLabels(), desired.GetLabels()) || more(live.GetAnnotations(), desired.GetAnnotations())
+}
+
+func more(live, desired map[string]string) bool {
+	for key := range live {
+		if _, planned := desired[key]; !planned && strings.HasPrefix(key, v1alpha1.Prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // soon is how long to wait before looking again at what no watch tells of.

@@ -166,6 +166,16 @@ func TestSurplusIsPruned(t *testing.T) {
 		t.Spec.Access.Admins = nil
 	})
 	kubetest.Eventually(t, patience, "the declared policy is gone", func() error { return p.gone(t, declared) })
+	kubetest.Eventually(t, patience, "the range is no longer granted", func() error {
+		var ns corev1.Namespace
+		if err := p.client.Get(t.Context(), client.ObjectKey{Name: "tenant-prune-a"}, &ns); err != nil {
+			return err
+		}
+		if granted, ok := ns.Annotations[v1alpha1.AnnotationEgressCIDRs]; ok {
+			return fmt.Errorf("%s is", granted)
+		}
+		return nil
+	})
 	// The binding that our finalizer holds goes too while its namespace stays.
 	kubetest.Eventually(t, patience, "the admins' binding is gone", func() error {
 		return p.gone(t, &rbacv1.RoleBinding{ObjectMeta: at("tenant-prune-a", "roadbed:admins")})

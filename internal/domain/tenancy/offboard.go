@@ -71,7 +71,7 @@ func (o *offboarding) run(ctx context.Context, t *v1alpha1.Tenant) steps.Result 
 		return steps.Done(condition.ReasonReady, readyMessage)
 	}
 	if t.Status.Offboarding == nil {
-		t.Status.Offboarding = &v1alpha1.OffboardingStatus{}
+		t.Status.Offboarding = o.begin()
 	}
 	for _, stage := range o.stages() {
 		if result := o.advance(ctx, t, stage); result.Outcome != steps.OutcomeDone {
@@ -80,6 +80,15 @@ func (o *offboarding) run(ctx context.Context, t *v1alpha1.Tenant) steps.Result 
 		}
 	}
 	return o.finish(ctx, t)
+}
+
+// begin is the record of a procedure that has not begun.
+func (o *offboarding) begin() *v1alpha1.OffboardingStatus {
+	status := &v1alpha1.OffboardingStatus{}
+	for _, stage := range o.stages() {
+		status.Steps = append(status.Steps, v1alpha1.OffboardingStep{Name: stage.name, State: statePending})
+	}
+	return status
 }
 
 // readyMessage is what a tenant that is ready says.
@@ -124,8 +133,8 @@ func stateOf(outcome steps.Outcome) string {
 	}
 }
 
-// stepOf is the tenant's record of a stage, made on first use. It is good until
-// the next call.
+// stepOf is the tenant's record of a stage, made anew if somebody took it away.
+// It is good until the next call.
 func stepOf(t *v1alpha1.Tenant, name string) *v1alpha1.OffboardingStep {
 	status := t.Status.Offboarding
 	for i := range status.Steps {

@@ -28,11 +28,6 @@ func (o *offboarding) guard(ctx context.Context, t *v1alpha1.Tenant) steps.Resul
 	if err != nil {
 		return steps.Failed(ReasonApplyFailed, err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(home)) {
-		if err := o.annotate(ctx, home[name]); err != nil {
-			return steps.Failed(ReasonApplyFailed, err)
-		}
-	}
 	objects, err := o.remaining(ctx, t, home)
 	if err != nil {
 		return steps.Failed(ReasonApplyFailed, err)
@@ -41,6 +36,9 @@ func (o *offboarding) guard(ctx context.Context, t *v1alpha1.Tenant) steps.Resul
 		return o.record(ctx, "tenant.repair", t, kindTenant, fmt.Sprintf("%s of a tenant that is being offboarded differs from what was planned", first), apply.Hash(t))
 	})
 	if _, err := applier.Apply(ctx, append(objects, offboarderBindings(t, home)...)); err != nil {
+		return steps.Failed(ReasonApplyFailed, err)
+	}
+	if err := o.annotateRest(ctx, home, objects); err != nil {
 		return steps.Failed(ReasonApplyFailed, err)
 	}
 	return steps.Done(ReasonProvisioned, "What is left of the tenant is kept as planned, cordoned.")
@@ -108,7 +106,22 @@ func (o *offboarding) remaining(ctx context.Context, t *v1alpha1.Tenant, home ma
 
 func shared(t *v1alpha1.Tenant) bool { return t.Status.Model == v1alpha1.ModelSharedNamespace }
 
-// annotate cordons a namespace, also one that the plan does not know any more.
+// annotateRest cordons the namespaces that are not planned any more.
+func (o *offboarding) annotateRest(ctx context.Context, home map[string]*corev1.Namespace, planned []client.Object) error {
+	rest := maps.Clone(home)
+	for _, obj := range planned {
+		if _, ok := obj.(*corev1.Namespace); ok {
+			delete(rest, obj.GetName())
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(rest)) {
+		if err := o.annotate(ctx, rest[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (o *offboarding) annotate(ctx context.Context, ns *corev1.Namespace) error {
 	if ns.Annotations[v1alpha1.AnnotationCordoned] == "true" {
 		return nil
@@ -129,7 +142,7 @@ func (o *offboarding) cordon(ctx context.Context, t *v1alpha1.Tenant) steps.Resu
 	}
 	for _, name := range slices.Sorted(maps.Keys(home)) {
 		if home[name].Annotations[v1alpha1.AnnotationCordoned] != "true" {
-			return steps.Waiting(ReasonOffboarding, fmt.Sprintf("namespace %q is not cordoned yet", name), 0)
+			return steps.Waiting(ReasonOffboarding, fmt.Sprintf("namespace %q is not cordoned yet", name), soon)
 		}
 	}
 	if shared(t) {

@@ -62,6 +62,7 @@ type Applier struct {
 	reader      client.Reader
 	parallelism int
 	before      func(ctx context.Context, ref Ref) error
+	surplus     func(live, desired client.Object) bool
 }
 
 // Option changes what New returns.
@@ -79,12 +80,21 @@ func WithBefore(before func(ctx context.Context, ref Ref) error) Option {
 	return func(a *Applier) { a.before = before }
 }
 
+// WithSurplus has a function say of an object that contains what is wanted
+// whether it also has something that must go. Then it is written: server-side
+// apply takes away what an earlier one set and this one does not. Without it,
+// what is no longer wanted of an object stays until something else changes.
+func WithSurplus(surplus func(live, desired client.Object) bool) Option {
+	return func(a *Applier) { a.surplus = surplus }
+}
+
 // New returns an Applier that compares with what reader, usually a cache, has,
 // and writes through writer. The reader must know every kind that is applied.
 func New(writer client.Client, reader client.Reader, opts ...Option) *Applier {
 	a := &Applier{
 		writer: writer, reader: reader, parallelism: defaultParallelism,
-		before: func(context.Context, Ref) error { return nil },
+		before:  func(context.Context, Ref) error { return nil },
+		surplus: func(_, _ client.Object) bool { return false },
 	}
 	for _, opt := range opts {
 		opt(a)
@@ -163,7 +173,7 @@ func (a *Applier) one(ctx context.Context, ref Ref, desired client.Object) (outc
 		done = created
 	case err != nil:
 		return untouched, fmt.Errorf("read %s: %w", ref, err)
-	case Contains(live, desired):
+	case Contains(live, desired) && !a.surplus(live, desired):
 		return unchanged, nil
 	}
 	if err := a.before(ctx, ref); err != nil {
