@@ -78,7 +78,7 @@ func (p *program) up(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	if state.Running {
+	if state.Running && !state.Plane.Orphaned {
 		return p.alreadyUp(ctx, state, f)
 	}
 	binary, err := p.findKube()

@@ -17,7 +17,8 @@
 //
 // The data directory, all of it readable by its owner alone:
 //
-//	lock             held by the Plane and its children; the process id in it
+//	lock             held by the Plane and its children
+//	owner            held by the Plane alone, with its process id in it
 //	state.json       ports, and whether etcd has been initialised
 //	status.json      the children as they are now; for other processes to read
 //	kubeconfig       the administrator's access

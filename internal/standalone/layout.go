@@ -22,6 +22,7 @@ func (l layout) path(elements ...string) string {
 }
 
 func (l layout) lock() string                { return l.path("lock") }
+func (l layout) owner() string               { return l.path("owner") }
 func (l layout) state() string               { return l.path("state.json") }
 func (l layout) status() string              { return l.path("status.json") }
 func (l layout) kubeconfig() string          { return l.path("kubeconfig") }

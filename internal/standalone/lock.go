@@ -21,22 +21,61 @@ const (
 	lockPoll     = 20 * time.Millisecond
 )
 
-// acquireLock takes the data directory for this process. The caller passes the
-// file on to the children, so that it stays taken until the last one is gone.
-func acquireLock(ctx context.Context, l layout, clk clock.Clock) (*os.File, error) {
-	file, err := os.OpenFile(l.lock(), os.O_RDWR|os.O_CREATE, privateFile)
+// lock is a data directory taken for this process.
+type lock struct {
+	// shared is inherited by the children, so that the directory stays taken
+	// until the last one is gone.
+	shared *os.File
+	// own is not: it tells whether the supervising process lives. A process id
+	// cannot tell, because it outlives its process as a zombie and is used again.
+	own *os.File
+}
+
+// Close gives the directory free, as far as this process is concerned.
+func (l lock) Close() error { return errors.Join(l.own.Close(), l.shared.Close()) }
+
+// acquireLock takes the data directory for this process.
+func acquireLock(ctx context.Context, l layout, clk clock.Clock) (lock, error) {
+	shared, err := openLock(l.lock())
+	if err != nil {
+		return lock{}, err
+	}
+	if err := waitForLock(ctx, shared, l, clk); err != nil {
+		return lock{}, errors.Join(err, shared.Close())
+	}
+	own, err := takeOwn(l)
+	if err != nil {
+		return lock{}, errors.Join(err, shared.Close())
+	}
+	return lock{shared: shared, own: own}, nil
+}
+
+func openLock(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, privateFile)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
-	}
-	if err := waitForLock(ctx, file, l, clk); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	if err := writePID(file); err != nil {
-		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
 }
 
+// takeOwn takes the second lock and writes our process id into it. Nobody else
+// wants it: whoever has the shared one may have this one.
+func takeOwn(l layout) (*os.File, error) {
+	own, err := openLock(l.owner())
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(own.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", l.owner(), err), own.Close())
+	}
+	if err := writePID(own); err != nil {
+		return nil, errors.Join(err, own.Close())
+	}
+	return own, nil
+}
+
+// waitForLock tries until the lock is free, for long only when its holders are
+// children without a supervisor.
 func waitForLock(ctx context.Context, file *os.File, l layout, clk clock.Clock) error {
 	began := clk.Now()
 	for {
@@ -47,13 +86,16 @@ func waitForLock(ctx context.Context, file *os.File, l layout, clk clock.Clock) 
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return fmt.Errorf("lock %s: %w", l.lock(), err)
 		}
-		pid := readPID(l)
+		supervised, err := held(l.owner())
+		if err != nil {
+			return err
+		}
 		patience := lockPatience
-		if alive(pid) {
+		if supervised {
 			patience = lockGlance
 		}
 		if clk.Since(began) > patience {
-			return &LockedError{Dir: string(l), PID: pid}
+			return &LockedError{Dir: string(l), PID: readPID(l)}
 		}
 		select {
 		case <-ctx.Done():
@@ -75,7 +117,7 @@ func writePID(file *os.File) error {
 
 // readPID returns the process id in the lock, or 0.
 func readPID(l layout) int {
-	content, err := os.ReadFile(l.lock())
+	content, err := os.ReadFile(l.owner())
 	if err != nil {
 		return 0
 	}
@@ -86,18 +128,9 @@ func readPID(l layout) int {
 	return pid
 }
 
-// alive says whether a process exists, ours or not.
-func alive(pid int) bool {
-	if pid <= 0 {
-		return false
-	}
-	err := syscall.Kill(pid, 0)
-	return err == nil || errors.Is(err, syscall.EPERM)
-}
-
-// locked says whether any process holds the data directory.
-func locked(l layout) (bool, error) {
-	file, err := os.Open(l.lock())
+// held says whether any process holds the lock in a file.
+func held(path string) (bool, error) {
+	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -110,7 +143,7 @@ func locked(l layout) (bool, error) {
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("ask for lock %s: %w", l.lock(), err)
+		return false, fmt.Errorf("ask for lock %s: %w", path, err)
 	}
 	return false, nil
 }

@@ -55,7 +55,7 @@ type Plane struct {
 	admin   *rest.Config
 	roadbed *rest.Config
 
-	lock              *os.File
+	lock              lock
 	lifeline, holding *os.File // the pipe that the children hang on: its read and its write end
 	logs              []*logFile
 
@@ -95,11 +95,11 @@ func newPlane(ctx context.Context, config Config) (*Plane, error) {
 	if err := l.prepare(); err != nil {
 		return nil, err
 	}
-	lock, err := acquireLock(ctx, l, config.Clock)
+	taken, err := acquireLock(ctx, l, config.Clock)
 	if err != nil {
 		return nil, err
 	}
-	p := &Plane{config: config, lock: lock, started: config.Clock.Now(), stopped: make(chan struct{})}
+	p := &Plane{config: config, lock: taken, started: config.Clock.Now(), stopped: make(chan struct{})}
 	if err := p.prepare(l); err != nil {
 		return nil, errors.Join(err, p.release())
 	}
@@ -254,7 +254,7 @@ func (p *Plane) makeChild(c component) (*child, error) {
 		return nil, err
 	}
 	p.logs = append(p.logs, log)
-	launch := launcher{binary: p.config.Binary, home: p.config.DataDir, lifeline: p.lifeline, lock: p.lock}
+	launch := launcher{binary: p.config.Binary, home: p.config.DataDir, lifeline: p.lifeline, lock: p.lock.shared}
 	spawn := func() (process, error) { return launch.start(c.name, c.args, log) }
 	made := newChild(c.name, spawn, c.probe, p.config.Clock, p.changed)
 	made.status.Port, made.status.Log = p.plan.ports[c.name], log.path
@@ -370,7 +370,7 @@ func (p *Plane) release() error {
 	for _, log := range p.logs {
 		errs = append(errs, log.Close())
 	}
-	for _, file := range []*os.File{p.holding, p.lifeline, p.lock} {
+	for _, file := range []*os.File{p.holding, p.lifeline} {
 		if file == nil {
 			continue
 		}
@@ -378,5 +378,5 @@ func (p *Plane) release() error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.lock.Close())...)
 }

@@ -64,6 +64,9 @@ type ChildStatus struct {
 type Status struct {
 	// PID is the supervising process.
 	PID int `json:"pid"`
+	// Orphaned says that the supervising process is gone, by kill -9 say, and
+	// that its children are ending.
+	Orphaned bool `json:"orphaned,omitempty"`
 	// Ready says that every component is.
 	Ready bool `json:"ready"`
 	// Started is when the plane was started.
@@ -87,27 +90,35 @@ type Status struct {
 // then its last one, else the zero Status with the directory filled in.
 func Inspect(dataDir string) (status Status, running bool, err error) {
 	l := layout(dataDir)
-	running, err = locked(l)
+	running, err = held(l.lock())
 	if err != nil || !running {
 		return Status{DataDir: dataDir, Kubeconfig: l.kubeconfig()}, false, err
 	}
-	content, err := os.ReadFile(l.status())
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return Status{}, true, fmt.Errorf("read status: %w", err)
+	if status, err = readStatus(l); err != nil {
+		return Status{}, true, err
 	}
 	pid := readPID(l)
-	if err == nil {
-		err = json.Unmarshal(content, &status)
-	} else {
-		err = nil
-	}
-	if err != nil {
-		return Status{}, true, fmt.Errorf("read status %s: %w", l.status(), err)
-	}
 	if status.PID != pid {
 		status = Status{PID: pid, DataDir: dataDir, Kubeconfig: l.kubeconfig()}
 	}
-	return status, true, nil
+	supervised, err := held(l.owner())
+	status.Orphaned = !supervised
+	return status, true, err
+}
+
+// readStatus reads status.json; one that is not there yet is the zero Status.
+func readStatus(l layout) (status Status, err error) {
+	content, err := os.ReadFile(l.status())
+	if errors.Is(err, os.ErrNotExist) {
+		return status, nil
+	}
+	if err != nil {
+		return status, fmt.Errorf("read status: %w", err)
+	}
+	if err := json.Unmarshal(content, &status); err != nil {
+		return status, fmt.Errorf("read status %s: %w", l.status(), err)
+	}
+	return status, nil
 }
 
 // Erase deletes a data directory and everything in it, for good. It refuses
@@ -117,7 +128,7 @@ func Erase(dataDir string) error {
 	if _, err := os.Stat(l.lock()); err != nil {
 		return fmt.Errorf("%s is not a data directory of Roadbed: %w", dataDir, err)
 	}
-	running, err := locked(l)
+	running, err := held(l.lock())
 	if err != nil {
 		return err
 	}

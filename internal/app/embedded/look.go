@@ -58,6 +58,8 @@ func (s State) whyNotReady(ctx context.Context) string {
 		return "not running; it ended with: " + s.Server.Error
 	case !s.Running:
 		return "not running"
+	case s.Plane.Orphaned:
+		return fmt.Sprintf("process %d was killed, and its children are ending", s.Plane.PID)
 	}
 	for _, child := range s.Plane.Children {
 		if !child.Ready {
@@ -108,13 +110,15 @@ func Stop(ctx context.Context, dataDir string, clk clock.Clock) (stopped bool, e
 	if err != nil || !running {
 		return false, err
 	}
-	if err := signal(status.PID, syscall.SIGTERM); err != nil {
-		return false, err
+	if !status.Orphaned {
+		if err := signal(status.PID, syscall.SIGTERM); err != nil {
+			return false, err
+		}
 	}
 	patient, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()
 	err = awaitFree(patient, dataDir, clk)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || status.Orphaned {
 		return err == nil, err
 	}
 	if err := signal(status.PID, syscall.SIGKILL); err != nil {
