@@ -150,6 +150,7 @@ bench-tenancy: kube ## Measure tenancy with 500 tenants; the last line is JSON
 generate: $(TOOLS)/controller-gen ## Write all generated files: deep copies, config/ and docs/reference/
 	@$(TOOLS)/controller-gen object paths=./api/...
 	@$(TOOLS)/controller-gen crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:dir=config/crds
+	@go run ./internal/app/generate config
 	@go run ./internal/docgen
 
 ##@ Help

@@ -1,0 +1,171 @@
+package app_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"text/template"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/roadbed-dev/roadbed/internal/app"
+)
+
+// document is one object as YAML has it.
+type document map[string]any
+
+func (d document) name() string {
+	metadata, _ := d["metadata"].(map[string]any)
+	name, _ := metadata["name"].(string)
+	kind, _ := d["kind"].(string)
+	return kind + "/" + name
+}
+
+func parse(t *testing.T, text []byte) map[string]document {
+	t.Helper()
+	found := map[string]document{}
+	for _, part := range strings.Split("\n"+string(text), "\n---\n") {
+		var d document
+		if err := yaml.Unmarshal([]byte(part), &d); err != nil {
+			t.Fatalf("%v in:\n%s", err, part)
+		}
+		if len(d) > 0 {
+			found[d.name()] = d
+		}
+	}
+	return found
+}
+
+func TestManifestsAreWhole(t *testing.T) {
+	t.Parallel()
+	text, err := app.Manifests(app.InstallOptions{Image: "registry.example/roadbed:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := parse(t, text)
+	for _, want := range []string{
+		"CustomResourceDefinition/tenants.tenancy.roadbed.dev", "Namespace/roadbed-system", "ServiceAccount/roadbed",
+		"ClusterRole/roadbed:controller", "ClusterRole/roadbed:offboarder", "ValidatingAdmissionPolicy/roadbed-platform-labels",
+		"ValidatingWebhookConfiguration/roadbed-tenancy", "Tier/tier-1", "Service/roadbed-webhook", "Deployment/roadbed",
+	} {
+		if found[want] == nil {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	if !bytes.Contains(text, []byte("image: registry.example/roadbed:1\n")) {
+		t.Error("the image is not the one that was asked for")
+	}
+	for name, d := range found {
+		if d["status"] != nil || strings.Contains(name, "/<nil>") {
+			t.Errorf("%s carries what only a server knows", name)
+		}
+	}
+}
+
+func TestManifestsFollowOptions(t *testing.T) {
+	t.Parallel()
+	text, err := app.Manifests(app.InstallOptions{
+		StaticGuards: true, Webhook: app.WebhookOff, FeatureGates: map[string]bool{"IsolationModels": true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := parse(t, text)
+	for _, unwanted := range []string{
+		"ValidatingAdmissionPolicy/roadbed-platform-labels", "ValidatingAdmissionPolicy/roadbed-feature-gates", "ValidatingWebhookConfiguration/roadbed-tenancy",
+	} {
+		if found[unwanted] != nil {
+			t.Errorf("%s is there", unwanted)
+		}
+	}
+	if !strings.Contains(string(text), "--feature-gates=IsolationModels=true") {
+		t.Error("the server is not told of the gate")
+	}
+}
+
+// The chart, rendered with its default values, is what Manifests has.
+func TestChartRendersTheSame(t *testing.T) {
+	t.Parallel()
+	files, err := app.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rendered bytes.Buffer
+	for _, file := range files {
+		switch {
+		case strings.HasPrefix(file.Path, "chart/crds/"):
+			rendered.Write(file.Data)
+		case strings.HasPrefix(file.Path, "chart/templates/"):
+			rendered.WriteString(renderChart(t, file))
+		}
+	}
+	text, err := app.Manifests(app.InstallOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := parse(t, rendered.Bytes()), parse(t, text)
+	if !slices.Equal(names(got), names(want)) {
+		t.Fatalf("the chart has %v, want %v", names(got), names(want))
+	}
+	for name := range want {
+		if !reflect.DeepEqual(got[name], want[name]) {
+			t.Errorf("%s differs in the chart:\n%v\nwant:\n%v", name, got[name], want[name])
+		}
+	}
+}
+
+// renderChart does to a template what Helm does, as far as the chart asks.
+func renderChart(t *testing.T, file app.File) string {
+	t.Helper()
+	parsed, err := template.New(file.Path).Funcs(template.FuncMap{"default": func(other, value string) string {
+		if value == "" {
+			return other
+		}
+		return value
+	}}).Parse(string(file.Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]any{
+		"Values":  map[string]any{"image": map[string]any{"repository": "ghcr.io/roadbed-dev/roadbed", "tag": ""}},
+		"Chart":   map[string]any{"AppVersion": "latest"},
+		"Release": map[string]any{"IsInstall": true},
+	}
+	var out strings.Builder
+	if err := parsed.Execute(&out, values); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func names(found map[string]document) []string {
+	var list []string
+	for name := range found {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// What is in config/ is what "make generate" would write.
+func TestConfigIsFresh(t *testing.T) {
+	t.Parallel()
+	files, err := app.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join("..", "..", "config", filepath.FromSlash(file.Path)))
+		if err != nil {
+			t.Errorf("run \"make generate\": %v", err)
+			continue
+		}
+		if !bytes.Equal(text, file.Data) {
+			t.Errorf("config/%s is not what \"make generate\" writes", file.Path)
+		}
+	}
+}
