@@ -57,6 +57,7 @@ func (c *tenants) watches(b *builder.Builder) *builder.Builder {
 	return b.
 		Watches(&corev1.Namespace{}, owner, builder.WithPredicates(notOurOwn, apply.DriftOrStatus())).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(c.interested)).
+		Watches(&corev1.ResourceQuota{}, handler.EnqueueRequestsFromMapFunc(c.sharers), builder.WithPredicates(quotaChanged)).
 		Watches(&v1alpha1.Tier{}, handler.EnqueueRequestsFromMapFunc(c.ofTier), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.BusinessUnit{}, c.unitChanged()).
 		Watches(&v1alpha1.Tenant{}, handler.Funcs{DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q queue) {
@@ -75,13 +76,19 @@ func (c *tenants) interested(ctx context.Context, obj client.Object) []reconcile
 			found = append(found, request(claimants[i].Name))
 		}
 	}
-	unit, tier := obj.GetLabels()[v1alpha1.LabelBusinessUnit], obj.GetLabels()[v1alpha1.LabelTier]
-	if label != SharedName(tier, unit) {
-		return found
+	return append(found, c.sharers(ctx, obj)...)
+}
+
+// sharers are the tenants that share the namespace which the object is, or is
+// in. Its guardrails are the business unit's, but each of them waits for them.
+func (c *tenants) sharers(ctx context.Context, obj client.Object) []reconcile.Request {
+	if !isShared(obj) {
+		return nil
 	}
-	return append(found, c.matching(ctx, func(t *v1alpha1.Tenant) bool {
+	unit, tier := obj.GetLabels()[v1alpha1.LabelBusinessUnit], obj.GetLabels()[v1alpha1.LabelTier]
+	return c.matching(ctx, func(t *v1alpha1.Tenant) bool {
 		return shared(t) && t.Spec.BusinessUnit == unit && t.Spec.Tier == tier
-	})...)
+	})
 }
 
 func (c *tenants) ofTier(ctx context.Context, obj client.Object) []reconcile.Request {
