@@ -41,12 +41,17 @@ type settings struct {
 	latencies  int
 	drifts     int
 	namespaces int
-	workers    int
 	idle       time.Duration
 	seed       uint64
 	dir        string
 	profile    string
+
+	concurrency
 }
+
+// concurrency is how many requests a client has under way: for so many tenants
+// at a time, and for each of them so many.
+type concurrency struct{ groups, objects int }
 
 func main() {
 	server.Main()
@@ -70,7 +75,8 @@ func parse(args []string, errOut io.Writer) (settings, error) {
 	flags.IntVar(&s.latencies, "latencies", 40, "further tenants, one after the other")
 	flags.IntVar(&s.drifts, "drifts", 200, "guardrails to tamper with")
 	flags.IntVar(&s.namespaces, "namespaces", 1500, "namespaces at the restart; further tenants make them up")
-	flags.IntVar(&s.workers, "workers", 16, "requests that a client has under way at a time")
+	flags.IntVar(&s.groups, "workers", 16, "tenants that the bare client writes at a time; Roadbed has 16 workers")
+	flags.IntVar(&s.objects, "parallel", 8, "objects of a tenant that the bare client writes at a time; Roadbed writes 8")
 	flags.DurationVar(&s.idle, "idle", time.Minute, "how long to count writes while nobody wants anything")
 	flags.Uint64Var(&s.seed, "seed", 1, "chooses what is tampered with")
 	flags.StringVar(&s.dir, "dir", "", "directory for data and logs, which stay there (default a temporary one)")
@@ -78,8 +84,8 @@ func parse(args []string, errOut io.Writer) (settings, error) {
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
-	if s.tenants < 1 || s.latencies < 1 || s.drifts < 1 || s.workers < 1 {
-		return s, errors.New("-tenants, -latencies, -drifts and -workers must be at least 1")
+	if s.tenants < 1 || s.latencies < 1 || s.drifts < 1 || s.groups < 1 || s.objects < 1 {
+		return s, errors.New("-tenants, -latencies, -drifts, -workers and -parallel must be at least 1")
 	}
 	return s, nil
 }

@@ -41,16 +41,24 @@ func (b *bench) onboard(ctx context.Context, p *platform) error {
 	}
 	chosen := b.org.tenants[:b.tenants]
 	stopProfile := b.profileOnboarding(ctx, p)
+	meter, err := p.meter()
+	if err != nil {
+		return err
+	}
 	start := time.Now()
-	if err := writeAll(ctx, p.admin, one(chosen), b.workers); err != nil {
+	if err := writeAll(ctx, p.admin, one(chosen), b.concurrency); err != nil {
 		return err
 	}
 	written := time.Since(start)
 	last, err := tenants.await(ctx, keysOf(chosen), patience, progress(b.progress, "tenants ready", len(chosen)))
-	if err = errors.Join(err, stopProfile()); err != nil {
+	if err != nil {
 		return err
 	}
 	took := last.Sub(start)
+	cpu, err := meter.read()
+	if err = errors.Join(err, stopProfile()); err != nil {
+		return err
+	}
 	if err := b.verify(ctx, p, chosen); err != nil {
 		return fmt.Errorf("every tenant says it is Ready, but %w", err)
 	}
@@ -61,6 +69,7 @@ func (b *bench) onboard(ctx context.Context, p *platform) error {
 	b.report.summary.Ratio = round(took.Seconds() / b.bare.Seconds())
 	b.report.summary.RSS = round(float64(memory.Resident) / (1 << 20))
 	b.report.add("Roadbed", "", "%.1f s until every tenant was Ready; their creation took %.1f s", took.Seconds(), written.Seconds())
+	b.report.add("  processor time", "", "%s", cpu)
 	b.report.add("ratio", "<= 1.5", "%.2f", b.report.summary.Ratio)
 	b.report.add("server memory, all tenants Ready", "<= 300 MiB", "%.0f MiB resident, %.0f MiB at its peak",
 		b.report.summary.RSS, float64(memory.Peak)/(1<<20))
@@ -70,7 +79,7 @@ func (b *bench) onboard(ctx context.Context, p *platform) error {
 // found creates the tiers and business units and waits until they are ready.
 func (b *bench) found(ctx context.Context, p *platform) error {
 	objects := append(asObjects(b.org.tiers), asObjects(b.org.units)...)
-	if err := writeAll(ctx, p.admin, [][]client.Object{objects}, 1); err != nil {
+	if err := writeAll(ctx, p.admin, [][]client.Object{objects}, concurrency{1, 1}); err != nil {
 		return err
 	}
 	units, err := follow(ctx, p.plane.AdminConfig(), &v1alpha1.BusinessUnit{}, unready[*v1alpha1.BusinessUnit])
@@ -96,7 +105,7 @@ func (b *bench) verify(ctx context.Context, p *platform, tenants []*v1alpha1.Ten
 		return err
 	}
 	workers, ctx := errgroup.WithContext(ctx)
-	workers.SetLimit(b.workers)
+	workers.SetLimit(b.concurrency.groups)
 	for _, group := range groups {
 		for _, wanted := range group {
 			workers.Go(func() error { return inPlace(ctx, p.admin, wanted) })

@@ -24,7 +24,7 @@ func (b *bench) fill(ctx context.Context, p *platform) error {
 	if err != nil {
 		return err
 	}
-	if err := writeAll(ctx, p.admin, one(further), b.workers); err != nil {
+	if err := writeAll(ctx, p.admin, one(further), b.concurrency); err != nil {
 		return err
 	}
 	_, err = tenants.await(ctx, keysOf(further), patience, progress(b.progress, "tenants ready", len(further)))
