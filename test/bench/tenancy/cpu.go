@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/test/server"
+)
+
+// meter reads how much processor time each process of a platform has used. It
+// tells cost from waiting, and hardly cares what else the machine does.
+type meter struct {
+	platform *platform
+	start    map[string]time.Duration
+}
+
+func (p *platform) meter() (meter, error) {
+	start, err := p.cpu()
+	return meter{platform: p, start: start}, err
+}
+
+// read tells the time used since the meter was made, by process.
+func (m meter) read() (string, error) {
+	now, err := m.platform.cpu()
+	if err != nil {
+		return "", err
+	}
+	var told []string
+	var total time.Duration
+	for _, name := range m.platform.processes() {
+		used := now[name] - m.start[name]
+		total += used
+		told = append(told, fmt.Sprintf("%s %.1f", name, used.Seconds()))
+	}
+	return fmt.Sprintf("%.1f s: %s", total.Seconds(), strings.Join(told, ", ")), nil
+}
+
+// processes are the names of the platform's processes, Roadbed's server last.
+func (p *platform) processes() []string {
+	var names []string
+	for _, child := range p.plane.Status().Children {
+		names = append(names, child.Name)
+	}
+	if p.server != nil {
+		names = append(names, serverName)
+	}
+	return names
+}
+
+const serverName = "roadbed"
+
+func (p *platform) cpu() (map[string]time.Duration, error) {
+	used := map[string]time.Duration{}
+	var err error
+	for _, child := range p.plane.Status().Children {
+		if used[child.Name], err = server.CPU(child.PID); err != nil {
+			return nil, err
+		}
+	}
+	if p.server != nil {
+		used[serverName], err = server.CPU(p.server.PID())
+	}
+	return used, err
+}
