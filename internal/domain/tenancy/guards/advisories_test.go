@@ -64,6 +64,9 @@ func (s *scene) presume(t *testing.T) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: s.mine, Name: agent}},
 	})
+	for _, who := range s.personas {
+		awaitRight(t, who.name, func() error { return patches(own, paint)(t.Context(), who.client, s) })
+	}
 }
 
 // agent is the name of a service account of the platform in a tenant's namespace.

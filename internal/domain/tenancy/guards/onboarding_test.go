@@ -40,7 +40,9 @@ func (s *scene) appoint(t *testing.T) client.Client {
 	held := s.describe(s.tenant)
 	held.Finalizers = []string{v1alpha1.Finalizer}
 	create(t, s.installer, held, foreign)
-	return s.plane.as(t, head)
+	c := s.plane.as(t, head)
+	awaitRight(t, head, func() error { return c.Create(t.Context(), s.describe("guards-newcomer"), client.DryRunAll) })
+	return c
 }
 
 func aroundBusinessUnits() []offence {
@@ -98,7 +100,9 @@ func (s *scene) adoptsAsPlatformAdmin(t *testing.T) {
 			return tenant
 		})
 	}
-	judge(t, offence{"adopt kube-system", "tenant-onboarding", adopts("kube-system"), adopts(s.bystander)}, s.plane.as(t, name), s)
+	c := s.plane.as(t, name)
+	awaitRight(t, name, func() error { return adopts(s.bystander)(t.Context(), c, s) })
+	judge(t, offence{"adopt kube-system", "tenant-onboarding", adopts("kube-system"), adopts(s.bystander)}, c, s)
 }
 
 // endsForegroundDeletion acts as the garbage collector, which learns of new

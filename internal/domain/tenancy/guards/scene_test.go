@@ -73,6 +73,13 @@ func stage(t *testing.T, p *plane, name string) *scene {
 	}
 	create(t, s.roadbed, s.binding(s.fresh, "everybody", tenancy.RoleTenantAdmin))
 	s.awaitGuards(t)
+	for _, who := range s.personas {
+		for _, namespace := range []string{s.mine, s.fresh} {
+			awaitRight(t, who.name, func() error {
+				return who.client.Create(t.Context(), ownPolicy(namespace), client.DryRunAll)
+			})
+		}
+	}
 	return s
 }
 
@@ -92,6 +99,12 @@ func (s *scene) describe(name string, admins ...v1alpha1.Subject) *v1alpha1.Tena
 			Registries:     []string{"registry.example/team/", "registry.example/shared"},
 		},
 	}
+}
+
+// awaitRight waits until RBAC has heard of a new binding, by a deed it allows.
+func awaitRight(t *testing.T, who string, do func() error) {
+	t.Helper()
+	eventually(t, who+" has the rights that the binding gives", do)
 }
 
 // provision creates what Roadbed plans for the tenant, as Roadbed.
