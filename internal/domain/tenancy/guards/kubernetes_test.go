@@ -9,12 +9,15 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
@@ -32,6 +35,8 @@ func testKubernetesIsNotLockedOut(t *testing.T, p *plane) {
 		{"deploys", func(t *testing.T) { s.deploys(t, web) }},
 		{"charges the quota", s.chargesTheQuota},
 		{"serves endpoints", s.servesEndpoints},
+		{"forgets tokens", s.forgetsTokens},
+		{"gives kubelets the tokens of their pods", s.givesKubeletsTokens},
 		{"collects garbage", func(t *testing.T) { s.collectsGarbage(t, web) }},
 		{"type-checks policies", s.typeChecksPolicies},
 		{"survives a restart", s.survivesARestart},
@@ -77,20 +82,91 @@ func (s *scene) chargesTheQuota(t *testing.T) {
 	})
 }
 
-// servesEndpoints needs the endpoint slice controller.
+// servesEndpoints needs the endpoint slice controller, also for a Service of
+// Roadbed's, whose mark it copies.
 func (s *scene) servesEndpoints(t *testing.T) {
-	web := service(s.mine, func(spec *corev1.ServiceSpec) { spec.Selector = map[string]string{"app": "paved"} })
-	create(t, s.personas[0].client, web)
-	eventually(t, "the service has endpoints", func() error {
-		var endpoints corev1.Endpoints //nolint:staticcheck // both controllers write; the older one is the simpler to read
-		if err := s.admin.Get(t.Context(), client.ObjectKeyFromObject(web), &endpoints); err != nil {
+	theirs := service(s.mine, func(spec *corev1.ServiceSpec) { spec.Selector = map[string]string{"app": "paved"} })
+	create(t, s.personas[0].client, theirs)
+	marked := theirs.DeepCopy()
+	marked.ObjectMeta = metav1.ObjectMeta{Namespace: s.mine, Name: "marked", Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}}
+	marked.Spec.ClusterIP, marked.Spec.ClusterIPs = "", nil
+	create(t, s.installer, marked)
+	for _, web := range []*corev1.Service{theirs, marked} {
+		eventually(t, "service "+web.Name+" has endpoints", func() error {
+			var slices discoveryv1.EndpointSliceList
+			of := client.MatchingLabels{discoveryv1.LabelServiceName: web.Name}
+			if err := s.admin.List(t.Context(), &slices, client.InNamespace(s.mine), of); err != nil {
+				return err
+			}
+			if len(slices.Items) == 0 || len(slices.Items[0].Endpoints) == 0 {
+				return errors.New("no endpoints")
+			}
+			return nil
+		})
+	}
+}
+
+// forgetsTokens needs the token controller, which takes the name of a deleted
+// Secret off a service account that Roadbed owns.
+func (s *scene) forgetsTokens(t *testing.T) {
+	deployer := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.mine, Name: "deployer"}}
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.mine, Name: "pipeline", Annotations: map[string]string{corev1.ServiceAccountNameKey: deployer.Name}},
+		Type:       corev1.SecretTypeServiceAccountToken,
+	}
+	ann := s.personas[0].client
+	create(t, ann, secret)
+	if err := s.roadbed.Patch(t.Context(), deployer, mergePatch(`{"secrets":[{"name":"pipeline"}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the Secret holds a token", func() error {
+		if err := ann.Get(t.Context(), client.ObjectKeyFromObject(secret), secret); err != nil {
 			return err
 		}
-		if len(endpoints.Subsets) == 0 {
-			return errors.New("no endpoints")
+		if len(secret.Data[corev1.ServiceAccountTokenKey]) == 0 {
+			return errors.New("it is empty")
 		}
 		return nil
 	})
+	if err := ann.Delete(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the service account forgets the Secret", func() error {
+		if err := s.admin.Get(t.Context(), client.ObjectKeyFromObject(deployer), deployer); err != nil {
+			return err
+		}
+		if len(deployer.Secrets) > 0 {
+			return fmt.Errorf("it still names %v", deployer.Secrets)
+		}
+		return nil
+	})
+}
+
+// givesKubeletsTokens acts as the node that runs a pod of the platform.
+func (s *scene) givesKubeletsTokens(t *testing.T) {
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.mine, Name: agent}}
+	create(t, s.roadbed, account)
+	runs := pod(s.mine, func(p *corev1.Pod) {
+		p.Spec.ServiceAccountName = agent
+		p.Spec.TerminationGracePeriodSeconds = &one
+	})
+	create(t, s.installer, runs)
+	eventually(t, "the node gets the pod's token", func() error {
+		if err := s.admin.Get(t.Context(), client.ObjectKeyFromObject(runs), runs); err != nil {
+			return err
+		}
+		if runs.Spec.NodeName == "" {
+			return errors.New("the pod has no node")
+		}
+		kubelet := s.plane.as(t, "system:node:"+runs.Spec.NodeName, "system:nodes")
+		request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+			BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: runs.Name, UID: runs.UID},
+		}}
+		return kubelet.SubResource("token").Create(t.Context(), account, request)
+	})
+	if err := s.installer.Delete(t.Context(), runs); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // collectsGarbage needs the garbage collector, also to end a foreground
