@@ -66,8 +66,7 @@ func (p *program) kubectl(ctx context.Context, args []string) error {
 		command.Env = append(command.Env, "KUBECONFIG="+file)
 	}
 	err = command.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exitWith(max(exit.ExitCode(), exitFailed))
 	}
 	return err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,9 +40,9 @@ func (p *program) upThere(ctx context.Context, dir string, f upFlags) error {
 	}
 	// One that ended by itself is gone already.
 	_ = daemon.Process.Signal(syscall.SIGTERM)
-	exit := daemon.Wait()
+	exit := cmp.Or(daemon.Wait(), errors.New("exit status 0"))
 	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("the platform ended before it was ready (%v); see %s", exit, filepath.Join(dir, "logs"))
+		return fmt.Errorf("the platform ended before it was ready: %w; see %s", exit, filepath.Join(dir, "logs"))
 	}
 	return err
 }
@@ -56,12 +57,12 @@ func (p *program) spawn(dir string, f upFlags) (*exec.Cmd, io.Reader, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a pipe: %w", err)
 	}
-	defer write.Close()
+	defer func() { _ = write.Close() }() // the daemon has its own
 	last, err := lastWords(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer last.Close()
+	defer func() { _ = last.Close() }() // the daemon has its own
 	daemon := exec.Command(self)
 	daemon.Args = []string{
 		p.Name, "up", "--foreground", "--progress-fd", "3", "--data-dir", dir,

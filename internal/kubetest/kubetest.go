@@ -98,23 +98,26 @@ func AtExit(call func() error) {
 // package that calls Start has
 //
 //	func TestMain(m *testing.M) { kubetest.Main(m) }
-func Main(m *testing.M) {
-	code := m.Run()
+func Main(m *testing.M) { os.Exit(max(m.Run(), cleanUp())) }
+
+// cleanUp ends what lives as long as the process, and returns the exit code.
+func cleanUp() (code int) {
 	atExit.mu.Lock()
 	defer atExit.mu.Unlock()
 	for _, call := range slices.Backward(atExit.calls) {
 		if err := call(); err != nil {
 			fmt.Fprintln(os.Stderr, "kubetest:", err)
-			code = max(code, 1)
+			code = 1
 		}
 	}
-	if shared.stop != nil {
-		if err := shared.stop(); err != nil {
-			fmt.Fprintln(os.Stderr, "kubetest: stop the shared plane:", err)
-			code = max(code, 1)
-		}
+	if shared.stop == nil {
+		return code
 	}
-	os.Exit(code)
+	if err := shared.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "kubetest: stop the shared plane:", err)
+		return 1
+	}
+	return code
 }
 
 // Start returns the shared API server, and starts it when this is the first

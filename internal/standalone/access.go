@@ -6,11 +6,14 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/clock"
+
+	"github.com/roadbed-dev/roadbed/internal/standalone/pki"
 )
 
 // Users of the embedded cluster that standalone itself certifies.
@@ -24,6 +27,9 @@ const (
 	SimulatorUser = "roadbed:simulated-nodes"
 )
 
+// userLife is how long a user's certificate lasts.
+const userLife = 90 * 24 * time.Hour
+
 // contextName names cluster and context in every kubeconfig written here.
 const contextName = "roadbed"
 
@@ -34,7 +40,7 @@ const contextName = "roadbed"
 // Every method is safe for concurrent use.
 type Access struct {
 	server    string
-	authority identityPair
+	authority pki.Pair
 	clock     clock.PassiveClock
 }
 
@@ -49,17 +55,18 @@ func OpenAccess(dataDir string, clk clock.PassiveClock) (*Access, error) {
 	if !known {
 		return nil, fmt.Errorf("data directory %s has no cluster yet: `roadbed up` makes one", dataDir)
 	}
-	authority, err := vault{layout: l, clock: clk, complete: true}.load(clusterAuthority)
-	if errors.Is(err, errAbsent) {
-		return nil, l.damaged(vault{layout: l}.certFile(clusterAuthority), os.ErrNotExist)
+	vault := pki.Vault{Dir: l.pki(), Clock: clk, Complete: true}
+	authority, err := vault.Load(clusterAuthority)
+	if errors.Is(err, pki.ErrAbsent) {
+		return nil, l.damaged(vault.CertFile(clusterAuthority), os.ErrNotExist)
 	}
 	if err != nil {
-		return nil, err
+		return nil, l.damagedKey(err)
 	}
 	return newAccess(port, authority, clk), nil
 }
 
-func newAccess(port int, authority identityPair, clk clock.PassiveClock) *Access {
+func newAccess(port int, authority pki.Pair, clk clock.PassiveClock) *Access {
 	return &Access{server: endpoint(port), authority: authority, clock: clk}
 }
 
@@ -81,14 +88,14 @@ func (a *Access) ClientConfig(user string, groups ...string) (*rest.Config, erro
 	return a.restConfig(pair), nil
 }
 
-func (a *Access) restConfig(pair identityPair) *rest.Config {
+func (a *Access) restConfig(pair pki.Pair) *rest.Config {
 	return &rest.Config{
 		Host: a.server,
 		QPS:  -1,
 		TLSClientConfig: rest.TLSClientConfig{
-			CAData:   a.authority.certPEM,
-			CertData: pair.certPEM,
-			KeyData:  pair.keyPEM,
+			CAData:   a.authority.CertPEM,
+			CertData: pair.CertPEM,
+			KeyData:  pair.KeyPEM,
 		},
 	}
 }
@@ -103,12 +110,12 @@ func (a *Access) Kubeconfig(user string, groups ...string) ([]byte, error) {
 	return a.kubeconfigOf(user, pair)
 }
 
-func (a *Access) kubeconfigOf(user string, pair identityPair) ([]byte, error) {
+func (a *Access) kubeconfigOf(user string, pair pki.Pair) ([]byte, error) {
 	config := clientcmdapi.NewConfig()
 	config.CurrentContext = contextName
 	config.Contexts[contextName] = &clientcmdapi.Context{Cluster: contextName, AuthInfo: user}
-	config.Clusters[contextName] = &clientcmdapi.Cluster{Server: a.server, CertificateAuthorityData: a.authority.certPEM}
-	config.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: pair.certPEM, ClientKeyData: pair.keyPEM}
+	config.Clusters[contextName] = &clientcmdapi.Cluster{Server: a.server, CertificateAuthorityData: a.authority.CertPEM}
+	config.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: pair.CertPEM, ClientKeyData: pair.KeyPEM}
 	content, err := clientcmd.Write(*config)
 	if err != nil {
 		return nil, fmt.Errorf("encode kubeconfig of %q: %w", user, err)
@@ -116,9 +123,9 @@ func (a *Access) kubeconfigOf(user string, pair identityPair) ([]byte, error) {
 	return content, nil
 }
 
-func (a *Access) certify(user string, groups []string) (identityPair, error) {
+func (a *Access) certify(user string, groups []string) (pki.Pair, error) {
 	if user == "" {
-		return identityPair{}, errors.New("a client certificate needs a user name")
+		return pki.Pair{}, errors.New("a client certificate needs a user name")
 	}
-	return a.authority.issue(subject{name: user, groups: groups, client: true}, nil, a.clock.Now(), userLife)
+	return a.authority.Issue(pki.Subject{Name: user, Groups: groups, Client: true}, nil, a.clock.Now(), userLife)
 }

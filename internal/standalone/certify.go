@@ -1,23 +1,28 @@
 package standalone
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/roadbed-dev/roadbed/internal/standalone/atomicfile"
+	"github.com/roadbed-dev/roadbed/internal/standalone/pki"
+)
 
 // credentials are what a start needs of the certificates and keys.
 type credentials struct {
 	access        *Access
-	etcdAuthority identityPair
-	etcdClient    identityPair
+	etcdAuthority pki.Pair
+	etcdClient    pki.Pair
 	encryptionKey string
 }
 
 // certify makes or renews every certificate and key, and the components'
 // kubeconfig files.
 func (p plan) certify() (credentials, error) {
-	cluster, err := p.vault.authority(clusterAuthority)
+	cluster, err := p.vault.Authority(clusterAuthority)
 	if err != nil {
 		return credentials{}, err
 	}
-	c := credentials{access: newAccess(p.ports[apiserverName], cluster, p.vault.clock)}
+	c := credentials{access: newAccess(p.ports[apiserverName], cluster, p.vault.Clock)}
 	if err := p.certifyEtcd(&c); err != nil {
 		return credentials{}, err
 	}
@@ -30,36 +35,36 @@ func (p plan) certify() (credentials, error) {
 	if err := p.certifyClients(c.access); err != nil {
 		return credentials{}, err
 	}
-	if err := p.vault.signingKey(serviceAccountKey); err != nil {
+	if err := p.vault.SigningKey(serviceAccountKey); err != nil {
 		return credentials{}, err
 	}
-	c.encryptionKey, err = p.vault.encryptionKey(encryptionKeyName)
+	c.encryptionKey, err = p.vault.EncryptionKey(encryptionKeyName)
 	return c, err
 }
 
 func (p plan) certifyEtcd(c *credentials) error {
 	var err error
-	if c.etcdAuthority, err = p.vault.authority(etcdAuthority); err != nil {
+	if c.etcdAuthority, err = p.vault.Authority(etcdAuthority); err != nil {
 		return err
 	}
-	server := subject{name: etcdName, hosts: []string{loopback, "localhost"}, client: true}
-	if _, err := p.vault.leaf(etcdName, c.etcdAuthority, server); err != nil {
+	server := pki.Subject{Name: etcdName, Hosts: []string{loopback, "localhost"}, Client: true}
+	if _, err := p.vault.Leaf(etcdName, c.etcdAuthority, server); err != nil {
 		return err
 	}
-	c.etcdClient, err = p.vault.leaf(etcdClient, c.etcdAuthority, subject{name: etcdClient, client: true})
+	c.etcdClient, err = p.vault.Leaf(etcdClient, c.etcdAuthority, pki.Subject{Name: etcdClient, Client: true})
 	return err
 }
 
 func (p plan) certifyFrontProxy() error {
-	authority, err := p.vault.authority(frontProxyAuthority)
+	authority, err := p.vault.Authority(frontProxyAuthority)
 	if err != nil {
 		return err
 	}
-	_, err = p.vault.leaf(frontProxyClient, authority, subject{name: frontProxyClient, client: true})
+	_, err = p.vault.Leaf(frontProxyClient, authority, pki.Subject{Name: frontProxyClient, Client: true})
 	return err
 }
 
-func (p plan) certifyServers(authority identityPair) error {
+func (p plan) certifyServers(authority pki.Pair) error {
 	hosts := []string{loopback, "localhost"}
 	inCluster := []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "10.96.0.1"}
 	for name, hosts := range map[string][]string{
@@ -67,7 +72,7 @@ func (p plan) certifyServers(authority identityPair) error {
 		controllerName: hosts,
 		schedulerName:  hosts,
 	} {
-		if _, err := p.vault.leaf(name, authority, subject{name: name, hosts: hosts}); err != nil {
+		if _, err := p.vault.Leaf(name, authority, pki.Subject{Name: name, Hosts: hosts}); err != nil {
 			return err
 		}
 	}
@@ -77,24 +82,24 @@ func (p plan) certifyServers(authority identityPair) error {
 // certifyClients writes the kubeconfig files, at every start: the port of the
 // API server may have changed.
 func (p plan) certifyClients(access *Access) error {
-	users := map[string]subject{
-		p.layout.client(controllerName): {name: "system:kube-controller-manager"},
-		p.layout.client(schedulerName):  {name: "system:kube-scheduler"},
-		p.layout.client(simulatorName):  {name: SimulatorUser},
-		p.layout.kubeconfig():           {name: AdminUser, groups: []string{AdminGroup}},
+	users := map[string]pki.Subject{
+		p.layout.client(controllerName): {Name: "system:kube-controller-manager"},
+		p.layout.client(schedulerName):  {Name: "system:kube-scheduler"},
+		p.layout.client(simulatorName):  {Name: SimulatorUser},
+		p.layout.kubeconfig():           {Name: AdminUser, Groups: []string{AdminGroup}},
 	}
 	for file, user := range users {
-		user.client = true
-		pair, err := access.authority.issue(user, nil, p.vault.clock.Now(), leafLife)
+		user.Client = true
+		pair, err := access.authority.Issue(user, nil, p.vault.Clock.Now(), pki.LeafLife)
 		if err != nil {
 			return err
 		}
-		content, err := access.kubeconfigOf(user.name, pair)
+		content, err := access.kubeconfigOf(user.Name, pair)
 		if err != nil {
 			return err
 		}
-		if err := writeFile(file, content); err != nil {
-			return fmt.Errorf("write kubeconfig of %s: %w", user.name, err)
+		if err := atomicfile.Write(file, content); err != nil {
+			return fmt.Errorf("write kubeconfig of %s: %w", user.Name, err)
 		}
 	}
 	return nil

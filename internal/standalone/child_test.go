@@ -106,15 +106,15 @@ func TestChildIsStartedAgain(t *testing.T) {
 		synctest.Wait()
 		for range 3 {
 			n.crash()
-			time.Sleep(longestDelay)
+			<-time.After(longestDelay)
 			synctest.Wait()
 		}
-		time.Sleep(healthyAfter)
+		<-time.After(healthyAfter)
 		n.crash()
 		if s := n.snapshot(); s.Ready || s.PID != 0 || s.Restarts != 4 || s.LastExit != "exit status 2" {
 			t.Errorf("status between runs: %+v", s)
 		}
-		time.Sleep(firstDelay)
+		<-time.After(firstDelay)
 		synctest.Wait()
 		n.stop()
 		if want := []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 250 * time.Millisecond}; !slices.Equal(n.delays, want) {
@@ -156,7 +156,7 @@ func TestChildKilledBeforeItWasReady(t *testing.T) {
 		go n.supervise()
 		synctest.Wait()
 		n.processes[0].ended <- killed
-		time.Sleep(firstDelay)
+		<-time.After(firstDelay)
 		synctest.Wait()
 		if len(n.processes) != 2 {
 			t.Errorf("started %d times, want twice", len(n.processes))

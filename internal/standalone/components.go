@@ -1,6 +1,13 @@
 package standalone
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/roadbed-dev/roadbed/internal/standalone/pki"
+)
+
+// loopback is the only address that anything here listens on.
+const loopback = "127.0.0.1"
 
 // Names of the components, as roadbed-kube and the status know them.
 const (
@@ -31,7 +38,7 @@ const (
 // plan knows everything that the components' command lines depend on.
 type plan struct {
 	layout    layout
-	vault     vault
+	vault     pki.Vault
 	ports     map[string]int
 	ephemeral bool
 }
@@ -40,9 +47,9 @@ func (p plan) endpoint(listener string) string { return endpoint(p.ports[listene
 
 func (p plan) port(listener string) string { return strconv.Itoa(p.ports[listener]) }
 
-func (p plan) cert(name string) string { return p.vault.certFile(name) }
+func (p plan) cert(name string) string { return p.vault.CertFile(name) }
 
-func (p plan) key(name string) string { return p.vault.keyFile(name) }
+func (p plan) key(name string) string { return p.vault.KeyFile(name) }
 
 // etcdArgs run a cluster of one member. Nobody votes but itself, so a short
 // election only makes it start sooner.

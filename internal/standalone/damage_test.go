@@ -2,6 +2,7 @@ package standalone_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,10 +62,8 @@ func TestDamagedDirectory(t *testing.T) {
 }
 
 func with(files map[string]string, name, content string) map[string]string {
-	all := map[string]string{name: content}
-	for name, content := range files {
-		all[name] = content
-	}
+	all := maps.Clone(files)
+	all[name] = content
 	return all
 }
 

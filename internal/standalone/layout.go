@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/roadbed-dev/roadbed/internal/standalone/pki"
 )
 
 // Modes of everything in a data directory: its owner alone may look.
@@ -53,20 +55,10 @@ func (l layout) damaged(file string, err error) error {
 	return &DamagedError{Dir: string(l), File: file, Err: err}
 }
 
-// writeFile replaces a file as a whole: readers see the old or the new content,
-// also after a crash.
-func writeFile(path string, content []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+// damagedKey turns a certificate or key that cannot be used into damage.
+func (l layout) damagedKey(err error) error {
+	if bad, ok := errors.AsType[*pki.UnusableError](err); ok {
+		return l.damaged(bad.File, bad.Err)
 	}
-	_, err = temporary.Write(content)
-	err = errors.Join(err, temporary.Sync(), temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(temporary.Name()))
-	}
-	return nil
+	return err
 }

@@ -137,7 +137,7 @@ func held(path string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("open lock: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // nothing was written
 	err = syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return true, nil

@@ -17,6 +17,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/standalone/atomicfile"
+	"github.com/roadbed-dev/roadbed/internal/standalone/pki"
 )
 
 // Config says what to run and where.
@@ -146,12 +148,12 @@ func (p *Plane) prepare(l layout) error {
 	}
 	p.plan = plan{
 		layout:    l,
-		vault:     vault{layout: l, clock: p.config.Clock, complete: p.state.Initialised},
+		vault:     pki.Vault{Dir: l.pki(), Clock: p.config.Clock, Complete: p.state.Initialised},
 		ports:     p.state.Ports,
 		ephemeral: p.config.Ephemeral,
 	}
 	if p.creds, err = p.plan.certify(); err != nil {
-		return err
+		return l.damagedKey(err)
 	}
 	p.Access = p.creds.access
 	if err := writeSettings(l, p.config.Admission, p.creds.encryptionKey); err != nil {
@@ -267,14 +269,14 @@ func (p *Plane) changed(e Event) {
 	if e.Kind == EventExited || e.Kind == EventPortMoved {
 		level = slog.LevelWarn
 	}
-	attributes := []slog.Attr{slog.String("component", e.Child)}
+	attributes := []slog.Attr{slog.String("event", string(e.Kind)), slog.String("component", e.Child)}
 	if e.Message != "" {
 		attributes = append(attributes, slog.String("message", e.Message))
 	}
 	if e.Err != nil {
 		attributes = append(attributes, slog.String("exit", e.Err.Error()), slog.Duration("restartIn", e.Delay))
 	}
-	p.config.Log.LogAttrs(context.Background(), level, "control plane: "+string(e.Kind), attributes...)
+	p.config.Log.LogAttrs(context.Background(), level, "control plane changed", attributes...)
 	p.config.Events(e)
 	if err := p.writeStatus(); err != nil {
 		p.config.Log.Error("status cannot be written", "error", err)
@@ -288,7 +290,7 @@ func (p *Plane) writeStatus() error {
 	if err != nil {
 		return fmt.Errorf("encode status: %w", err)
 	}
-	return writeFile(p.plan.layout.status(), append(content, '\n'))
+	return atomicfile.Write(p.plan.layout.status(), append(content, '\n'))
 }
 
 // Status tells how the plane is.

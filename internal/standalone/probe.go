@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/roadbed-dev/roadbed/internal/standalone/pki"
 )
 
 // component is what the plane needs to know to run one.
@@ -45,17 +47,17 @@ func (p *Plane) simulator(client kubernetes.Interface) component {
 
 // clusterProbe asks a health endpoint that answers to everybody.
 func (p *Plane) clusterProbe(listener, path string) func(context.Context) error {
-	return httpProbe(p.plan.endpoint(listener)+path, p.authority, identityPair{})
+	return httpProbe(p.plan.endpoint(listener)+path, p.authority, pki.Pair{})
 }
 
 // httpProbe asks a URL of a server that the authority certified. Every question
 // goes over a connection of its own: the server may be another one by now.
-func httpProbe(url string, authority, client identityPair) func(context.Context) error {
+func httpProbe(url string, authority, client pki.Pair) func(context.Context) error {
 	roots := x509.NewCertPool()
-	roots.AddCert(authority.cert)
+	roots.AddCert(authority.Cert)
 	trust := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
-	if client.cert != nil {
-		trust.Certificates = []tls.Certificate{{Certificate: [][]byte{client.cert.Raw}, PrivateKey: client.key}}
+	if client.Cert != nil {
+		trust.Certificates = []tls.Certificate{{Certificate: [][]byte{client.Cert.Raw}, PrivateKey: client.Key}}
 	}
 	asker := &http.Client{Transport: &http.Transport{TLSClientConfig: trust, DisableKeepAlives: true}}
 	return func(ctx context.Context) error {

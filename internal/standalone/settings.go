@@ -13,6 +13,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/roadbed-dev/roadbed/internal/standalone/atomicfile"
 )
 
 //go:embed files/audit-policy.yaml
@@ -88,7 +90,7 @@ func writeSettings(l layout, manifests []Manifest, encryptionKey string) error {
 		files[name] = content
 	}
 	for name, content := range files {
-		if err := writeFile(l.config(name), content); err != nil {
+		if err := atomicfile.Write(l.config(name), content); err != nil {
 			return err
 		}
 	}
@@ -154,7 +156,7 @@ func writeManifests(l layout, manifests []Manifest) error {
 		}
 	}
 	for file, content := range documents {
-		if err := writeFile(l.admission(file), content); err != nil {
+		if err := atomicfile.Write(l.admission(file), content); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strconv"
+
+	"github.com/roadbed-dev/roadbed/internal/standalone/atomicfile"
 )
 
 // stateVersion is the version of state.json that this program writes.
@@ -60,7 +62,7 @@ func (s state) save(l layout) error {
 	if err != nil {
 		return fmt.Errorf("encode state: %w", err)
 	}
-	return writeFile(l.state(), append(content, '\n'))
+	return atomicfile.Write(l.state(), append(content, '\n'))
 }
 
 // movedPort is a remembered port that somebody else has taken.

@@ -57,8 +57,7 @@ func runBeside(ctx context.Context, dir string, args []string) (int, error) {
 	command.Env = append(os.Environ(), kubetest.PlaneVariable+"="+dir)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := command.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(exit.ExitCode(), 1), nil
 	}
 	if err != nil {

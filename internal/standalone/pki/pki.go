@@ -1,4 +1,6 @@
-package standalone
+// Package pki makes certificate authorities and the certificates they sign, all
+// with keys on the curve P-256, and keeps them in a folder.
+package pki
 
 import (
 	"crypto/ecdsa"
@@ -17,10 +19,10 @@ import (
 // renewBefore.
 const (
 	authorityLife = 10 * 365 * 24 * time.Hour
-	leafLife      = 365 * 24 * time.Hour
-	userLife      = 90 * 24 * time.Hour
-	renewBefore   = 30 * 24 * time.Hour
-	clockSkew     = 5 * time.Minute
+	// LeafLife is that of certificates other than authorities.
+	LeafLife    = 365 * 24 * time.Hour
+	renewBefore = 30 * 24 * time.Hour
+	clockSkew   = 5 * time.Minute
 )
 
 // Types of PEM blocks.
@@ -29,33 +31,31 @@ const (
 	keyBlock         = "EC PRIVATE KEY"
 )
 
-// loopback is the only address that anything here listens on.
-const loopback = "127.0.0.1"
-
-// identityPair is a certificate and its key, parsed and as PEM.
-type identityPair struct {
-	cert    *x509.Certificate
-	key     *ecdsa.PrivateKey
-	certPEM []byte
-	keyPEM  []byte
+// Pair is a certificate and its key, parsed and as PEM.
+type Pair struct {
+	Cert    *x509.Certificate
+	Key     *ecdsa.PrivateKey
+	CertPEM []byte
+	KeyPEM  []byte
 }
 
-// subject is what a certificate is for.
-type subject struct {
-	name   string
-	groups []string
-	// hosts makes a server's certificate: names and addresses it answers to.
-	hosts []string
-	// client makes a client's certificate.
-	client bool
+// Subject is what a certificate is for.
+type Subject struct {
+	// Name and Groups are whom Kubernetes takes a client for.
+	Name   string
+	Groups []string
+	// Hosts makes a server's certificate: names and addresses it answers to.
+	Hosts []string
+	// Client makes a client's certificate.
+	Client bool
 }
 
-// newAuthority makes a self-signed certificate authority. A given key is kept,
+// NewAuthority makes a self-signed certificate authority. A given key is kept,
 // so that what it signed stays valid.
-func newAuthority(name string, key *ecdsa.PrivateKey, now time.Time) (identityPair, error) {
+func NewAuthority(name string, key *ecdsa.PrivateKey, now time.Time) (Pair, error) {
 	key, err := orNewKey(key)
 	if err != nil {
-		return identityPair{}, err
+		return Pair{}, err
 	}
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: name},
@@ -69,37 +69,37 @@ func newAuthority(name string, key *ecdsa.PrivateKey, now time.Time) (identityPa
 	return sign(template, key, template, key)
 }
 
-// issue certifies a key, a new one when it is nil. The certificate never
+// Issue certifies a key, a new one when it is nil. The certificate never
 // outlives the authority.
-func (a identityPair) issue(s subject, key *ecdsa.PrivateKey, now time.Time, life time.Duration) (identityPair, error) {
+func (a Pair) Issue(s Subject, key *ecdsa.PrivateKey, now time.Time, life time.Duration) (Pair, error) {
 	key, err := orNewKey(key)
 	if err != nil {
-		return identityPair{}, err
+		return Pair{}, err
 	}
 	template := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: s.name, Organization: s.groups},
+		Subject:               pkix.Name{CommonName: s.Name, Organization: s.Groups},
 		NotBefore:             now.Add(-clockSkew),
 		NotAfter:              now.Add(life),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		BasicConstraintsValid: true,
 	}
-	if template.NotAfter.After(a.cert.NotAfter) {
-		template.NotAfter = a.cert.NotAfter
+	if template.NotAfter.After(a.Cert.NotAfter) {
+		template.NotAfter = a.Cert.NotAfter
 	}
-	if s.client {
+	if s.Client {
 		template.ExtKeyUsage = append(template.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
 	}
-	if len(s.hosts) > 0 {
+	if len(s.Hosts) > 0 {
 		template.ExtKeyUsage = append(template.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
 	}
-	for _, host := range s.hosts {
+	for _, host := range s.Hosts {
 		if ip := net.ParseIP(host); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
 			continue
 		}
 		template.DNSNames = append(template.DNSNames, host)
 	}
-	return sign(template, key, a.cert, a.key)
+	return sign(template, key, a.Cert, a.Key)
 }
 
 func orNewKey(key *ecdsa.PrivateKey) (*ecdsa.PrivateKey, error) {
@@ -121,28 +121,28 @@ func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: der}), nil
 }
 
-func sign(template *x509.Certificate, key *ecdsa.PrivateKey, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (identityPair, error) {
+func sign(template *x509.Certificate, key *ecdsa.PrivateKey, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (Pair, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
-		return identityPair{}, fmt.Errorf("make serial number: %w", err)
+		return Pair{}, fmt.Errorf("make serial number: %w", err)
 	}
 	template.SerialNumber = serial
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey)
 	if err != nil {
-		return identityPair{}, fmt.Errorf("sign certificate of %q: %w", template.Subject.CommonName, err)
+		return Pair{}, fmt.Errorf("sign certificate of %q: %w", template.Subject.CommonName, err)
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return identityPair{}, fmt.Errorf("read back certificate of %q: %w", template.Subject.CommonName, err)
+		return Pair{}, fmt.Errorf("read back certificate of %q: %w", template.Subject.CommonName, err)
 	}
 	keyPEM, err := encodeKey(key)
 	if err != nil {
-		return identityPair{}, err
+		return Pair{}, err
 	}
-	return identityPair{
-		cert:    cert,
-		key:     key,
-		certPEM: pem.EncodeToMemory(&pem.Block{Type: certificateBlock, Bytes: der}),
-		keyPEM:  keyPEM,
+	return Pair{
+		Cert:    cert,
+		Key:     key,
+		CertPEM: pem.EncodeToMemory(&pem.Block{Type: certificateBlock, Bytes: der}),
+		KeyPEM:  keyPEM,
 	}, nil
 }
