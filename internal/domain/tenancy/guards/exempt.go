@@ -31,11 +31,8 @@ var exemptions = map[string]Exemption{
 	},
 	"garbage-collector": {
 		Users:  []string{controller("generic-garbage-collector"), controllerManager},
-		Reason: "It ends a foreground deletion that Roadbed began by taking its own finalizer away.",
-	},
-	"token-controller": {
-		Users:  []string{controllerManager},
-		Reason: "It removes the name of a deleted token Secret from its service account, and always shares this user.",
+		Reason: "It ends a foreground deletion that Roadbed began by taking its own finalizer away. " +
+			"The shared user is also the token controller's, which takes the names of deleted token Secrets off service accounts.",
 	},
 	"endpoint-controllers": {
 		Users: []string{
