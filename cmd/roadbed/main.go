@@ -10,11 +10,12 @@ import (
 	"syscall"
 
 	"github.com/roadbed-dev/roadbed/internal/cli"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := cli.Run(ctx, cli.FromProcess(os.Args[0], os.Stdin, os.Stdout, os.Stderr, os.Getenv), os.Args[1:])
+	code := cli.Run(ctx, verb.FromProcess(os.Args[0], os.Stdin, os.Stdout, os.Stderr, os.Getenv), os.Args[1:])
 	stop()
 	os.Exit(code)
 }

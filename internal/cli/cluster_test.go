@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
@@ -19,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"roadbed": func() {
-		env := FromProcess("roadbed", os.Stdin, os.Stdout, os.Stderr, os.Getenv)
+		env := verb.FromProcess("roadbed", os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 		os.Exit(Run(context.Background(), env, os.Args[1:]))
 	}})
 }

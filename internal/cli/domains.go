@@ -11,17 +11,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 // healthTimeout bounds the question to a running server.
 const healthTimeout = 3 * time.Second
 
 func (p *program) domainsVerb() *cobra.Command {
-	out := newOutput(formatTable, formatWide, formatJSON, formatYAML)
+	out := verb.NewOutput(verb.FormatTable, verb.FormatWide, verb.FormatJSON, verb.FormatYAML)
 	server := ""
 	cmd := &cobra.Command{
 		Use:     "domains",
-		GroupID: groupCluster,
+		GroupID: verb.GroupCluster,
 		Short:   "List the platform's domains: kinds, routes, stage and health",
 		Long: `List the domains of the platform: their stage, the kinds they own, the HTTP routes
 they serve, and how they are. What a domain has is known without a cluster; how it is
@@ -34,13 +35,13 @@ says the running server, whose address --server gives.`,
 			if err != nil {
 				return err
 			}
-			return out.print(p.Out, domains, func() error {
-				return printDomains(p, domains, out.chosen == formatWide)
+			return out.Print(p.Out, domains, func() error {
+				return printDomains(p, domains, out.Chosen == verb.FormatWide)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&server, "server", "", "address of a running server's health port, to ask how the domains are")
-	out.addFlag(cmd)
+	out.AddFlag(cmd)
 	return cmd
 }
 
@@ -66,13 +67,13 @@ func askDomains(ctx context.Context, server string) ([]app.Domain, error) {
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(server, "/")+"/domains", http.NoBody)
 	if err != nil {
-		return nil, usageErrorf("--server: %w", err)
+		return nil, verb.Usagef("--server: %w", err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("ask the server: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing was written
+	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask the server: %s answers %s", request.URL, response.Status)
 	}
@@ -95,5 +96,5 @@ func printDomains(p *program, domains []app.Domain, wide bool) error {
 			rows[i] = append(rows[i], strings.Join(d.Controllers, ","), d.Summary)
 		}
 	}
-	return table(p.Out, headings, rows)
+	return verb.Table(p.Out, headings, rows)
 }

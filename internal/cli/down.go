@@ -6,12 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/internal/app/embedded"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 func (p *program) downVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:     "down",
-		GroupID: groupPlatform,
+		GroupID: verb.GroupPlatform,
 		Short:   "Stop the platform on this machine; its data stays",
 		Long: `Stop the platform that "roadbed up" started, and its Kubernetes. The data stays, and
 the next "roadbed up" goes on with it. Returns when the last process is gone.`,
@@ -19,12 +20,12 @@ the next "roadbed up" goes on with it. Returns when the last process is gone.`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := p.dataDir()
+			dir, err := p.DataDir()
 			if err != nil {
 				return err
 			}
 			var stopped bool
-			err = p.slowly("stopping the platform", func() (err error) {
+			err = p.Slowly("stopping the platform", func() (err error) {
 				stopped, err = embedded.Stop(cmd.Context(), dir, p.Clock)
 				return err
 			})

@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 // installFlags say what is installed.
@@ -26,7 +28,7 @@ func (p *program) installVerb() *cobra.Command {
 	var f installFlags
 	cmd := &cobra.Command{
 		Use:     "install",
-		GroupID: groupCluster,
+		GroupID: verb.GroupCluster,
 		Short:   "Print or apply what a cluster needs to run the platform",
 		Long: `Print, as YAML, what a cluster needs to run the platform: the definitions of its
 kinds, roles, native admission policies, the webhook configuration, the shipped tiers,
@@ -55,7 +57,7 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 	flags.StringVar(&f.image, "image", "", "image of the Deployment; the released one when not given")
 	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
 	cmd.MarkFlagsMutuallyExclusive("apply", "diff")
-	completeFlag(cmd, "feature-gates", completeFixed("IsolationModels=true"))
+	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true"))
 	return cmd
 }
 
@@ -75,7 +77,7 @@ func parseGates(given []string) (map[string]bool, error) {
 		if found {
 			parsed, err := strconv.ParseBool(value)
 			if err != nil {
-				return nil, usageErrorf("--feature-gates %s: must be NAME=true or NAME=false", gate)
+				return nil, verb.Usagef("--feature-gates %s: must be NAME=true or NAME=false", gate)
 			}
 			on = parsed
 		}
@@ -86,13 +88,13 @@ func parseGates(given []string) (map[string]bool, error) {
 
 func (p *program) install(ctx context.Context, f installFlags, opts app.InstallOptions) error {
 	if f.apply {
-		config, err := p.restConfig()
+		config, err := p.RestConfig()
 		if err != nil {
 			return err
 		}
 		opts.Config = config
 		opts.Log = slog.New(slog.DiscardHandler)
-		if err := p.slowly("installing", func() error { return app.Install(ctx, opts) }); err != nil {
+		if err := p.Slowly("installing", func() error { return app.Install(ctx, opts) }); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(p.Out, "Installed. \"roadbed doctor\" says what is still missing.")
@@ -111,7 +113,7 @@ func (p *program) install(ctx context.Context, f installFlags, opts app.InstallO
 
 // diffManifests compares the cluster with YAML documents.
 func (p *program) diffManifests(ctx context.Context, manifests []byte) error {
-	c, err := p.client()
+	c, err := p.Client()
 	if err != nil {
 		return err
 	}
@@ -119,12 +121,12 @@ func (p *program) diffManifests(ctx context.Context, manifests []byte) error {
 	if err != nil {
 		return err
 	}
-	return p.showObjects(ctx, c, objects)
+	return manifest.Show(ctx, &p.Program, c, objects)
 }
 
 // splitManifests reads the documents that this program itself wrote.
-func splitManifests(text []byte) ([]document, error) {
-	var documents []document
+func splitManifests(text []byte) ([]manifest.Document, error) {
+	var documents []manifest.Document
 	for part := range bytes.SplitSeq(text, []byte("---\n")) {
 		if len(bytes.TrimSpace(part)) == 0 {
 			continue
@@ -133,7 +135,7 @@ func splitManifests(text []byte) ([]document, error) {
 		if err := yaml.Unmarshal(part, &loose.Object); err != nil {
 			return nil, fmt.Errorf("read what is to be installed: %w", err)
 		}
-		documents = append(documents, document{object: loose})
+		documents = append(documents, manifest.Document{Object: loose})
 	}
 	return documents, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
 
@@ -20,7 +21,7 @@ func (p *program) kubeconfigVerb() *cobra.Command {
 	var f kubeconfigFlags
 	cmd := &cobra.Command{
 		Use:     "kubeconfig",
-		GroupID: groupPlatform,
+		GroupID: verb.GroupPlatform,
 		Short:   "Make a kubeconfig for any user of the platform on this machine",
 		Long: `Make a kubeconfig for the Kubernetes on this machine: for its administrator or, with
 --as, for any user in any groups, so that a tenant can be tried as its own people. It
@@ -32,7 +33,7 @@ may do is decided by roles. The platform need not run.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
 			if f.as == "" && len(f.groups) > 0 {
-				return usageErrorf("--group needs --as")
+				return verb.Usagef("--group needs --as")
 			}
 			return p.writeKubeconfig(f)
 		},
@@ -45,7 +46,7 @@ may do is decided by roles. The platform need not run.`,
 }
 
 func (p *program) writeKubeconfig(f kubeconfigFlags) error {
-	dir, err := p.dataDir()
+	dir, err := p.DataDir()
 	if err != nil {
 		return err
 	}

@@ -9,12 +9,14 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 func (p *program) kubectlVerb() *cobra.Command {
 	return &cobra.Command{
 		Use:     "kubectl [ARGUMENTS...]",
-		GroupID: groupPlatform,
+		GroupID: verb.GroupPlatform,
 		Short:   "Run the kubectl that is built in",
 		Long: `Run the kubectl that is built in, with its own arguments. It talks to the cluster that
 every verb talks to, unless --kubeconfig names another.`,
@@ -36,14 +38,14 @@ func (p *program) takeOwnFlags(args []string) ([]string, error) {
 	const flag = "--data-dir"
 	for i, arg := range args {
 		if value, found := strings.CutPrefix(arg, flag+"="); found {
-			p.flags.dataDir = value
+			p.Flags.DataDir = value
 			return append(args[:i:i], args[i+1:]...), nil
 		}
 		if arg == flag && i+1 == len(args) {
-			return nil, usageErrorf("%s needs a folder", flag)
+			return nil, verb.Usagef("%s needs a folder", flag)
 		}
 		if arg == flag {
-			p.flags.dataDir = args[i+1]
+			p.Flags.DataDir = args[i+1]
 			return append(args[:i:i], args[i+2:]...), nil
 		}
 		if arg == "--" {
@@ -67,7 +69,7 @@ func (p *program) kubectl(ctx context.Context, args []string) error {
 	}
 	err = command.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return exitWith(max(exit.ExitCode(), exitFailed))
+		return verb.Exit(max(exit.ExitCode(), verb.ExitFailed))
 	}
 	return err
 }
@@ -75,14 +77,14 @@ func (p *program) kubectl(ctx context.Context, args []string) error {
 // embeddedKubeconfig is the embedded cluster's, unless the user names a
 // cluster: then it is empty. The order is that of every verb.
 func (p *program) embeddedKubeconfig() string {
-	if p.flags.dataDir == "" && p.Getenv("KUBECONFIG") != "" {
+	if p.Flags.DataDir == "" && p.Getenv("KUBECONFIG") != "" {
 		return ""
 	}
-	dir, err := p.dataDir()
+	dir, err := p.DataDir()
 	if err != nil {
 		return ""
 	}
-	if file := filepath.Join(dir, kubeconfigFile); exists(file) {
+	if file := filepath.Join(dir, verb.KubeconfigFile); verb.Exists(file) {
 		return file
 	}
 	return ""

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
 
@@ -12,7 +13,7 @@ func (p *program) resetVerb() *cobra.Command {
 	yes := false
 	cmd := &cobra.Command{
 		Use:     "reset",
-		GroupID: groupPlatform,
+		GroupID: verb.GroupPlatform,
 		Short:   "Delete the platform on this machine, with all its data",
 		Long: `Delete the data of the platform on this machine: its Kubernetes with every object in
 it, certificates, the trail of privileged actions, exports and logs. Nothing brings it
@@ -22,7 +23,7 @@ that runs is not deleted: "roadbed down" stops it.`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
-			dir, err := p.dataDir()
+			dir, err := p.DataDir()
 			if err != nil {
 				return err
 			}
@@ -34,7 +35,7 @@ that runs is not deleted: "roadbed down" stops it.`,
 }
 
 func (p *program) reset(dir string, yes bool) error {
-	if !exists(dir) {
+	if !verb.Exists(dir) {
 		fmt.Fprintf(p.Out, "There is nothing at %s.\n", dir)
 		return nil
 	}
@@ -47,7 +48,7 @@ func (p *program) reset(dir string, yes bool) error {
 	}
 	if !yes {
 		fmt.Fprintf(p.Out, "This would delete %s with everything in it: the Kubernetes and all its objects, certificates, the trail, exports and logs.\n", dir)
-		return usageErrorf("nothing was deleted: give --yes to delete it for good")
+		return verb.Usagef("nothing was deleted: give --yes to delete it for good")
 	}
 	if err := standalone.Erase(dir); err != nil {
 		return err

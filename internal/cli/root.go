@@ -2,48 +2,27 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
-// The groups under which the help lists verbs.
-const (
-	groupPlatform = "platform"
-	groupTenancy  = "tenancy"
-	groupCluster  = "cluster"
-)
-
-// program is what the verbs of one invocation share. A verb's constructor
-// takes it, keeps its own flags in its closure, and reads the shared flags only
-// when it runs.
-type program struct {
-	Env
-	flags globalFlags
-	// running is true from the moment a verb's own code begins: an error before
-	// that is an error of usage.
-	running bool
-}
-
-// globalFlags are the flags that every verb has.
-type globalFlags struct {
-	kubeconfig string
-	context    string
-	dataDir    string
-}
+// program is the whole command line, with the verbs of this package as methods.
+type program struct{ verb.Program }
 
 // Run executes one command line, args being what follows the program's name,
 // and returns the exit code. It ends early when the context does.
-func Run(ctx context.Context, env Env, args []string) int {
-	p := &program{Env: env}
+func Run(ctx context.Context, env verb.Env, args []string) int {
+	p := &program{verb.Program{Env: env}}
 	root := p.root()                          //nolint:contextcheck // verbs take the context that cobra hands them
 	root.SetArgs(append([]string{}, args...)) // Cobra takes nil for "read os.Args".
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		return exitOK
+		return verb.ExitOK
 	}
-	return p.report(ctx, cmd, err)
+	return p.Report(ctx, cmd, err)
 }
 
 func (p *program) root() *cobra.Command {
@@ -64,7 +43,7 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 a dry run or plan
 found differences.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noSuchVerb,
+		Args:          verb.NoSuchVerb,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	if strings.HasPrefix(p.Name, "kubectl-") {
@@ -73,63 +52,16 @@ found differences.`,
 	root.SetIn(p.In)
 	root.SetOut(p.Out)
 	root.SetErr(p.Err)
-	p.addGlobalFlags(root)
+	p.Flags.AddTo(root)
 	root.AddGroup(
-		&cobra.Group{ID: groupPlatform, Title: "The platform on this machine:"},
-		&cobra.Group{ID: groupTenancy, Title: "Tenants, business units and tiers:"},
-		&cobra.Group{ID: groupCluster, Title: "The platform in any cluster:"},
+		&cobra.Group{ID: verb.GroupPlatform, Title: "The platform on this machine:"},
+		&cobra.Group{ID: verb.GroupTenancy, Title: "Tenants, business units and tiers:"},
+		&cobra.Group{ID: verb.GroupCluster, Title: "The platform in any cluster:"},
 	)
 	root.AddCommand(p.lifecycleVerbs()...)
 	root.AddCommand(p.tenancyVerbs()...)
 	root.AddCommand(p.clusterVerbs()...)
 	root.AddCommand(p.versionVerb())
-	p.markRunning(root)
+	p.MarkRunning(root)
 	return root
-}
-
-func (p *program) addGlobalFlags(root *cobra.Command) {
-	flags := root.PersistentFlags()
-	flags.StringVar(&p.flags.kubeconfig, "kubeconfig", "", "file that says how to reach the cluster")
-	flags.StringVar(&p.flags.context, "context", "", "context of the kubeconfig to use instead of its current one")
-	flags.StringVar(&p.flags.dataDir, "data-dir", "", "folder of the embedded platform (default $ROADBED_DATA_DIR, else ~/.local/share/roadbed)")
-}
-
-// markRunning makes every verb note that it has begun.
-func (p *program) markRunning(cmd *cobra.Command) {
-	if run := cmd.RunE; run != nil {
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			p.running = true
-			return run(cmd, args)
-		}
-	}
-	for _, child := range cmd.Commands() {
-		p.markRunning(child)
-	}
-}
-
-// family is a verb of tenancy that only holds other verbs.
-func family(use, short, long string, verbs ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     use,
-		GroupID: groupTenancy,
-		Short:   short,
-		Long:    long,
-		Args:    noSuchVerb,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(verbs...)
-	return cmd
-}
-
-// noSuchVerb refuses the first argument of a command that only holds verbs.
-func noSuchVerb(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	cmd.SuggestionsMinimumDistance = 2
-	message := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		message += `; did you mean "` + strings.Join(near, `" or "`) + `"?`
-	}
-	return usageErrorf("%s", message)
 }

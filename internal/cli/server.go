@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 // serverFlags say what the server runs and where it answers.
@@ -25,7 +26,7 @@ func (p *program) serverVerb() *cobra.Command {
 	var f serverFlags
 	cmd := &cobra.Command{
 		Use:     "server",
-		GroupID: groupCluster,
+		GroupID: verb.GroupCluster,
 		Short:   "Run the platform against a cluster, in the foreground",
 		Long: `Run the platform's domains against a cluster, in the foreground, until interrupted. In
 a pod it uses the pod's service account; elsewhere the kubeconfig must act as
@@ -50,8 +51,8 @@ tenants; in a cluster it should be a volume.`,
 	flags.StringSliceVar(&f.domains, "domains", nil, "domains to run; all when not given")
 	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
 	flags.BoolVar(&f.exportSecrets, "export-secrets", false, "write the values of Secrets into exports of offboarded tenants")
-	completeFlag(cmd, "webhook", completeFixed(string(app.WebhookLoopback), string(app.WebhookService), string(app.WebhookOff)))
-	completeFlag(cmd, "feature-gates", completeFixed("IsolationModels=true"))
+	verb.CompleteFlag(cmd, "webhook", verb.CompleteFixed(string(app.WebhookLoopback), string(app.WebhookService), string(app.WebhookOff)))
+	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true"))
 	return cmd
 }
 
@@ -60,11 +61,11 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 	if err != nil {
 		return err
 	}
-	config, err := p.restConfig()
+	config, err := p.RestConfig()
 	if err != nil {
 		return err
 	}
-	dir, err := p.dataDir()
+	dir, err := p.DataDir()
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/app/embedded"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 // platformStatus is what the status verb prints.
@@ -20,10 +21,10 @@ type platformStatus struct {
 }
 
 func (p *program) statusVerb() *cobra.Command {
-	out := newOutput(formatTable, formatWide, formatJSON, formatYAML)
+	out := verb.NewOutput(verb.FormatTable, verb.FormatWide, verb.FormatJSON, verb.FormatYAML)
 	cmd := &cobra.Command{
 		Use:     "status",
-		GroupID: groupPlatform,
+		GroupID: verb.GroupPlatform,
 		Short:   "Show how the platform on this machine is",
 		Long: `Show how the platform on this machine is: the processes of its Kubernetes, its domains,
 and what keeps it from being ready. The exit code is 0 when all of it is ready and 1
@@ -36,19 +37,19 @@ when it is not.`,
 			if err != nil {
 				return err
 			}
-			err = out.print(p.Out, status, func() error { return p.printStatus(status, out.chosen == formatWide) })
+			err = out.Print(p.Out, status, func() error { return p.printStatus(status, out.Chosen == verb.FormatWide) })
 			if err == nil && !status.Ready {
-				return exitWith(exitFailed)
+				return verb.Exit(verb.ExitFailed)
 			}
 			return err
 		},
 	}
-	out.addFlag(cmd)
+	out.AddFlag(cmd)
 	return cmd
 }
 
 func (p *program) platform(ctx context.Context) (platformStatus, error) {
-	dir, err := p.dataDir()
+	dir, err := p.DataDir()
 	if err != nil {
 		return platformStatus{}, err
 	}
@@ -70,9 +71,9 @@ func (p *program) printStatus(s platformStatus, wide bool) error {
 		fmt.Fprintf(p.Out, "Roadbed is %s, on %s. \"roadbed up\" starts it.\n", s.Reason, s.Plane.DataDir)
 		return nil
 	}
-	verdict := p.paint(green, "Roadbed is ready")
+	verdict := p.Paint(verb.Green, "Roadbed is ready")
 	if !s.Ready {
-		verdict = p.paint(red, "Roadbed is not ready") + ": " + s.Reason
+		verdict = p.Paint(verb.Red, "Roadbed is not ready") + ": " + s.Reason
 	}
 	fmt.Fprintf(p.Out, "%s\nprocess %d, up %s, Kubernetes %s at %s\ndata %s\n\n", verdict, s.Plane.PID,
 		p.Clock.Since(s.Plane.Started).Round(time.Second), kubernetesVersion, s.Plane.Server, s.Plane.DataDir)
@@ -98,7 +99,7 @@ func (p *program) printChildren(s platformStatus, wide bool) error {
 			rows[i] = append(rows[i], child.Log)
 		}
 	}
-	return table(p.Out, headings, rows)
+	return verb.Table(p.Out, headings, rows)
 }
 
 func childState(pid int, ready bool) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 )
 
@@ -24,10 +25,10 @@ type trailQuery struct {
 
 func (p *program) trailVerb() *cobra.Command {
 	var q trailQuery
-	out := newOutput(formatTable, formatWide, formatJSON)
+	out := verb.NewOutput(verb.FormatTable, verb.FormatWide, verb.FormatJSON)
 	cmd := &cobra.Command{
 		Use:     "trail",
-		GroupID: groupCluster,
+		GroupID: verb.GroupCluster,
 		Short:   "Show the record of privileged actions",
 		Long: `Show the record of privileged actions: who did what to which object, when and why.
 It is read from the file that the server writes, by default that of the embedded
@@ -42,7 +43,7 @@ when a line of the file is no record.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
 			if q.file == "" {
-				dir, err := p.dataDir()
+				dir, err := p.DataDir()
 				if err != nil {
 					return err
 				}
@@ -56,11 +57,11 @@ when a line of the file is no record.`,
 	cmd.Flags().StringVar(&q.object, "object", "", "only actions on objects of this name or in this namespace")
 	cmd.Flags().StringVar(&q.actor, "actor", "", "only what this user did")
 	cmd.Flags().IntVar(&q.last, "last", 0, "only the last records, this many")
-	out.addFlag(cmd)
+	out.AddFlag(cmd)
 	return cmd
 }
 
-func (p *program) showTrail(q trailQuery, out *output) error {
+func (p *program) showTrail(q trailQuery, out *verb.Output) error {
 	records := trail.Read(q.file)
 	if q.file == "-" {
 		records = trail.ReadFrom(p.In)
@@ -100,8 +101,8 @@ func (q trailQuery) matches(r trail.Record) bool {
 		(q.object == "" || q.object == r.Object.Name || q.object == r.Object.Namespace)
 }
 
-func (p *program) printTrail(records []trail.Record, out *output) error {
-	if out.chosen == formatJSON {
+func (p *program) printTrail(records []trail.Record, out *verb.Output) error {
+	if out.Chosen == verb.FormatJSON {
 		encoder := json.NewEncoder(p.Out)
 		for _, record := range records {
 			if err := encoder.Encode(record); err != nil {
@@ -111,17 +112,17 @@ func (p *program) printTrail(records []trail.Record, out *output) error {
 		return nil
 	}
 	headings := []string{"TIME", "ACTOR", "ACTION", "OBJECT", "REASON"}
-	if out.chosen == formatWide {
+	if out.Chosen == verb.FormatWide {
 		headings = append(headings, "BEFORE", "AFTER")
 	}
 	rows := make([][]string, len(records))
 	for i, r := range records {
 		rows[i] = []string{r.Time.UTC().Format(time.RFC3339), r.Actor.Name, r.Action, trailObject(r.Object), r.Reason}
-		if out.chosen == formatWide {
+		if out.Chosen == verb.FormatWide {
 			rows[i] = append(rows[i], r.Before, r.After)
 		}
 	}
-	return table(p.Out, headings, rows)
+	return verb.Table(p.Out, headings, rows)
 }
 
 func trailObject(o trail.Object) string {

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/roadbed-dev/roadbed/examples"
 	"github.com/roadbed-dev/roadbed/internal/app/embedded"
-	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/corpbank"
+	"github.com/roadbed-dev/roadbed/internal/cli/tenants"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
 
@@ -34,7 +34,7 @@ func (p *program) upVerb() *cobra.Command {
 	f := upFlags{progress: noProgress}
 	cmd := &cobra.Command{
 		Use:     "up",
-		GroupID: groupPlatform,
+		GroupID: verb.GroupPlatform,
 		Short:   "Start a Kubernetes with the platform on it, on this machine",
 		Long: `Start a real Kubernetes with the platform on it, on this machine, as the user you are.
 It goes on in the background once everything is Ready; Ctrl-C before that stops it, and
@@ -50,7 +50,7 @@ twenty business units and a dozen tenants. What you changed in it is changed bac
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.nodes < 0 {
-				return usageErrorf("--nodes must not be negative")
+				return verb.Usagef("--nodes must not be negative")
 			}
 			return p.up(cmd.Context(), f)
 		},
@@ -61,7 +61,7 @@ twenty business units and a dozen tenants. What you changed in it is changed bac
 	flags.BoolVar(&f.foreground, "foreground", false, "stay in the foreground until interrupted")
 	flags.BoolVar(&f.examples, "examples", false, "load the hand-written part of Corp Bank")
 	flags.IntVar(&f.progress, "progress-fd", noProgress, "descriptor to tell progress to")
-	must(flags.MarkHidden("progress-fd"))
+	verb.Must(flags.MarkHidden("progress-fd"))
 	return cmd
 }
 
@@ -70,7 +70,7 @@ const simulated = `The nodes are simulated: pods reach Running, but no process r
 no exec and no traffic, and NetworkPolicies are not enforced.`
 
 func (p *program) up(ctx context.Context, f upFlags) error {
-	dir, err := p.dataDir()
+	dir, err := p.DataDir()
 	if err != nil {
 		return err
 	}
@@ -121,20 +121,16 @@ func (p *program) afterUp(ctx context.Context, dir string, f upFlags) error {
 // loadExamples writes Corp Bank into the embedded cluster, whatever cluster
 // other verbs would talk to.
 func (p *program) loadExamples(ctx context.Context, dir string) error {
-	bank, err := corpbank.Objects(examples.Files, 0)
-	if err != nil {
-		return err
-	}
-	here := *p
-	here.flags.kubeconfig, here.flags.context = filepath.Join(dir, kubeconfigFile), ""
-	return here.applyBank(ctx, bank, waitFlags{wait: true, timeout: exampleTimeout})
+	here := p.Program
+	here.Flags.Kubeconfig, here.Flags.Context = filepath.Join(dir, verb.KubeconfigFile), ""
+	return tenants.LoadBank(ctx, &here)
 }
 
 // findKube finds the embedded Kubernetes: where the user says, beside this
 // program, or where `make kube` puts it.
 func (p *program) findKube() (string, error) {
 	if named := p.Getenv("ROADBED_KUBE"); named != "" {
-		if !exists(named) {
+		if !verb.Exists(named) {
 			return "", fmt.Errorf("$ROADBED_KUBE names %s, which is not there", named)
 		}
 		return filepath.Abs(named)
@@ -145,7 +141,7 @@ func (p *program) findKube() (string, error) {
 	}
 	places = append(places, filepath.Join("bin", kubeBinary))
 	for _, place := range places {
-		if exists(place) {
+		if verb.Exists(place) {
 			return filepath.Abs(place)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/app/embedded"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb/verbtest"
 )
 
 func TestKubectlTakesTheDataFolder(t *testing.T) {
@@ -30,8 +32,8 @@ func TestKubectlTakesTheDataFolder(t *testing.T) {
 			t.Parallel()
 			p := &program{}
 			rest, err := p.takeOwnFlags(c.args)
-			if err != nil || p.flags.dataDir != c.dataDir || !slices.Equal(rest, c.rest) {
-				t.Errorf("folder %q, rest %q, %v", p.flags.dataDir, rest, err)
+			if err != nil || p.Flags.DataDir != c.dataDir || !slices.Equal(rest, c.rest) {
+				t.Errorf("folder %q, rest %q, %v", p.Flags.DataDir, rest, err)
 			}
 		})
 	}
@@ -48,21 +50,21 @@ func TestPlatformVerbsWithoutAPlatform(t *testing.T) {
 		code   int
 		says   string
 	}{
-		{"status", []string{"status"}, exitFailed, "Roadbed is not running"},
-		{"down has nothing to do", []string{"down"}, exitOK, "not running"},
-		{"reset has nothing to do", []string{"reset", "--yes"}, exitOK, "There is nothing at"},
-		{"kubeconfig", []string{"kubeconfig", "--as", "x"}, exitFailed, "has no cluster yet"},
-		{"kubeconfig for nobody", []string{"kubeconfig", "--group", "x"}, exitUsage, "--group needs --as"},
-		{"up with a wrong number", []string{"up", "--nodes", "-1"}, exitUsage, "--nodes must not be negative"},
+		{"status", []string{"status"}, verb.ExitFailed, "Roadbed is not running"},
+		{"down has nothing to do", []string{"down"}, verb.ExitOK, "not running"},
+		{"reset has nothing to do", []string{"reset", "--yes"}, verb.ExitOK, "There is nothing at"},
+		{"kubeconfig", []string{"kubeconfig", "--as", "x"}, verb.ExitFailed, "has no cluster yet"},
+		{"kubeconfig for nobody", []string{"kubeconfig", "--group", "x"}, verb.ExitUsage, "--group needs --as"},
+		{"up with a wrong number", []string{"up", "--nodes", "-1"}, verb.ExitUsage, "--nodes must not be negative"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			t.Parallel()
-			s := newSession(t)
-			code := s.run(t, c.args...)
-			if said := s.out.String() + s.err.String(); code != c.code || !strings.Contains(said, c.says) {
+			s := verbtest.New(t)
+			code := run(t, s, c.args...)
+			if said := s.Stdout.String() + s.Stderr.String(); code != c.code || !strings.Contains(said, c.says) {
 				t.Errorf("exit code %d, want %d; said %q, want %q", code, c.code, said, c.says)
 			}
-			if entries, err := os.ReadDir(s.vars["HOME"]); err != nil || len(entries) != 0 {
+			if entries, err := os.ReadDir(s.Vars["HOME"]); err != nil || len(entries) != 0 {
 				t.Errorf("left behind %v, %v", entries, err)
 			}
 		})
@@ -72,15 +74,15 @@ func TestPlatformVerbsWithoutAPlatform(t *testing.T) {
 // TestResetSparesOtherFolders gives it a folder that no platform made.
 func TestResetSparesOtherFolders(t *testing.T) {
 	t.Parallel()
-	s := newSession(t)
-	precious := filepath.Join(s.vars["HOME"], "precious")
+	s := verbtest.New(t)
+	precious := filepath.Join(s.Vars["HOME"], "precious")
 	if err := os.WriteFile(precious, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code := s.run(t, "reset", "--yes", "--data-dir", s.vars["HOME"]); code != exitFailed {
-		t.Errorf("exit code %d, want %d", code, exitFailed)
+	if code := run(t, s, "reset", "--yes", "--data-dir", s.Vars["HOME"]); code != verb.ExitFailed {
+		t.Errorf("exit code %d, want %d", code, verb.ExitFailed)
 	}
-	if !exists(precious) {
+	if !verb.Exists(precious) {
 		t.Error("the folder is gone")
 	}
 }
@@ -99,14 +101,14 @@ func TestFollow(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			t.Parallel()
-			s := newSession(t)
-			p := &program{Env: s.Env}
+			s := verbtest.New(t)
+			p := &program{*s.Program()}
 			err := p.follow(t.Context(), newStartScreen(p), strings.NewReader(c.lines))
 			if got := errors.Join(err); (got == nil) != (c.err == "") || got != nil && got.Error() != c.err {
 				t.Errorf("ends with %v, want %q", err, c.err)
 			}
-			if !bytes.Contains(s.err.Bytes(), []byte("0.0s  etcd is ready\n")) {
-				t.Errorf("showed %q", s.err.String())
+			if !bytes.Contains(s.Stderr.Bytes(), []byte("0.0s  etcd is ready\n")) {
+				t.Errorf("showed %q", s.Stderr.String())
 			}
 		})
 	}
@@ -118,13 +120,13 @@ func TestSpinnerTurnsOnATerminalOnly(t *testing.T) {
 		false: "  0.0s  etcd is ready\n",
 		true:  "\r\x1b[K/  0.0s\r\x1b[K   0.0s  etcd is ready\n",
 	} {
-		s := newSession(t)
+		s := verbtest.New(t)
 		s.Live = live
-		screen := newStartScreen(&program{Env: s.Env})
-		s.err.Reset()
+		screen := newStartScreen(&program{*s.Program()})
+		s.Stderr.Reset()
 		screen.turn()
 		screen.step(embedded.Progress{Message: "etcd is ready"})
-		if got := s.err.String(); strings.TrimLeft(got, " ") != strings.TrimLeft(want, " ") {
+		if got := s.Stderr.String(); strings.TrimLeft(got, " ") != strings.TrimLeft(want, " ") {
 			t.Errorf("live %t: %q, want %q", live, got, want)
 		}
 	}

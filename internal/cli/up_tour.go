@@ -18,6 +18,7 @@ import (
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/app/embedded"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 // tourTenant is the tenant that the tour walks through.
@@ -121,7 +122,7 @@ func exampleLoaded(ctx context.Context, kubeconfig string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read kubeconfig: %w", err)
 	}
-	c, err := client.New(config, client.Options{Scheme: newScheme()})
+	c, err := client.New(config, client.Options{Scheme: verb.NewScheme()})
 	if err != nil {
 		return false, fmt.Errorf("reach the cluster: %w", err)
 	}
@@ -145,7 +146,7 @@ func (p *program) invocation(dir string) string {
 			call = strings.TrimPrefix(self, here+string(filepath.Separator))
 		}
 	}
-	if p.flags.dataDir != "" {
+	if p.Flags.DataDir != "" {
 		call += " --data-dir " + dir
 	}
 	return call

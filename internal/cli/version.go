@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 // kubernetesVersion is the Kubernetes that the embedded platform runs.
@@ -21,7 +23,7 @@ type build struct {
 }
 
 func (p *program) versionVerb() *cobra.Command {
-	out := newOutput(formatText, formatJSON, formatYAML)
+	out := verb.NewOutput(verb.FormatText, verb.FormatJSON, verb.FormatYAML)
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version of roadbed and of the Kubernetes it embeds",
@@ -30,13 +32,13 @@ func (p *program) versionVerb() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			b := thisBuild()
-			return out.print(p.Out, b, func() error {
+			return out.Print(p.Out, b, func() error {
 				_, err := fmt.Fprintf(p.Out, "roadbed %s %s %s\nembedded Kubernetes %s\n", b.Version, b.Go, b.Platform, b.Kubernetes)
 				return err
 			})
 		},
 	}
-	out.addFlag(cmd)
+	out.AddFlag(cmd)
 	return cmd
 }
 

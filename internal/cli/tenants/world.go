@@ -1,0 +1,160 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+)
+
+// newWorld knows nothing yet.
+func newWorld() tenancy.World {
+	return tenancy.World{
+		Tiers:    map[string]*tenancyv1.Tier{},
+		Units:    map[string]*tenancyv1.BusinessUnit{},
+		Settings: tenancy.DefaultSettings(),
+	}
+}
+
+// learn adds the tiers and business units among the objects to the world.
+func learn(w tenancy.World, objects ...client.Object) {
+	for _, object := range objects {
+		switch o := object.(type) {
+		case *tenancyv1.Tier:
+			w.Tiers[o.Name] = o
+		case *tenancyv1.BusinessUnit:
+			w.Units[o.Name] = o
+		}
+	}
+}
+
+// liveWorld is what the cluster's tiers, business units and namespaces say.
+func (p *program) liveWorld(ctx context.Context, c client.Client) (tenancy.World, error) {
+	w := newWorld()
+	var tiers tenancyv1.TierList
+	if err := c.List(ctx, &tiers); err != nil {
+		return w, fmt.Errorf("list tiers: %w", err)
+	}
+	var units tenancyv1.BusinessUnitList
+	if err := c.List(ctx, &units); err != nil {
+		return w, fmt.Errorf("list business units: %w", err)
+	}
+	for i := range tiers.Items {
+		learn(w, &tiers.Items[i])
+	}
+	for i := range units.Items {
+		learn(w, &units.Items[i])
+	}
+	w.Owner = func(namespace string) (owner string, exists bool) {
+		var ns corev1.Namespace
+		if err := c.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
+			return "", false
+		}
+		return ns.Labels[tenancyv1.LabelTenant], true
+	}
+	return w, nil
+}
+
+// validate checks a tenant's document and puts each mistake at its line.
+func validate(d manifest.Document, w tenancy.World) error {
+	t, ok := d.Object.(*tenancyv1.Tenant)
+	if !ok {
+		return fmt.Errorf("%s is not a Tenant", manifest.Title(d.Object))
+	}
+	var all []error
+	for _, mistake := range tenancy.Validate(t, w) {
+		all = append(all, d.Mistake(mistake.Field, mistake.ErrorBody(), nil))
+	}
+	return errors.Join(all...)
+}
+
+// plannedChanges compare what the tenant would own with what is live; without a
+// client nothing is.
+func plannedChanges(ctx context.Context, c client.Client, t *tenancyv1.Tenant, w tenancy.World) ([]manifest.Change, error) {
+	planned, err := tenancy.Plan(t, w)
+	if err != nil {
+		return nil, err
+	}
+	var changes []manifest.Change
+	for _, object := range planned {
+		live, err := manifest.Live(ctx, c, object)
+		if err != nil {
+			return nil, err
+		}
+		one, err := manifest.NewChange(live, object)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, one)
+	}
+	surplus, err := surplusObjects(ctx, c, t, planned)
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range surplus {
+		one, err := manifest.NewChange(object, nil)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, one)
+	}
+	return changes, nil
+}
+
+// surplusObjects are what Roadbed generated for the tenant once and would not
+// generate now.
+func surplusObjects(ctx context.Context, c client.Client, t *tenancyv1.Tenant, planned []client.Object) ([]client.Object, error) {
+	if c == nil {
+		return nil, nil
+	}
+	keep := map[string]bool{}
+	for _, object := range planned {
+		keep[manifest.Title(object)] = true
+	}
+	owned := client.MatchingLabels{tenancyv1.LabelTenant: t.Name, tenancyv1.LabelManagedBy: tenancyv1.ManagedBy}
+	var surplus []client.Object
+	for _, list := range []client.ObjectList{
+		&corev1.ResourceQuotaList{}, &corev1.LimitRangeList{}, &corev1.ServiceAccountList{},
+		&networkingv1.NetworkPolicyList{}, &rbacv1.RoleBindingList{},
+	} {
+		if err := c.List(ctx, list, owned); err != nil {
+			return nil, fmt.Errorf("list what tenant %q owns: %w", t.Name, err)
+		}
+		err := meta.EachListItem(list, func(item runtime.Object) error {
+			object, err := withKind(c.Scheme(), item)
+			if err == nil && !keep[manifest.Title(object)] {
+				surplus = append(surplus, object)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return surplus, nil
+}
+
+// withKind fills in the kind, which typed clients leave out.
+func withKind(scheme *runtime.Scheme, item runtime.Object) (client.Object, error) {
+	gvk, err := apiutil.GVKForObject(item, scheme)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := item.(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("%s is no object", gvk.Kind)
+	}
+	object.GetObjectKind().SetGroupVersionKind(gvk)
+	return object, nil
+}

@@ -1,0 +1,2 @@
+// Package units has the verbs of business units and of tiers.
+package units
