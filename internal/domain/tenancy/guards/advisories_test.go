@@ -150,8 +150,10 @@ func beingANamesake() []offence {
 			return c.List(ctx, &corev1.ConfigMapList{}, client.InNamespace(namespace(s)))
 		}
 	}
-	return []offence{{"read a namesake's tenant", byExactSubjects,
-		reads(func(s *scene) string { return s.other }), reads(func(s *scene) string { return s.mine })}}
+	return []offence{{
+		"read a namesake's tenant", byExactSubjects,
+		reads(func(s *scene) string { return s.other }), reads(func(s *scene) string { return s.mine }),
+	}}
 }
 
 func takingOverNamespaces() []offence {

@@ -30,7 +30,7 @@ var exemptions = map[string]Exemption{
 		Reason: "The quota controller recalculates usage, and the API server charges each request to the quota's status.",
 	},
 	"garbage-collector": {
-		Users:  []string{controller("generic-garbage-collector"), controllerManager},
+		Users: []string{controller("generic-garbage-collector"), controllerManager},
 		Reason: "It ends a foreground deletion that Roadbed began by taking its own finalizer away. " +
 			"The shared user is also the token controller's, which takes the names of deleted token Secrets off service accounts.",
 	},

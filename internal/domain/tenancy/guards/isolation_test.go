@@ -232,8 +232,10 @@ func aroundTheScheduler() []offence {
 	}
 	ownBalancer := serves(func(spec *corev1.ServiceSpec) { spec.ExternalIPs = []string{"203.0.113.7"} })
 	return []offence{
-		{"choose a node", "pod-placement", runs(func(p *corev1.Pod) { p.Spec.NodeName = "node-0" }),
-			runs(func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{"zone": "a"} })},
+		{
+			"choose a node", "pod-placement", runs(func(p *corev1.Pod) { p.Spec.NodeName = "node-0" }),
+			runs(func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{"zone": "a"} }),
+		},
 		{"displace the cluster's own pods", "pod-placement", runs(func(p *corev1.Pod) { p.Spec.PriorityClassName = "system-node-critical" }), runs()},
 		{"run a foreign image", "registries", image("docker.io/evil:1"), image("registry.example/team/app@sha256:" + strings.Repeat("a", 64))},
 		{"run an image of a lookalike", "registries", image("registry.example/shared.evil/app:1"), image("registry.example/shared:1")},

@@ -97,17 +97,21 @@ func shapes() []shape {
 		}), posture{closedPod, web(&corev1.SecurityContext{
 			AllowPrivilegeEscalation: &no, Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_BIND_SERVICE"}, Drop: dropAll},
 		})}},
-		{"a user", "the user stays", sets(corev1.SecurityContext{RunAsUser: &thousand, ReadOnlyRootFilesystem: &yes}),
+		{
+			"a user", "the user stays", sets(corev1.SecurityContext{RunAsUser: &thousand, ReadOnlyRootFilesystem: &yes}),
 			posture{closedPod, web(&corev1.SecurityContext{
 				RunAsUser: &thousand, ReadOnlyRootFilesystem: &yes, AllowPrivilegeEscalation: &no, Capabilities: &corev1.Capabilities{Drop: dropAll},
-			})}},
+			})},
+		},
 		{"a group and a profile of the pod", "what the pod says stays", func(p *corev1.Pod) {
 			p.Spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: &thousand, SeccompProfile: localhost}
 		}, posture{&corev1.PodSecurityContext{FSGroup: &thousand, SeccompProfile: localhost, RunAsNonRoot: &yes}, web(closed)}},
-		{"a profile of the container", "what the container says stays", sets(corev1.SecurityContext{SeccompProfile: localhost}),
+		{
+			"a profile of the container", "what the container says stays", sets(corev1.SecurityContext{SeccompProfile: localhost}),
 			posture{closedPod, web(&corev1.SecurityContext{
 				SeccompProfile: localhost, AllowPrivilegeEscalation: &no, Capabilities: &corev1.Capabilities{Drop: dropAll},
-			})}},
+			})},
+		},
 		{"Windows", "Windows has none of these fields", func(p *corev1.Pod) {
 			p.Spec.OS = &corev1.PodOS{Name: corev1.Windows}
 			p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsNonRoot: &yes}
@@ -131,20 +135,32 @@ func workloads(namespace string) []workload {
 	once.Spec.RestartPolicy = corev1.RestartPolicyNever
 	job := batchv1.JobSpec{Template: once}
 	return []workload{
-		{"Deployment", &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Selector: selector, Template: template}},
-			func(o client.Object) *corev1.PodSpec { return &o.(*appsv1.Deployment).Spec.Template.Spec }},
-		{"StatefulSet", &appsv1.StatefulSet{ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{Selector: selector, Template: template}},
-			func(o client.Object) *corev1.PodSpec { return &o.(*appsv1.StatefulSet).Spec.Template.Spec }},
-		{"DaemonSet", &appsv1.DaemonSet{ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template}},
-			func(o client.Object) *corev1.PodSpec { return &o.(*appsv1.DaemonSet).Spec.Template.Spec }},
-		{"ReplicaSet", &appsv1.ReplicaSet{ObjectMeta: meta, Spec: appsv1.ReplicaSetSpec{Selector: selector, Template: template}},
-			func(o client.Object) *corev1.PodSpec { return &o.(*appsv1.ReplicaSet).Spec.Template.Spec }},
-		{"Job", &batchv1.Job{ObjectMeta: meta, Spec: job},
-			func(o client.Object) *corev1.PodSpec { return &o.(*batchv1.Job).Spec.Template.Spec }},
-		{"CronJob", &batchv1.CronJob{ObjectMeta: meta, Spec: batchv1.CronJobSpec{Schedule: "@daily", JobTemplate: batchv1.JobTemplateSpec{Spec: job}}},
+		{
+			"Deployment", &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Selector: selector, Template: template}},
+			func(o client.Object) *corev1.PodSpec { return &o.(*appsv1.Deployment).Spec.Template.Spec },
+		},
+		{
+			"StatefulSet", &appsv1.StatefulSet{ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{Selector: selector, Template: template}},
+			func(o client.Object) *corev1.PodSpec { return &o.(*appsv1.StatefulSet).Spec.Template.Spec },
+		},
+		{
+			"DaemonSet", &appsv1.DaemonSet{ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template}},
+			func(o client.Object) *corev1.PodSpec { return &o.(*appsv1.DaemonSet).Spec.Template.Spec },
+		},
+		{
+			"ReplicaSet", &appsv1.ReplicaSet{ObjectMeta: meta, Spec: appsv1.ReplicaSetSpec{Selector: selector, Template: template}},
+			func(o client.Object) *corev1.PodSpec { return &o.(*appsv1.ReplicaSet).Spec.Template.Spec },
+		},
+		{
+			"Job", &batchv1.Job{ObjectMeta: meta, Spec: job},
+			func(o client.Object) *corev1.PodSpec { return &o.(*batchv1.Job).Spec.Template.Spec },
+		},
+		{
+			"CronJob", &batchv1.CronJob{ObjectMeta: meta, Spec: batchv1.CronJobSpec{Schedule: "@daily", JobTemplate: batchv1.JobTemplateSpec{Spec: job}}},
 			func(o client.Object) *corev1.PodSpec {
 				return &o.(*batchv1.CronJob).Spec.JobTemplate.Spec.Template.Spec
-			}},
+			},
+		},
 	}
 }
 
