@@ -4,6 +4,9 @@ import (
 	"errors"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"github.com/roadbed-dev/roadbed/internal/cli/verb/verbtest"
 	"github.com/roadbed-dev/roadbed/internal/kernel/golden"
 )
@@ -27,5 +30,26 @@ func TestFindingsAreGolden(t *testing.T) {
 	}
 	if err := failures(findings[:2]); err != nil {
 		t.Errorf("a warning failed the examination: %v", err)
+	}
+}
+
+func TestRightsAreEachVerbOnEachResource(t *testing.T) {
+	t.Parallel()
+	rights := rightsOf(rbacv1.PolicyRule{
+		APIGroups: []string{"", "apps"}, Resources: []string{"pods", "pods/eviction"},
+		Verbs: []string{"get", "list"}, ResourceNames: []string{"a", "b"},
+	})
+	if len(rights) != 16 {
+		t.Fatalf("%d rights, want 16", len(rights))
+	}
+	want := authorizationv1.ResourceAttributes{Group: "apps", Resource: "pods", Subresource: "eviction", Verb: "list", Name: "b"}
+	if last := rights[len(rights)-1]; last != want {
+		t.Errorf("last right %+v, want %+v", last, want)
+	}
+	if unnamed := rightsOf(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}}); len(unnamed) != 1 {
+		t.Errorf("%d rights of a rule without names, want 1", len(unnamed))
+	}
+	if len(neededRights()) < 50 {
+		t.Errorf("only %d rights: the role was not found", len(neededRights()))
 	}
 }

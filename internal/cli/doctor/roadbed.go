@@ -147,25 +147,30 @@ func neededRights() []authorizationv1.ResourceAttributes {
 	return rights
 }
 
+// rightsOf takes a rule apart: each verb on each resource of each group.
 func rightsOf(rule rbacv1.PolicyRule) []authorizationv1.ResourceAttributes {
-	names := rule.ResourceNames
-	if len(names) == 0 {
-		names = []string{""}
-	}
-	var rights []authorizationv1.ResourceAttributes
-	for _, group := range rule.APIGroups {
-		for _, resource := range rule.Resources {
-			resource, subresource, _ := strings.Cut(resource, "/")
-			for _, verb := range rule.Verbs {
-				for _, name := range names {
-					rights = append(rights, authorizationv1.ResourceAttributes{
-						Group: group, Resource: resource, Subresource: subresource, Verb: verb, Name: name,
-					})
-				}
-			}
-		}
+	rights := []authorizationv1.ResourceAttributes{{}}
+	rights = times(rights, rule.APIGroups, func(r *authorizationv1.ResourceAttributes, group string) { r.Group = group })
+	rights = times(rights, rule.Resources, func(r *authorizationv1.ResourceAttributes, resource string) {
+		r.Resource, r.Subresource, _ = strings.Cut(resource, "/")
+	})
+	rights = times(rights, rule.Verbs, func(r *authorizationv1.ResourceAttributes, verb string) { r.Verb = verb })
+	if len(rule.ResourceNames) > 0 {
+		rights = times(rights, rule.ResourceNames, func(r *authorizationv1.ResourceAttributes, name string) { r.Name = name })
 	}
 	return rights
+}
+
+// times repeats the rights for each value.
+func times(rights []authorizationv1.ResourceAttributes, values []string, set func(*authorizationv1.ResourceAttributes, string)) []authorizationv1.ResourceAttributes {
+	product := make([]authorizationv1.ResourceAttributes, 0, len(rights)*len(values))
+	for _, right := range rights {
+		for _, value := range values {
+			set(&right, value)
+			product = append(product, right)
+		}
+	}
+	return product
 }
 
 // tiers says whether there is a tier for a tenant to name.

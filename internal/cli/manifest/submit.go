@@ -47,8 +47,10 @@ func CheckDryRun(value string) error {
 // first every one as a dry run, and only if the cluster would take them all, for
 // good.
 type Submission struct {
-	P *verb.Program
-	C client.Client
+	// Program hears what became of each document.
+	Program *verb.Program
+	// Client reaches the cluster.
+	Client client.Client
 	// Create refuses objects that exist already; otherwise they are changed.
 	Create bool
 	// Force takes over fields that somebody else set to another value.
@@ -82,7 +84,7 @@ func (s Submission) Commit(ctx context.Context, documents []Document) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.P.Out, "%s %s\n", FullName(after), outcome(before, after.GetResourceVersion()))
+		fmt.Fprintf(s.Program.Out, "%s %s\n", FullName(after), outcome(before, after.GetResourceVersion()))
 	}
 	return nil
 }
@@ -101,7 +103,7 @@ func outcome(before, after string) string {
 // version is the live object's resource version, empty when there is none. One
 // that should not exist is an error.
 func (s Submission) version(ctx context.Context, d Document) (string, error) {
-	live, err := Live(ctx, s.C, d.Object)
+	live, err := Live(ctx, s.Client, d.Object)
 	switch {
 	case err != nil:
 		return "", err
@@ -117,8 +119,10 @@ func (s Submission) version(ctx context.Context, d Document) (string, error) {
 // Send applies a document. Creating goes the same way, so that a later apply
 // knows which fields were once said here.
 func (s Submission) Send(ctx context.Context, d Document, dryRun bool) (client.Object, error) {
-	if _, err := s.version(ctx, d); s.Create && err != nil {
-		return nil, err
+	if s.Create {
+		if _, err := s.version(ctx, d); err != nil {
+			return nil, err
+		}
 	}
 	fields, err := Content(d.Object)
 	if err != nil {
@@ -132,7 +136,7 @@ func (s Submission) Send(ctx context.Context, d Document, dryRun bool) (client.O
 	if s.Force {
 		options = append(options, client.ForceOwnership)
 	}
-	if err := s.C.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), options...); err != nil {
+	if err := s.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), options...); err != nil {
 		return nil, d.Refused(err)
 	}
 	return object, nil

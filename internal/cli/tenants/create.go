@@ -166,7 +166,7 @@ func (o *onboarding) run(ctx context.Context, p *program, documents []manifest.D
 	if o.dryRun == manifest.DryRunClient {
 		return p.showPlans(ctx, c, documents)
 	}
-	s := manifest.Submission{P: p.Program, C: c, Create: o.create, Force: o.force}
+	s := manifest.Submission{Program: p.Program, Client: c, Create: o.create, Force: o.force}
 	accepted, err := s.Rehearse(ctx, documents)
 	if err != nil {
 		return err

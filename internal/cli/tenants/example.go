@@ -118,7 +118,7 @@ func (p *program) applyBank(ctx context.Context, bank []client.Object, f waitFla
 		}
 		others = append(others, object)
 	}
-	s := manifest.Submission{P: p.Program, C: c, Force: true}
+	s := manifest.Submission{Program: p.Program, Client: c, Force: true}
 	for _, object := range others {
 		if _, err := s.Send(ctx, manifest.Document{Object: object}, false); err != nil {
 			return err

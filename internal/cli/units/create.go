@@ -89,7 +89,7 @@ func (p *program) createUnits(ctx context.Context, documents []manifest.Document
 	if err != nil {
 		return err
 	}
-	s := manifest.Submission{P: p.Program, C: c, Create: true}
+	s := manifest.Submission{Program: p.Program, Client: c, Create: true}
 	if dryRun != manifest.DryRunClient {
 		if _, err := s.Rehearse(ctx, documents); err != nil {
 			return err
