@@ -133,7 +133,7 @@ func refused(t *testing.T, env *kubetest.Env) {
 	kubetest.Eventually(t, patience, "the webhook refuses", func() error {
 		err := env.Client.Create(t.Context(), wrong.DeepCopy(), client.DryRunAll)
 		if !apierrors.IsInvalid(err) {
-			return fmt.Errorf("the answer is %v", err)
+			return fmt.Errorf("the answer is another one: %w", err)
 		}
 		if !strings.Contains(err.Error(), "spec.tier") {
 			return fmt.Errorf("%w does not name the field", err)

@@ -2,7 +2,7 @@ package app
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"strings"
 )
 
@@ -88,7 +88,7 @@ func chartServer(server []byte) ([]byte, error) {
 	const image = "image: IMAGE\n"
 	text := string(chartText("server", server))
 	if strings.Count(text, image) != 1 {
-		return nil, fmt.Errorf("the Deployment has no single image to take from the chart's values")
+		return nil, errors.New("the Deployment has no single image to take from the chart's values")
 	}
 	return []byte(strings.Replace(text, image, "image: \""+chartImage+"\"\n", 1)), nil
 }

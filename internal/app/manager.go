@@ -7,7 +7,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,7 +18,9 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/exportdir"
-	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/offboard"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 )
@@ -27,13 +28,13 @@ import (
 // domainNames are the domains that this program has.
 var domainNames = []string{"tenancy"}
 
-var _ tenancy.Exporter = (*exportdir.Dir)(nil)
+var _ offboard.Exporter = (*exportdir.Dir)(nil)
 
 // Modules returns the domains that the options ask for, ready for Describe and
 // Setup. It needs no cluster.
 func Modules(opts Options) []module.Module {
 	all := map[string]module.Module{
-		"tenancy": tenancy.New(tenancy.Deps{
+		"tenancy": operator.New(operator.Deps{
 			Exporter:      exportdir.New(opts.ExportDir),
 			Settings:      opts.Settings,
 			FeatureGates:  opts.FeatureGates,
@@ -73,10 +74,10 @@ func newManager(opts Options, hooks *hooks) (manager.Manager, error) {
 		Logger: logr.FromSlogHandler(opts.Log.Handler()),
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject:         tenancy.Cached(),
+			ByObject:         estate.Cached(),
 		},
 		Client: client.Options{Cache: &client.CacheOptions{
-			EnableReadYourWritesConsistency: ptr.To(true),
+			EnableReadYourWritesConsistency: new(true),
 		}},
 		Metrics:                       metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress:        "0",
@@ -85,9 +86,9 @@ func newManager(opts Options, hooks *hooks) (manager.Manager, error) {
 		LeaderElectionID:              "roadbed",
 		LeaderElectionNamespace:       identity.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       ptr.To(shutdownGrace),
+		GracefulShutdownTimeout:       new(shutdownGrace),
 		// Tests run several managers in one process.
-		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)

@@ -10,7 +10,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
@@ -18,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
@@ -101,7 +101,7 @@ func installedWebhooks(mode WebhookMode) *admissionv1.ValidatingWebhookConfigura
 		if mode == WebhookService {
 			return serviceClientConfig(path, nil)
 		}
-		return admissionv1.WebhookClientConfig{URL: ptr.To("https://127.0.0.1:1" + path)}
+		return admissionv1.WebhookClientConfig{URL: new("https://127.0.0.1:1" + path)}
 	})
 }
 
@@ -116,12 +116,12 @@ func validatingWebhooks(reach func(path string) admissionv1.WebhookClientConfig)
 				Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update, admissionv1.Delete},
 				Rule: admissionv1.Rule{
 					APIGroups: []string{v1alpha1.GroupVersion.Group}, APIVersions: []string{v1alpha1.GroupVersion.Version},
-					Resources: []string{resource}, Scope: ptr.To(admissionv1.ClusterScope),
+					Resources: []string{resource}, Scope: new(admissionv1.ClusterScope),
 				},
 			}},
-			FailurePolicy:           ptr.To(admissionv1.Ignore),
-			SideEffects:             ptr.To(admissionv1.SideEffectClassNone),
-			TimeoutSeconds:          ptr.To(int32(5)),
+			FailurePolicy:           new(admissionv1.Ignore),
+			SideEffects:             new(admissionv1.SideEffectClassNone),
+			TimeoutSeconds:          new(int32(5)),
 			AdmissionReviewVersions: []string{"v1"},
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name:       "not-roadbed",
@@ -131,7 +131,7 @@ func validatingWebhooks(reach func(path string) admissionv1.WebhookClientConfig)
 	}
 	return &admissionv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: webhookConfiguration},
-		Webhooks:   []admissionv1.ValidatingWebhook{hook("businessunits", tenancy.PathUnits), hook("tenants", tenancy.PathTenants)},
+		Webhooks:   []admissionv1.ValidatingWebhook{hook("businessunits", operator.PathUnits), hook("tenants", operator.PathTenants)},
 	}
 }
 

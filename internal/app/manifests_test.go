@@ -28,7 +28,7 @@ func (d document) name() string {
 func parse(t *testing.T, text []byte) map[string]document {
 	t.Helper()
 	found := map[string]document{}
-	for _, part := range strings.Split("\n"+string(text), "\n---\n") {
+	for part := range strings.SplitSeq("\n"+string(text), "\n---\n") {
 		var d document
 		if err := yaml.Unmarshal([]byte(part), &d); err != nil {
 			t.Fatalf("%v in:\n%s", err, part)

@@ -36,10 +36,10 @@ func run(args []string) error {
 	}
 	for _, file := range files {
 		path := filepath.Join(args[0], filepath.FromSlash(file.Path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // Part of the source tree.
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return fmt.Errorf("make the folder: %w", err)
 		}
-		if err := os.WriteFile(path, file.Data, 0o644); err != nil { //nolint:gosec // Part of the source tree.
+		if err := os.WriteFile(path, file.Data, 0o644); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
 	}

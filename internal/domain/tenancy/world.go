@@ -35,6 +35,21 @@ func DefaultSettings() Settings {
 	}
 }
 
+// WithDefaults fills in the names that are empty.
+func (s Settings) WithDefaults() Settings {
+	defaults := DefaultSettings()
+	if s.DNSNamespace == "" {
+		s.DNSNamespace = defaults.DNSNamespace
+	}
+	if s.IngressNamespace == "" {
+		s.IngressNamespace = defaults.IngressNamespace
+	}
+	if s.ObservabilityNamespace == "" {
+		s.ObservabilityNamespace = defaults.ObservabilityNamespace
+	}
+	return s
+}
+
 // protected are the namespaces that no tenant may adopt.
 func (s Settings) protected() []string {
 	return []string{

@@ -1,4 +1,4 @@
-package tenancy
+package operator
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
@@ -24,16 +26,16 @@ import (
 // units makes business units true: their share of the parent's envelope, their
 // admins' rights and the namespaces that small tenants share.
 type units struct {
-	*cluster
-	ledger *ledger
+	*estate.Estate
+	ledger *estate.Ledger
 }
 
 func (c *units) steps() []steps.Step[*v1alpha1.BusinessUnit] {
 	return []steps.Step[*v1alpha1.BusinessUnit]{
-		{Condition: ConditionAccepted, Run: c.accept},
-		{Condition: ConditionReserved, Run: c.reserve},
-		{Condition: ConditionProvisioned, Run: c.provision},
-		{Condition: ConditionIsolated, Run: c.isolate},
+		{Condition: tenancy.ConditionAccepted, Run: c.accept},
+		{Condition: tenancy.ConditionReserved, Run: c.reserve},
+		{Condition: tenancy.ConditionProvisioned, Run: c.provision},
+		{Condition: tenancy.ConditionIsolated, Run: c.isolate},
 	}
 }
 
@@ -42,48 +44,28 @@ func (c *units) steps() []steps.Step[*v1alpha1.BusinessUnit] {
 func (c *units) accept(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
 	home, err := c.sharedNamespaces(ctx, u)
 	if err == nil {
-		err = c.closeBroken(ctx, u, kindBusinessUnit, home)
+		err = c.CloseBroken(ctx, u, estate.KindBusinessUnit, home)
 	}
 	if err == nil {
 		err = c.sweep(ctx, u)
 	}
 	if err != nil {
-		return steps.Failed(ReasonInvalidSpec, err)
+		return steps.Failed(tenancy.ReasonInvalidSpec, err)
 	}
-	members, err := c.members(ctx, u.Name)
+	members, err := c.TenantsIn(ctx, u.Name)
 	if err != nil {
-		return steps.Failed(ReasonInvalidSpec, err)
+		return steps.Failed(tenancy.ReasonInvalidSpec, err)
 	}
-	u.Status.Tenants = int32(len(members)) //nolint:gosec // Reservations bound it to 2,000.
-	w, err := c.world(ctx)
+	u.Status.Tenants = int32(len(members))
+	w, err := c.World(ctx)
 	if err != nil {
-		return steps.Failed(ReasonInvalidSpec, err)
+		return steps.Failed(tenancy.ReasonInvalidSpec, err)
 	}
-	if errs := ValidateUnit(u, w); len(errs) > 0 {
-		return steps.Blocked(ReasonFor(errs[0]), errs.ToAggregate().Error())
+	if errs := tenancy.ValidateUnit(u, w); len(errs) > 0 {
+		return steps.Blocked(tenancy.ReasonFor(errs[0]), errs.ToAggregate().Error())
 	}
-	return steps.Done(ReasonAccepted, "The spec is valid.")
+	return steps.Done(tenancy.ReasonAccepted, "The spec is valid.")
 }
-
-// members are the tenants of the business unit itself, oldest first. They are
-// shared and MUST NOT be changed.
-func (c *units) members(ctx context.Context, unit string) ([]*v1alpha1.Tenant, error) {
-	var list v1alpha1.TenantList
-	if err := c.client.List(ctx, &list, append(glance, client.MatchingFields{unitIndex: unit})...); err != nil {
-		return nil, fmt.Errorf("list tenants of business unit %q: %w", unit, err)
-	}
-	found := make([]*v1alpha1.Tenant, 0, len(list.Items))
-	for i := range list.Items {
-		found = append(found, &list.Items[i])
-	}
-	slices.SortFunc(found, func(a, b *v1alpha1.Tenant) int { return strings.Compare(a.Name, b.Name) })
-	return found, nil
-}
-
-// unitIndex indexes tenants by their business unit.
-const unitIndex = "spec.businessUnit"
-
-func unitOf(obj client.Object) []string { return []string{obj.(*v1alpha1.Tenant).Spec.BusinessUnit} }
 
 // sweep gives back the shares of holders that are gone: tenants without an
 // object and without namespaces, and business units without an object.
@@ -97,7 +79,7 @@ func (c *units) sweep(ctx context.Context, u *v1alpha1.BusinessUnit) error {
 		if !gone {
 			continue
 		}
-		if err := c.ledger.release(ctx, u.Name, quota.Holder{Kind: r.Kind, Name: r.Name, UID: r.UID}); err != nil {
+		if err := c.ledger.Release(ctx, u.Name, quota.Holder{Kind: r.Kind, Name: r.Name, UID: r.UID}); err != nil {
 			return err
 		}
 	}
@@ -111,14 +93,14 @@ func (c *units) gone(ctx context.Context, r *v1alpha1.Reservation) (bool, error)
 		holder = &v1alpha1.BusinessUnit{}
 	}
 	key := types.NamespacedName{Name: r.Name}
-	if err := c.client.Get(ctx, key, holder, client.UnsafeDisableDeepCopy); !apierrors.IsNotFound(err) {
+	if err := c.Client.Get(ctx, key, holder, client.UnsafeDisableDeepCopy); !apierrors.IsNotFound(err) {
 		return false, client.IgnoreNotFound(err)
 	}
-	home, err := c.namespacesOf(ctx, r.Name)
+	home, err := c.NamespacesOf(ctx, r.Name)
 	if err != nil || (r.Kind == quota.HolderTenant && len(home) > 0) {
 		return false, err
 	}
-	err = c.live.Get(ctx, key, holder)
+	err = c.Live.Get(ctx, key, holder)
 	return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 }
 
@@ -127,24 +109,24 @@ func (c *units) gone(ctx context.Context, r *v1alpha1.Reservation) (bool, error)
 // lowered at the moment they did.
 func (c *units) reserve(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
 	if u.Spec.Parent == "" {
-		return steps.Done(ReasonReserved, "The business unit has no parent to reserve its envelope from.")
+		return steps.Done(tenancy.ReasonReserved, "The business unit has no parent to reserve its envelope from.")
 	}
 	var now v1alpha1.BusinessUnit
-	if err := c.live.Get(ctx, client.ObjectKeyFromObject(u), &now); err != nil {
-		return steps.Failed(ReasonReserveFailed, fmt.Errorf("read business unit %q: %w", u.Name, err))
+	if err := c.Live.Get(ctx, client.ObjectKeyFromObject(u), &now); err != nil {
+		return steps.Failed(tenancy.ReasonReserveFailed, fmt.Errorf("read business unit %q: %w", u.Name, err))
 	}
-	asked := larger(u.Spec.Envelope, within(u.Spec.Envelope, now.Status.Reserved))
-	err := c.ledger.hold(ctx, u.Spec.Parent, unitHolder(u), asked)
+	asked := estate.Larger(u.Spec.Envelope, within(u.Spec.Envelope, now.Status.Reserved))
+	err := c.ledger.Hold(ctx, u.Spec.Parent, estate.UnitHolder(u), asked)
 	var exceeded *quota.EnvelopeError
 	switch {
 	case errors.As(err, &exceeded):
-		return steps.Blocked(ReasonEnvelopeExceeded, exceeded.Error())
-	case errors.Is(err, errEnvelopePending):
-		return steps.Waiting(ReasonEnvelopePending, err.Error(), 0)
+		return steps.Blocked(tenancy.ReasonEnvelopeExceeded, exceeded.Error())
+	case errors.Is(err, estate.ErrEnvelopePending):
+		return steps.Waiting(tenancy.ReasonEnvelopePending, err.Error(), 0)
 	case err != nil:
-		return steps.Failed(ReasonReserveFailed, err)
+		return steps.Failed(tenancy.ReasonReserveFailed, err)
 	}
-	return steps.Done(ReasonReserved, fmt.Sprintf("Business unit %q holds the envelope.", u.Spec.Parent))
+	return steps.Done(tenancy.ReasonReserved, fmt.Sprintf("Business unit %q holds the envelope.", u.Spec.Parent))
 }
 
 // within keeps the amounts of resources that the envelope limits.
@@ -160,33 +142,33 @@ func within(envelope, amounts corev1.ResourceList) corev1.ResourceList {
 
 // provision writes the admins' rights and the shared namespaces.
 func (c *units) provision(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
-	w, err := c.world(ctx)
+	w, err := c.World(ctx)
 	if err != nil {
-		return steps.Failed(ReasonApplyFailed, err)
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
-	applier := c.applier(func(ctx context.Context, first apply.Ref) error {
+	applier := c.Applier(func(ctx context.Context, first apply.Ref) error {
 		reason := fmt.Sprintf("its admins' rights or shared namespaces differ from what was planned, first of all %s", first)
-		return c.record(ctx, "businessunit.provision", u, kindBusinessUnit, reason, apply.Hash(u))
+		return c.Record(ctx, "businessunit.provision", u, estate.KindBusinessUnit, reason, apply.Hash(u))
 	})
-	rights := PlanUnit(u, w)
-	shared, err := c.planShared(ctx, u, w)
+	rights := tenancy.PlanUnit(u, w)
+	common, err := c.planShared(ctx, u, w)
 	if err != nil {
-		return steps.Failed(ReasonApplyFailed, err)
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
-	if _, err := applier.Apply(ctx, append(slices.Clone(rights), shared...)); err != nil {
-		return steps.Failed(ReasonApplyFailed, err)
+	if _, err := applier.Apply(ctx, append(slices.Clone(rights), common...)); err != nil {
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
 	if err := c.pruneRights(ctx, applier, u, rights); err != nil {
-		return steps.Failed(ReasonApplyFailed, err)
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
-	return steps.Done(ReasonProvisioned, fmt.Sprintf("All %d objects are as planned.", len(rights)+len(shared)))
+	return steps.Done(tenancy.ReasonProvisioned, fmt.Sprintf("All %d objects are as planned.", len(rights)+len(common)))
 }
 
 // planShared plans the shared namespace of each tier that some tenant of the
 // business unit uses one of. Tenants that are not accepted yet do not count,
 // nor do those that have left.
-func (c *units) planShared(ctx context.Context, u *v1alpha1.BusinessUnit, w World) ([]client.Object, error) {
-	members, err := c.members(ctx, u.Name)
+func (c *units) planShared(ctx context.Context, u *v1alpha1.BusinessUnit, w tenancy.World) ([]client.Object, error) {
+	members, err := c.TenantsIn(ctx, u.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +184,7 @@ func (c *units) planShared(ctx context.Context, u *v1alpha1.BusinessUnit, w Worl
 		if tier == nil {
 			continue
 		}
-		planned, err := PlanShared(u, tier, byTier[name], w)
+		planned, err := tenancy.PlanShared(u, tier, byTier[name], w)
 		if err != nil {
 			return nil, err
 		}
@@ -213,14 +195,14 @@ func (c *units) planShared(ctx context.Context, u *v1alpha1.BusinessUnit, w Worl
 		return nil, err
 	}
 	maps.DeleteFunc(ending, func(_ string, ns *corev1.Namespace) bool { return ns.DeletionTimestamp.IsZero() })
-	return outside(slices.Sorted(maps.Keys(ending)), objects), nil
+	return estate.Outside(slices.Sorted(maps.Keys(ending)), objects), nil
 }
 
 // sharing says whether the tenant's quota belongs to a shared namespace: it
 // was accepted as such, holds its share of the envelope and has not left.
 func sharing(t *v1alpha1.Tenant) bool {
 	return t.Status.Model == v1alpha1.ModelSharedNamespace && t.DeletionTimestamp.IsZero() &&
-		condition.IsTrue(t.Status.Conditions, ConditionReserved)
+		condition.IsTrue(t.Status.Conditions, tenancy.ConditionReserved)
 }
 
 // pruneRights deletes bindings that the business unit no longer wants. It asks
@@ -228,7 +210,7 @@ func sharing(t *v1alpha1.Tenant) bool {
 func (c *units) pruneRights(ctx context.Context, applier *apply.Applier, u *v1alpha1.BusinessUnit, planned []client.Object) error {
 	labels := map[string]string{v1alpha1.LabelBusinessUnit: u.Name, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
 	var list rbacv1.ClusterRoleBindingList
-	if err := c.client.List(ctx, &list, append(glance, client.MatchingLabels(labels))...); err != nil {
+	if err := c.Client.List(ctx, &list, append(estate.Glance, client.MatchingLabels(labels))...); err != nil {
 		return fmt.Errorf("list cluster role bindings of business unit %q: %w", u.Name, err)
 	}
 	if len(list.Items) < len(planned) { // The plan has one more: the role.
@@ -242,42 +224,42 @@ func (c *units) pruneRights(ctx context.Context, applier *apply.Applier, u *v1al
 func (c *units) isolate(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
 	home, err := c.sharedNamespaces(ctx, u)
 	if err != nil {
-		return steps.Failed(ReasonIsolateFailed, err)
+		return steps.Failed(tenancy.ReasonIsolateFailed, err)
 	}
 	var complete []string
 	waiting := ""
 	for _, name := range slices.Sorted(maps.Keys(home)) {
-		if isolated(home[name]) || !home[name].DeletionTimestamp.IsZero() {
+		if estate.Isolated(home[name]) || !home[name].DeletionTimestamp.IsZero() {
 			continue
 		}
-		found, err := c.inspect(ctx, name)
+		found, err := c.Inspect(ctx, name)
 		if err != nil {
-			return steps.Failed(ReasonIsolateFailed, err)
+			return steps.Failed(tenancy.ReasonIsolateFailed, err)
 		}
-		if found.complete() {
+		if found.Complete() {
 			complete = append(complete, name)
 		} else if waiting == "" {
-			waiting = fmt.Sprintf("shared namespace %q admits no pods yet: %s", name, found.message())
+			waiting = fmt.Sprintf("shared namespace %q admits no pods yet: %s", name, found.Message())
 		}
 	}
-	if err := c.open(ctx, u, kindBusinessUnit, complete); err != nil {
-		return steps.Failed(ReasonIsolateFailed, err)
+	if err := c.Open(ctx, u, estate.KindBusinessUnit, complete); err != nil {
+		return steps.Failed(tenancy.ReasonIsolateFailed, err)
 	}
 	if waiting != "" {
-		return steps.Waiting(ReasonQuotaNotLive, waiting, 0)
+		return steps.Waiting(tenancy.ReasonQuotaNotLive, waiting, 0)
 	}
-	return steps.Done(ReasonIsolated, "Pods may start in every shared namespace.")
+	return steps.Done(tenancy.ReasonIsolated, "Pods may start in every shared namespace.")
 }
 
 // sharedNamespaces are the shared namespaces of the business unit that exist.
 func (c *units) sharedNamespaces(ctx context.Context, u *v1alpha1.BusinessUnit) (map[string]*corev1.Namespace, error) {
 	var tiers v1alpha1.TierList
-	if err := c.client.List(ctx, &tiers, glance...); err != nil {
+	if err := c.Client.List(ctx, &tiers, estate.Glance...); err != nil {
 		return nil, fmt.Errorf("list tiers: %w", err)
 	}
 	found := map[string]*corev1.Namespace{}
 	for i := range tiers.Items {
-		home, err := c.namespacesOf(ctx, SharedName(tiers.Items[i].Name, u.Name))
+		home, err := c.NamespacesOf(ctx, tenancy.SharedName(tiers.Items[i].Name, u.Name))
 		if err != nil {
 			return nil, err
 		}
@@ -289,13 +271,13 @@ func (c *units) sharedNamespaces(ctx context.Context, u *v1alpha1.BusinessUnit) 
 // leave lets a business unit go that has neither tenants nor children. Shared
 // namespaces stay as they are.
 func (c *units) leave(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
-	members, err := c.members(ctx, u.Name)
+	members, err := c.TenantsIn(ctx, u.Name)
 	if err != nil {
-		return steps.Failed(ReasonInvalidSpec, err)
+		return steps.Failed(tenancy.ReasonInvalidSpec, err)
 	}
-	w, err := c.world(ctx)
+	w, err := c.World(ctx)
 	if err != nil {
-		return steps.Failed(ReasonInvalidSpec, err)
+		return steps.Failed(tenancy.ReasonInvalidSpec, err)
 	}
 	var left []string
 	for _, t := range members {
@@ -305,27 +287,37 @@ func (c *units) leave(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Resul
 		left = append(left, "BusinessUnit "+name)
 	}
 	if len(left) > 0 {
-		return steps.Blocked(ReasonInUse, fmt.Sprintf("it is not deleted while it has %s: offboard or delete those first", names(left)))
+		return steps.Blocked(tenancy.ReasonInUse, fmt.Sprintf("it is not deleted while it has %s: offboard or delete those first", few(left)))
 	}
-	if err := c.record(ctx, "businessunit.delete", u, kindBusinessUnit, "the BusinessUnit object was deleted; it has no tenants", ""); err != nil {
-		return steps.Failed(ReasonReserveFailed, err)
+	if err := c.Record(ctx, "businessunit.delete", u, estate.KindBusinessUnit, "the BusinessUnit object was deleted; it has no tenants", ""); err != nil {
+		return steps.Failed(tenancy.ReasonReserveFailed, err)
 	}
 	return c.dissolve(ctx, u)
 }
 
 func (c *units) dissolve(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Result {
 	if u.Spec.Parent != "" {
-		if err := c.ledger.release(ctx, u.Spec.Parent, unitHolder(u)); err != nil {
-			return steps.Failed(ReasonReserveFailed, err)
+		if err := c.ledger.Release(ctx, u.Spec.Parent, estate.UnitHolder(u)); err != nil {
+			return steps.Failed(tenancy.ReasonReserveFailed, err)
 		}
 	}
 	labels := map[string]string{v1alpha1.LabelBusinessUnit: u.Name, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
 	silent := func(context.Context, apply.Ref) error { return nil } // leave has recorded it
-	if _, err := c.applier(silent).Prune(ctx, apply.Inventory{Labels: labels, Kinds: rightsKinds}, nil); err != nil {
-		return steps.Failed(ReasonApplyFailed, err)
+	if _, err := c.Applier(silent).Prune(ctx, apply.Inventory{Labels: labels, Kinds: rightsKinds}, nil); err != nil {
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
-	return steps.Done(ReasonReserved, "The business unit's rights and envelope were given back.")
+	return steps.Done(tenancy.ReasonReserved, "The business unit's rights and envelope were given back.")
 }
 
 // rightsKinds are the kinds that a business unit's rights are made of.
 var rightsKinds = kindsOf(rbacv1.SchemeGroupVersion, "ClusterRole", "ClusterRoleBinding")
+
+// few lists names for a message: sorted, and not too many.
+func few(names []string) string {
+	const most = 5
+	sorted := slices.Sorted(slices.Values(names))
+	if len(sorted) > most {
+		sorted = append(sorted[:most], fmt.Sprintf("and %d more", len(names)-most))
+	}
+	return strings.Join(sorted, ", ")
+}

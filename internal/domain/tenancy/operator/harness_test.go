@@ -1,4 +1,4 @@
-package tenancy_test
+package operator_test
 
 import (
 	"context"
@@ -22,7 +22,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,6 +32,9 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/offboard"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -111,7 +113,7 @@ func (p *platform) run(t *testing.T) {
 		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: clock.RealClock{},
 		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
 	}
-	if err := tenancy.New(tenancy.Deps{Exporter: p.exports}).Setup(host); err != nil {
+	if err := operator.New(operator.Deps{Exporter: p.exports}).Setup(host); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -155,12 +157,12 @@ func newManager(connection *rest.Config, env *kubetest.Env) (manager.Manager, er
 	return ctrl.NewManager(connection, manager.Options{
 		Scheme:                 env.Scheme,
 		Logger:                 log,
-		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: tenancy.Cached()},
-		Client:                 client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
+		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: estate.Cached()},
+		Client:                 client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: "0",
 		WebhookServer:          &noWebhooks{},
-		Controller:             config.Controller{SkipNameValidation: ptr.To(true)},
+		Controller:             config.Controller{SkipNameValidation: new(true)},
 	})
 }
 
@@ -198,7 +200,7 @@ type memoryExports struct {
 	kept map[string][]*unstructured.Unstructured
 }
 
-var _ tenancy.Exporter = (*memoryExports)(nil)
+var _ offboard.Exporter = (*memoryExports)(nil)
 
 func (m *memoryExports) Export(_ context.Context, tenant, _ string, objects []*unstructured.Unstructured) (string, error) {
 	m.mu.Lock()

@@ -1,4 +1,4 @@
-package tenancy
+package operator
 
 import (
 	"sync"
@@ -10,7 +10,6 @@ import (
 // instruments are what the domain counts beside the runner's own metrics.
 type instruments struct {
 	repaired  *prometheus.CounterVec
-	conflicts prometheus.Counter
 	onboarded prometheus.Histogram
 }
 
@@ -22,16 +21,12 @@ var measured = sync.OnceValue(func() instruments {
 			Name: "roadbed_tenancy_repaired_objects_total",
 			Help: "Generated objects that somebody else had changed or deleted and that were restored, by kind.",
 		}, []string{"kind"}),
-		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "roadbed_tenancy_reservation_conflicts_total",
-			Help: "Compare-and-swap writes of reservations that another writer was faster than.",
-		}),
 		onboarded: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "roadbed_tenancy_onboarding_seconds",
 			Help:    "From a Tenant's creation until all its namespaces are isolated for the first time.",
 			Buckets: prometheus.ExponentialBuckets(0.125, 2, 12),
 		}),
 	}
-	metrics.Registry.MustRegister(made.repaired, made.conflicts, made.onboarded)
+	metrics.Registry.MustRegister(made.repaired, made.onboarded)
 	return made
 })

@@ -1,4 +1,4 @@
-package tenancy_test
+package operator_test
 
 import (
 	"errors"
@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
@@ -47,16 +46,16 @@ func step(tenant *v1alpha1.Tenant, name string) v1alpha1.OffboardingStep {
 func workload(namespace string) *appsv1.Deployment {
 	labels := map[string]string{"app": "shop"}
 	return &appsv1.Deployment{ObjectMeta: at(namespace, "shop"), Spec: appsv1.DeploymentSpec{
-		Replicas: ptr.To(int32(2)),
+		Replicas: new(int32(2)),
 		Selector: &metav1.LabelSelector{MatchLabels: labels},
 		Template: corev1.PodTemplateSpec{
 			ObjectMeta: metav1.ObjectMeta{Labels: labels},
 			Spec: corev1.PodSpec{
 				SecurityContext: &corev1.PodSecurityContext{
-					RunAsNonRoot: ptr.To(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+					RunAsNonRoot: new(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 				},
 				Containers: []corev1.Container{{Name: "shop", Image: "registry.example/shop:1", SecurityContext: &corev1.SecurityContext{
-					AllowPrivilegeEscalation: ptr.To(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+					AllowPrivilegeEscalation: new(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 				}}},
 			},
 		},

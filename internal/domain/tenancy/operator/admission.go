@@ -1,4 +1,4 @@
-package tenancy
+package operator
 
 import (
 	"context"
@@ -13,6 +13,9 @@ import (
 	webhook "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/offboard"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 )
 
@@ -32,8 +35,8 @@ const (
 // and the envelope is held by compare-and-swap. What must hold even while
 // Roadbed is stopped are native policies; see the folder guards.
 type admission struct {
-	*cluster
-	ledger *ledger
+	*estate.Estate
+	ledger *estate.Ledger
 }
 
 func admit(mgr manager.Manager, a *admission) {
@@ -54,7 +57,7 @@ func (a tenantAdmission) ValidateCreate(ctx context.Context, t *v1alpha1.Tenant)
 // ValidateUpdate checks a changed tenant. One whose spec stays as it is, or
 // that is leaving, is not held up by what changed around it.
 func (a tenantAdmission) ValidateUpdate(ctx context.Context, before, after *v1alpha1.Tenant) (webhook.Warnings, error) {
-	if before.Generation == after.Generation || leaving(after) || !after.DeletionTimestamp.IsZero() {
+	if before.Generation == after.Generation || offboard.Leaving(after) || !after.DeletionTimestamp.IsZero() {
 		return nil, nil
 	}
 	var warnings webhook.Warnings
@@ -66,7 +69,7 @@ func (a tenantAdmission) ValidateUpdate(ctx context.Context, before, after *v1al
 
 // ValidateDelete lets every deletion through and says what it does not do.
 func (a tenantAdmission) ValidateDelete(_ context.Context, t *v1alpha1.Tenant) (webhook.Warnings, error) {
-	if offboarded(t) {
+	if offboard.Offboarded(t) {
 		return nil, nil
 	}
 	return webhook.Warnings{fmt.Sprintf("the namespaces of tenant %q stay, with their share of the envelope; \"roadbed tenant offboard %s\" is the procedure that deletes them", t.Name, t.Name)}, nil
@@ -74,11 +77,11 @@ func (a tenantAdmission) ValidateDelete(_ context.Context, t *v1alpha1.Tenant) (
 
 func droppedBy(before, after *v1alpha1.Tenant) []string {
 	kept := map[string]bool{}
-	for _, place := range Places(after) {
+	for _, place := range tenancy.Places(after) {
 		kept[place.Namespace] = true
 	}
 	var dropped []string
-	for _, place := range Places(before) {
+	for _, place := range tenancy.Places(before) {
 		if !kept[place.Namespace] {
 			dropped = append(dropped, place.Namespace)
 		}
@@ -87,18 +90,18 @@ func droppedBy(before, after *v1alpha1.Tenant) []string {
 }
 
 func (a tenantAdmission) check(ctx context.Context, t *v1alpha1.Tenant) error {
-	w, errs, err := a.judge(ctx, func(w World) field.ErrorList { return Validate(t, w) })
+	w, errs, err := a.judge(ctx, func(w tenancy.World) field.ErrorList { return tenancy.Validate(t, w) })
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}
 	if len(errs) == 0 {
 		total := quota.Effective(t, w.Tiers[t.Spec.Tier])
 		errs = a.fits(ctx, t.Spec.BusinessUnit, field.NewPath("spec", "quota"), func(u *v1alpha1.BusinessUnit) error {
-			_, err := quota.Reserve(u, tenantHolder(t), total)
+			_, err := quota.Reserve(u, estate.TenantHolder(t), total)
 			return err
 		})
 	}
-	return invalid(kindTenant, t.Name, errs)
+	return invalid(estate.KindTenant, t.Name, errs)
 }
 
 type unitAdmission struct{ *admission }
@@ -125,31 +128,31 @@ func (a unitAdmission) ValidateDelete(context.Context, *v1alpha1.BusinessUnit) (
 }
 
 func (a unitAdmission) check(ctx context.Context, u *v1alpha1.BusinessUnit) error {
-	_, errs, err := a.judge(ctx, func(w World) field.ErrorList { return ValidateUnit(u, w) })
+	_, errs, err := a.judge(ctx, func(w tenancy.World) field.ErrorList { return tenancy.ValidateUnit(u, w) })
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}
 	if len(errs) == 0 && u.Spec.Parent != "" {
 		errs = a.fits(ctx, u.Spec.Parent, field.NewPath("spec", "envelope"), func(parent *v1alpha1.BusinessUnit) error {
-			_, err := quota.Reserve(parent, unitHolder(u), u.Spec.Envelope)
+			_, err := quota.Reserve(parent, estate.UnitHolder(u), u.Spec.Envelope)
 			return err
 		})
 	}
-	return invalid(kindBusinessUnit, u.Name, errs)
+	return invalid(estate.KindBusinessUnit, u.Name, errs)
 }
 
 // judge validates by what the cache has and, before anything is refused, once
 // more by what the API server has. It returns the world that it judged by.
-func (a *admission) judge(ctx context.Context, validate func(World) field.ErrorList) (World, field.ErrorList, error) {
-	w, err := a.world(ctx)
+func (a *admission) judge(ctx context.Context, validate func(tenancy.World) field.ErrorList) (tenancy.World, field.ErrorList, error) {
+	w, err := a.World(ctx)
 	if err != nil {
-		return World{}, nil, err
+		return tenancy.World{}, nil, err
 	}
 	if len(validate(w)) == 0 {
 		return w, nil, nil
 	}
-	if w, err = a.worldFrom(ctx, a.live); err != nil {
-		return World{}, nil, err
+	if w, err = a.WorldFrom(ctx, a.Live); err != nil {
+		return tenancy.World{}, nil, err
 	}
 	return w, validate(w), nil
 }
@@ -158,15 +161,15 @@ func (a *admission) judge(ctx context.Context, validate func(World) field.ErrorL
 // blames the field if the envelope does not suffice.
 func (a *admission) fits(ctx context.Context, unit string, path *field.Path, reserve func(*v1alpha1.BusinessUnit) error) field.ErrorList {
 	var u v1alpha1.BusinessUnit
-	if err := a.client.Get(ctx, types.NamespacedName{Name: unit}, &u); err != nil {
+	if err := a.Client.Get(ctx, types.NamespacedName{Name: unit}, &u); err != nil {
 		return nil // The controller will find out.
 	}
-	_, err := a.ledger.next(ctx, &u, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) { return nil, reserve(u) })
+	_, err := a.ledger.Next(ctx, &u, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) { return nil, reserve(u) })
 	var exceeded *quota.EnvelopeError
 	if !errors.As(err, &exceeded) {
 		return nil
 	}
-	return one(field.Forbidden(path, exceeded.Error()).WithOrigin(ReasonEnvelopeExceeded))
+	return field.ErrorList{field.Forbidden(path, exceeded.Error()).WithOrigin(tenancy.ReasonEnvelopeExceeded)}
 }
 
 func invalid(kind, name string, errs field.ErrorList) error {

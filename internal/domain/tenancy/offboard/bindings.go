@@ -1,4 +1,4 @@
-package tenancy
+package offboard
 
 import (
 	"cmp"
@@ -21,25 +21,32 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 )
 
-// bindings lets go of the one binding in each namespace that outlives the
-// others; see hold. It works for namespaces whose Tenant is gone as well, so
+// Bindings lets go of the one binding in each namespace that outlives the
+// others; see estate.KeepAccess. It works for namespaces whose Tenant is gone as well, so
 // it is a controller of its own, of an object that has no status.
-type bindings struct {
-	*cluster
-	remnants *remnants
+type Bindings struct {
+	*estate.Estate
+	remnants *Remnants
 	liveness module.Liveness
 }
 
-const bindingsController = "tenancy-bindings"
+// NewBindings returns the controller for the estate.
+func NewBindings(e *estate.Estate, left *Remnants, liveness module.Liveness) *Bindings {
+	return &Bindings{Estate: e, remnants: left, liveness: liveness}
+}
+
+// BindingsController is the controller's name.
+const BindingsController = "tenancy-bindings"
 
 // Reconcile releases the bindings of a namespace unless it is being deleted
 // and has something else left in it.
-func (c *bindings) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
-	defer c.liveness.Beat(bindingsController)
+func (c *Bindings) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	defer c.liveness.Beat(BindingsController)
 	if req.Name == steps.HeartbeatName {
 		return reconcile.Result{}, nil
 	}
@@ -57,7 +64,7 @@ func (c *bindings) Reconcile(ctx context.Context, req reconcile.Request) (reconc
 	for _, binding := range waiting {
 		base := client.MergeFromWithOptions(binding.DeepCopy(), client.MergeFromWithOptimisticLock{})
 		controllerutil.RemoveFinalizer(binding, v1alpha1.Finalizer)
-		if err := c.client.Patch(ctx, binding, base); client.IgnoreNotFound(err) != nil {
+		if err := c.Client.Patch(ctx, binding, base); client.IgnoreNotFound(err) != nil {
 			return reconcile.Result{}, fmt.Errorf("release role binding %q of namespace %q: %w", binding.Name, req.Name, err)
 		}
 	}
@@ -66,9 +73,9 @@ func (c *bindings) Reconcile(ctx context.Context, req reconcile.Request) (reconc
 
 // waiting are the namespace's bindings that nothing but our finalizer keeps;
 // the one by which we see what is left comes last.
-func (c *bindings) waiting(ctx context.Context, namespace string) ([]*rbacv1.RoleBinding, error) {
+func (c *Bindings) waiting(ctx context.Context, namespace string) ([]*rbacv1.RoleBinding, error) {
 	var list rbacv1.RoleBindingList
-	if err := c.client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+	if err := c.Client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("list role bindings of namespace %q: %w", namespace, err)
 	}
 	var found []*rbacv1.RoleBinding
@@ -91,9 +98,9 @@ func lastToGo(binding *rbacv1.RoleBinding) int {
 }
 
 // last says whether such bindings are all that the namespace waits for.
-func (c *bindings) last(ctx context.Context, namespace string) (bool, error) {
+func (c *Bindings) last(ctx context.Context, namespace string) (bool, error) {
 	var ns corev1.Namespace
-	err := c.client.Get(ctx, types.NamespacedName{Name: namespace}, &ns, client.UnsafeDisableDeepCopy)
+	err := c.Client.Get(ctx, types.NamespacedName{Name: namespace}, &ns, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return false, fmt.Errorf("read namespace %q: %w", namespace, err)
 	}
@@ -116,24 +123,28 @@ func releasable(obj client.Object) bool {
 	return !obj.GetDeletionTimestamp().IsZero() && controllerutil.ContainsFinalizer(obj, v1alpha1.Finalizer)
 }
 
-// setup adds the controller to the manager.
-func (c *bindings) setup(mgr manager.Manager) error {
-	c.liveness.Expect(bindingsController)
-	return builder.ControllerManagedBy(mgr).
-		Named(bindingsController).
+// Setup adds the controller to the manager.
+func (c *Bindings) Setup(mgr manager.Manager) error {
+	c.liveness.Expect(BindingsController)
+	err := builder.ControllerManagedBy(mgr).
+		Named(BindingsController).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(func(_ context.Context, obj client.Object) []reconcile.Request {
-			return []reconcile.Request{request(obj.GetNamespace())}
+			return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: obj.GetNamespace()}}}
 		}), builder.WithPredicates(predicate.NewPredicateFuncs(releasable))).
 		WatchesRawSource(source.Func(c.heartbeat)).
 		Complete(c)
+	if err != nil {
+		return fmt.Errorf("set up controller %q: %w", BindingsController, err)
+	}
+	return nil
 }
 
 // heartbeat makes the controller answer at once and then regularly. The
 // goroutine ends with the controller's context.
-func (c *bindings) heartbeat(ctx context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+func (c *Bindings) heartbeat(ctx context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	beat := reconcile.Request{NamespacedName: types.NamespacedName{Name: steps.HeartbeatName}}
 	q.Add(beat)
-	ticker := c.clock.NewTicker(steps.SilenceLimit / 3)
+	ticker := c.Clock.NewTicker(steps.SilenceLimit / 3)
 	go func() {
 		defer ticker.Stop()
 		for {

@@ -1,4 +1,4 @@
-package tenancy
+package offboard
 
 import (
 	"context"
@@ -8,23 +8,45 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 )
 
-// offboarding is the procedure that ends a tenant: cordon, export, legal-hold
-// check, drain, delete, residue report. How far it is stands in the tenant's
+// Procedure is the way a tenant leaves. How far it is stands in the tenant's
 // status, so that it goes on where it stopped; every stage may be begun again.
-// The trail hears of a stage before it begins.
-type offboarding struct {
-	*cluster
-	ledger        *ledger
-	remnants      *remnants
+// The trail hears of a stage before it begins. It is safe for concurrent use.
+type Procedure struct {
+	*estate.Estate
+	ledger        *estate.Ledger
+	remnants      *Remnants
 	objects       dynamic.Interface
 	exporter      Exporter
 	exportSecrets bool
+}
+
+// Option changes what New returns.
+type Option func(*Procedure)
+
+// WithSecrets exports the values of Secrets too.
+func WithSecrets(too bool) Option { return func(p *Procedure) { p.exportSecrets = too } }
+
+// New returns the procedure for tenants of the estate.
+func New(e *estate.Estate, ledger *estate.Ledger, left *Remnants, mgr manager.Manager, exporter Exporter, opts ...Option) (*Procedure, error) {
+	config := dynamic.ConfigFor(quiet(mgr.GetConfig()))
+	objects, err := dynamic.NewForConfigAndClient(config, mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("make the dynamic client: %w", err)
+	}
+	p := &Procedure{Estate: e, ledger: ledger, remnants: left, objects: objects, exporter: exporter}
+	for _, opt := range opts {
+		opt(p)
+	}
+	return p, nil
 }
 
 // The names of the stages, as the status has them.
@@ -51,7 +73,7 @@ type stage struct {
 	run  func(ctx context.Context, t *v1alpha1.Tenant) steps.Result
 }
 
-func (o *offboarding) stages() []stage {
+func (o *Procedure) stages() []stage {
 	return []stage{
 		{stageCordon, o.cordon},
 		{stageExport, o.export},
@@ -62,12 +84,12 @@ func (o *offboarding) stages() []stage {
 	}
 }
 
-// run takes the procedure as far as it goes now. For a tenant that stays, or
+// Run takes the procedure as far as it goes now. For a tenant that stays, or
 // stays after all, there is nothing to do and no condition.
-func (o *offboarding) run(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
-	if !leaving(t) {
+func (o *Procedure) Run(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
+	if !Leaving(t) {
 		t.Status.Offboarding = nil
-		meta.RemoveStatusCondition(&t.Status.Conditions, ConditionOffboarded)
+		meta.RemoveStatusCondition(&t.Status.Conditions, tenancy.ConditionOffboarded)
 		return steps.Done(condition.ReasonReady, readyMessage)
 	}
 	if t.Status.Offboarding == nil {
@@ -75,7 +97,7 @@ func (o *offboarding) run(ctx context.Context, t *v1alpha1.Tenant) steps.Result 
 	}
 	for _, stage := range o.stages() {
 		if result := o.advance(ctx, t, stage); result.Outcome != steps.OutcomeDone {
-			o.tell(t, ConditionOffboarded, metav1.ConditionFalse, result)
+			o.tell(t, tenancy.ConditionOffboarded, metav1.ConditionFalse, result)
 			return result
 		}
 	}
@@ -83,7 +105,7 @@ func (o *offboarding) run(ctx context.Context, t *v1alpha1.Tenant) steps.Result 
 }
 
 // begin is the record of a procedure that has not begun.
-func (o *offboarding) begin() *v1alpha1.OffboardingStatus {
+func (o *Procedure) begin() *v1alpha1.OffboardingStatus {
 	status := &v1alpha1.OffboardingStatus{}
 	for _, stage := range o.stages() {
 		status.Steps = append(status.Steps, v1alpha1.OffboardingStep{Name: stage.name, State: statePending})
@@ -96,16 +118,16 @@ const readyMessage = "Everything that was asked for is in place."
 
 // advance runs a stage unless it is done, and puts down what came of it. The
 // legal hold is asked about until nothing is left to delete.
-func (o *offboarding) advance(ctx context.Context, t *v1alpha1.Tenant, stage stage) steps.Result {
+func (o *Procedure) advance(ctx context.Context, t *v1alpha1.Tenant, stage stage) steps.Result {
 	step := stepOf(t, stage.name)
 	recheck := stage.name == stageLegalHold && stepOf(t, stageDelete).State != stateDone
 	if step.State == stateDone && !recheck {
-		return steps.Done(ReasonOffboarding, step.Message)
+		return steps.Done(tenancy.ReasonOffboarding, step.Message)
 	}
 	if step.State == statePending {
 		reason := fmt.Sprintf("offboarding was asked for and confirmed; stage %s begins", stage.name)
-		if err := o.record(ctx, "tenant.offboard."+strings.ToLower(stage.name), t, kindTenant, reason, ""); err != nil {
-			return steps.Failed(ReasonOffboarding, err)
+		if err := o.Record(ctx, "tenant.offboard."+strings.ToLower(stage.name), t, estate.KindTenant, reason, ""); err != nil {
+			return steps.Failed(tenancy.ReasonOffboarding, err)
 		}
 	}
 	result := stage.run(ctx, t)
@@ -116,7 +138,7 @@ func (o *offboarding) advance(ctx context.Context, t *v1alpha1.Tenant, stage sta
 	case step.State != stateDone:
 		step.Finished = nil
 	case !wasDone:
-		now := metav1.NewTime(o.clock.Now()).Rfc3339Copy()
+		now := metav1.NewTime(o.Clock.Now()).Rfc3339Copy()
 		step.Finished = &now
 	}
 	return result
@@ -147,43 +169,48 @@ func stepOf(t *v1alpha1.Tenant, name string) *v1alpha1.OffboardingStep {
 }
 
 // finish gives the envelope back and turns the tenant into a record of itself.
-func (o *offboarding) finish(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
-	if err := o.ledger.release(ctx, t.Spec.BusinessUnit, tenantHolder(t)); err != nil {
-		return steps.Failed(ReasonReserveFailed, err)
+func (o *Procedure) finish(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
+	if err := o.ledger.Release(ctx, t.Spec.BusinessUnit, estate.TenantHolder(t)); err != nil {
+		return steps.Failed(tenancy.ReasonReserveFailed, err)
 	}
-	gone := o.reservation(t)
-	if !offboarded(t) {
-		gone = steps.Waiting(ReasonOffboarded, offboardedMessage, 0)
+	gone := o.Reservation(t)
+	if !Offboarded(t) {
+		gone = steps.Waiting(tenancy.ReasonOffboarded, offboardedMessage, 0)
 	}
-	for _, kind := range []string{ConditionReserved, ConditionProvisioned, ConditionIsolated} {
+	for _, kind := range []string{tenancy.ConditionReserved, tenancy.ConditionProvisioned, tenancy.ConditionIsolated} {
 		o.tell(t, kind, metav1.ConditionFalse, gone)
 	}
-	o.tell(t, ConditionOffboarded, metav1.ConditionTrue, gone)
+	o.tell(t, tenancy.ConditionOffboarded, metav1.ConditionTrue, gone)
 	return gone
 }
 
 // offboardedMessage is what a tenant that is no more says.
 const offboardedMessage = "The tenant was offboarded; status.offboarding says what is left. Delete the Tenant object when its record is no longer needed."
 
-// offboarded says whether the procedure has come to its end.
-func offboarded(t *v1alpha1.Tenant) bool {
-	return leaving(t) && condition.IsTrue(t.Status.Conditions, ConditionOffboarded)
+// Offboarded says whether the procedure has come to its end.
+func Offboarded(t *v1alpha1.Tenant) bool {
+	return Leaving(t) && condition.IsTrue(t.Status.Conditions, tenancy.ConditionOffboarded)
 }
 
-// reservation is what becomes of the tenant's share of the envelope: it is
+// Reservation is what becomes of the tenant's share of the envelope: it is
 // kept until the procedure ends.
-func (o *offboarding) reservation(t *v1alpha1.Tenant) steps.Result {
-	if offboarded(t) {
-		return steps.Waiting(ReasonOffboarded, offboardedMessage, 0)
+func (o *Procedure) Reservation(t *v1alpha1.Tenant) steps.Result {
+	if Offboarded(t) {
+		return steps.Waiting(tenancy.ReasonOffboarded, offboardedMessage, 0)
 	}
-	return steps.Done(ReasonReserved, "The tenant keeps its share of the envelope until it is offboarded.")
+	return steps.Done(tenancy.ReasonReserved, "The tenant keeps its share of the envelope until it is offboarded.")
 }
 
-func (o *offboarding) tell(t *v1alpha1.Tenant, kind string, status metav1.ConditionStatus, result steps.Result) {
+func (o *Procedure) tell(t *v1alpha1.Tenant, kind string, status metav1.ConditionStatus, result steps.Result) {
 	condition.Set(&t.Status.Conditions, metav1.Condition{
 		Type: kind, Status: status, Reason: result.Reason, Message: result.Message,
-		ObservedGeneration: t.Generation, LastTransitionTime: metav1.NewTime(o.clock.Now()),
+		ObservedGeneration: t.Generation, LastTransitionTime: metav1.NewTime(o.Clock.Now()),
 	})
+}
+
+// Leaving says whether the tenant is being offboarded or was.
+func Leaving(t *v1alpha1.Tenant) bool {
+	return t.Spec.Lifecycle.State == v1alpha1.LifecycleOffboarding && t.Spec.Lifecycle.Confirm == t.Name
 }
 
 func cutTo(text string, most int) string {

@@ -1,4 +1,4 @@
-package tenancy
+package estate
 
 import (
 	"context"
@@ -17,25 +17,26 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 )
 
-// errEnvelopePending means that a business unit has no share of its parent's
+// ErrEnvelopePending means that a business unit has no share of its parent's
 // envelope yet, so that nothing can be reserved in its own.
-var errEnvelopePending = errors.New("has reserved no envelope in its parent yet")
+var ErrEnvelopePending = errors.New("has reserved no envelope in its parent yet")
 
-// ledger keeps the reservations in the statuses of business units.
+// Ledger keeps the reservations in the statuses of business units.
 //
 // A reservation is written by compare-and-swap on the version that it was
 // computed from, so writers anywhere cannot overshoot an envelope together.
 // The locks only keep the workers of this process from being in each other's
 // way.
-type ledger struct {
-	*cluster
+type Ledger struct {
+	*Estate
 	mu    sync.Mutex
 	locks map[string]*sync.Mutex // guarded by mu; one per business unit
 }
 
-func newLedger(c *cluster) *ledger { return &ledger{cluster: c, locks: map[string]*sync.Mutex{}} }
+// NewLedger returns the estate's ledger. A process has one.
+func NewLedger(c *Estate) *Ledger { return &Ledger{Estate: c, locks: map[string]*sync.Mutex{}} }
 
-func (l *ledger) lock(unit string) *sync.Mutex {
+func (l *Ledger) lock(unit string) *sync.Mutex {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.locks[unit] == nil {
@@ -44,41 +45,41 @@ func (l *ledger) lock(unit string) *sync.Mutex {
 	return l.locks[unit]
 }
 
-// hold makes the holder's reservation in the unit's envelope exactly asked. It
+// Hold makes the holder's reservation in the unit's envelope exactly asked. It
 // returns a *quota.EnvelopeError if that is refused. What is there already
 // costs neither a read nor a write.
-func (l *ledger) hold(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) error {
+func (l *Ledger) Hold(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) error {
 	return l.swap(ctx, unit, holder, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
 		return quota.Reserve(u, holder, asked)
 	})
 }
 
-// secure makes the holder's reservation cover asked and, until settled, what
+// Secure makes the holder's reservation cover asked and, until settled, what
 // it holds already: the objects that use it are still there.
-func (l *ledger) secure(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) error {
+func (l *Ledger) Secure(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) error {
 	return l.swap(ctx, unit, holder, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
-		return quota.Reserve(u, holder, larger(asked, held(u, holder)))
+		return quota.Reserve(u, holder, Larger(asked, held(u, holder)))
 	})
 }
 
-// release gives the holder's reservation back.
-func (l *ledger) release(ctx context.Context, unit string, holder quota.Holder) error {
+// Release gives the holder's reservation back.
+func (l *Ledger) Release(ctx context.Context, unit string, holder quota.Holder) error {
 	err := l.swap(ctx, unit, holder, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
 		return quota.Release(u, holder), nil
 	})
 	return client.IgnoreNotFound(err)
 }
 
-// change computes a unit's reservations anew.
-type change func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error)
+// Change computes a unit's reservations anew.
+type Change func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error)
 
 // swap writes what change makes of the unit's reservations, if it differs.
-func (l *ledger) swap(ctx context.Context, name string, holder quota.Holder, change change) error {
+func (l *Ledger) swap(ctx context.Context, name string, holder quota.Holder, change Change) error {
 	var cached v1alpha1.BusinessUnit
-	if err := l.client.Get(ctx, types.NamespacedName{Name: name}, &cached); err != nil {
+	if err := l.Client.Get(ctx, types.NamespacedName{Name: name}, &cached); err != nil {
 		return fmt.Errorf("read business unit %q: %w", name, err)
 	}
-	if next, err := l.next(ctx, &cached, change); err == nil && sameReservations(next, cached.Status.Reservations) {
+	if next, err := l.Next(ctx, &cached, change); err == nil && sameReservations(next, cached.Status.Reservations) {
 		return nil
 	}
 	lock := l.lock(name)
@@ -90,17 +91,17 @@ func (l *ledger) swap(ctx context.Context, name string, holder quota.Holder, cha
 		if !apierrors.IsConflict(err) {
 			return err
 		}
-		measured().conflicts.Inc()
+		conflicts().Inc()
 	}
 }
 
 // attempt is one compare-and-swap on a live read.
-func (l *ledger) attempt(ctx context.Context, name string, holder quota.Holder, change change, recorded *bool) error {
+func (l *Ledger) attempt(ctx context.Context, name string, holder quota.Holder, change Change, recorded *bool) error {
 	var unit v1alpha1.BusinessUnit
-	if err := l.live.Get(ctx, types.NamespacedName{Name: name}, &unit); err != nil {
+	if err := l.Live.Get(ctx, types.NamespacedName{Name: name}, &unit); err != nil {
 		return fmt.Errorf("read business unit %q: %w", name, err)
 	}
-	next, err := l.next(ctx, &unit, change)
+	next, err := l.Next(ctx, &unit, change)
 	if err != nil {
 		return err
 	}
@@ -109,29 +110,29 @@ func (l *ledger) attempt(ctx context.Context, name string, holder quota.Holder, 
 	}
 	if !*recorded {
 		reason := fmt.Sprintf("%s %q holds another share of the envelope than before", holder.Kind, holder.Name)
-		if err := l.record(ctx, "businessunit.reserve", &unit, kindBusinessUnit, reason, ""); err != nil {
+		if err := l.Record(ctx, "businessunit.reserve", &unit, KindBusinessUnit, reason, ""); err != nil {
 			return err
 		}
 		*recorded = true
 	}
 	base := client.MergeFromWithOptions(unit.DeepCopy(), client.MergeFromWithOptimisticLock{})
 	unit.Status.Reservations, unit.Status.Reserved = next, quota.Reserved(next)
-	if err := l.client.Status().Patch(ctx, &unit, base); err != nil {
+	if err := l.Client.Status().Patch(ctx, &unit, base); err != nil {
 		return fmt.Errorf("write reservations of business unit %q: %w", name, err)
 	}
 	return nil
 }
 
-// next applies change to the unit as far as its own envelope is secured.
+// Next applies change to the unit as far as its own envelope is secured.
 //
 // The parent may come from the cache: a share there shrinks only after the
 // child's spec did, and then the compare-and-swap on the child fails.
-func (l *ledger) next(ctx context.Context, unit *v1alpha1.BusinessUnit, change change) ([]v1alpha1.Reservation, error) {
+func (l *Ledger) Next(ctx context.Context, unit *v1alpha1.BusinessUnit, change Change) ([]v1alpha1.Reservation, error) {
 	if unit.Spec.Parent == "" {
 		return change(unit)
 	}
 	var parent v1alpha1.BusinessUnit
-	if err := l.client.Get(ctx, types.NamespacedName{Name: unit.Spec.Parent}, &parent, client.UnsafeDisableDeepCopy); err != nil {
+	if err := l.Client.Get(ctx, types.NamespacedName{Name: unit.Spec.Parent}, &parent, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("read business unit %q, the parent of %q: %w", unit.Spec.Parent, unit.Name, err)
 	}
 	secured, err := secured(unit, &parent)
@@ -143,9 +144,9 @@ func (l *ledger) next(ctx context.Context, unit *v1alpha1.BusinessUnit, change c
 
 // secured is the unit with what it holds of its parent's envelope as its own.
 func secured(unit, parent *v1alpha1.BusinessUnit) (*v1alpha1.BusinessUnit, error) {
-	share := held(parent, unitHolder(unit))
+	share := held(parent, UnitHolder(unit))
 	if share == nil && len(unit.Spec.Envelope)+len(parent.Spec.Envelope) > 0 {
-		return nil, fmt.Errorf("business unit %q %w", unit.Name, errEnvelopePending)
+		return nil, fmt.Errorf("business unit %q %w", unit.Name, ErrEnvelopePending)
 	}
 	unit = unit.DeepCopy()
 	envelope := maps.Clone(unit.Spec.Envelope)
@@ -177,8 +178,8 @@ func held(unit *v1alpha1.BusinessUnit, holder quota.Holder) corev1.ResourceList 
 	return nil
 }
 
-// larger takes the larger amount of each resource.
-func larger(a, b corev1.ResourceList) corev1.ResourceList {
+// Larger takes the larger amount of each resource.
+func Larger(a, b corev1.ResourceList) corev1.ResourceList {
 	most := a.DeepCopy()
 	if most == nil {
 		most = corev1.ResourceList{}
@@ -193,10 +194,12 @@ func larger(a, b corev1.ResourceList) corev1.ResourceList {
 
 func sameReservations(a, b []v1alpha1.Reservation) bool { return equality.Semantic.DeepEqual(a, b) }
 
-func tenantHolder(t *v1alpha1.Tenant) quota.Holder {
+// TenantHolder is the tenant as a holder of a reservation.
+func TenantHolder(t *v1alpha1.Tenant) quota.Holder {
 	return quota.Holder{Kind: quota.HolderTenant, Name: t.Name, UID: string(t.UID)}
 }
 
-func unitHolder(u *v1alpha1.BusinessUnit) quota.Holder {
+// UnitHolder is the business unit as a holder of a reservation.
+func UnitHolder(u *v1alpha1.BusinessUnit) quota.Holder {
 	return quota.Holder{Kind: quota.HolderBusinessUnit, Name: u.Name, UID: string(u.UID)}
 }

@@ -1,4 +1,4 @@
-package tenancy
+package operator
 
 import (
 	"context"
@@ -10,6 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/offboard"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 )
@@ -17,65 +20,65 @@ import (
 // isolate opens the gate of each planned namespace whose guardrails are in
 // force, and sums up the namespaces in the status.
 func (c *tenants) isolate(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
-	if leaving(t) {
-		return steps.Done(ReasonIsolated, "What is left of the tenant stays isolated.")
+	if offboard.Leaving(t) {
+		return steps.Done(tenancy.ReasonIsolated, "What is left of the tenant stays isolated.")
 	}
 	places := placesOf(t)
 	wanting, err := c.openComplete(ctx, t, places)
 	if err != nil {
-		return steps.Failed(ReasonIsolateFailed, err)
+		return steps.Failed(tenancy.ReasonIsolateFailed, err)
 	}
 	dropped, err := c.dropped(ctx, t)
 	if err != nil {
-		return steps.Failed(ReasonIsolateFailed, err)
+		return steps.Failed(tenancy.ReasonIsolateFailed, err)
 	}
 	t.Status.Namespaces = summary(places, dropped, wanting)
 	for _, ns := range t.Status.Namespaces {
 		if !ns.Isolated {
-			return steps.Waiting(ReasonQuotaNotLive, fmt.Sprintf("namespace %q admits no pods yet: %s", ns.Name, ns.Message), 0)
+			return steps.Waiting(tenancy.ReasonQuotaNotLive, fmt.Sprintf("namespace %q admits no pods yet: %s", ns.Name, ns.Message), 0)
 		}
 	}
 	if err := c.settle(ctx, t); err != nil {
-		return steps.Failed(ReasonReserveFailed, err)
+		return steps.Failed(tenancy.ReasonReserveFailed, err)
 	}
-	if condition.Get(t.Status.Conditions, ConditionIsolated) == nil || !wasReady(t) {
+	if condition.Get(t.Status.Conditions, tenancy.ConditionIsolated) == nil || !wasReady(t) {
 		c.measureOnboarding(t)
 	}
-	return steps.Done(ReasonIsolated, isolatedMessage(t, dropped))
+	return steps.Done(tenancy.ReasonIsolated, isolatedMessage(t, dropped))
 }
 
 // placesOf are the namespaces that the tenant uses under its model.
-func placesOf(t *v1alpha1.Tenant) []Place {
+func placesOf(t *v1alpha1.Tenant) []tenancy.Place {
 	if t.Status.Model == v1alpha1.ModelSharedNamespace {
-		return []Place{{Namespace: SharedNamespace(t.Spec.Tier, t.Spec.BusinessUnit)}}
+		return []tenancy.Place{{Namespace: tenancy.SharedNamespace(t.Spec.Tier, t.Spec.BusinessUnit)}}
 	}
-	return Places(t)
+	return tenancy.Places(t)
 }
 
 // openComplete opens the gates that may be, and says what the others lack.
-func (c *tenants) openComplete(ctx context.Context, t *v1alpha1.Tenant, places []Place) (map[string]string, error) {
+func (c *tenants) openComplete(ctx context.Context, t *v1alpha1.Tenant, places []tenancy.Place) (map[string]string, error) {
 	wanting := map[string]string{}
 	var complete []string
 	for _, place := range places {
 		var ns corev1.Namespace
-		if err := c.client.Get(ctx, types.NamespacedName{Name: place.Namespace}, &ns, client.UnsafeDisableDeepCopy); err != nil {
+		if err := c.Client.Get(ctx, types.NamespacedName{Name: place.Namespace}, &ns, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("read namespace %q: %w", place.Namespace, err)
 		}
-		found, err := c.inspect(ctx, place.Namespace)
+		found, err := c.Inspect(ctx, place.Namespace)
 		if err != nil {
 			return nil, err
 		}
 		shared := t.Status.Model == v1alpha1.ModelSharedNamespace
-		switch open := isolated(&ns); {
-		case !found.complete():
-			wanting[place.Namespace] = found.message()
+		switch open := estate.Isolated(&ns); {
+		case !found.Complete():
+			wanting[place.Namespace] = found.Message()
 		case !open && shared:
 			wanting[place.Namespace] = fmt.Sprintf("business unit %q has not opened it yet", t.Spec.BusinessUnit)
 		case !open:
 			complete = append(complete, place.Namespace)
 		}
 	}
-	return wanting, c.open(ctx, t, kindTenant, complete)
+	return wanting, c.Open(ctx, t, estate.KindTenant, complete)
 }
 
 // settle gives back what the tenant held beyond its share while its new quotas
@@ -85,22 +88,22 @@ func (c *tenants) settle(ctx context.Context, t *v1alpha1.Tenant) error {
 	if err != nil {
 		return err
 	}
-	return c.ledger.hold(ctx, t.Spec.BusinessUnit, tenantHolder(t), asked)
+	return c.ledger.Hold(ctx, t.Spec.BusinessUnit, estate.TenantHolder(t), asked)
 }
 
 func wasReady(t *v1alpha1.Tenant) bool {
-	return condition.IsTrue(t.Status.Conditions, ConditionIsolated)
+	return condition.IsTrue(t.Status.Conditions, tenancy.ConditionIsolated)
 }
 
 func (c *tenants) measureOnboarding(t *v1alpha1.Tenant) {
 	if t.Generation == 1 && condition.Get(t.Status.Conditions, condition.Ready) != nil {
-		measured().onboarded.Observe(c.clock.Since(t.CreationTimestamp.Time).Seconds())
+		measured().onboarded.Observe(c.Clock.Since(t.CreationTimestamp.Time).Seconds())
 	}
 }
 
 // summary is the tenant's namespaces as its status tells them: the planned
 // ones in the order of the spec, then those that the spec dropped.
-func summary(places []Place, dropped []string, wanting map[string]string) []v1alpha1.TenantNamespaceStatus {
+func summary(places []tenancy.Place, dropped []string, wanting map[string]string) []v1alpha1.TenantNamespaceStatus {
 	const most = 16
 	list := make([]v1alpha1.TenantNamespaceStatus, 0, len(places)+len(dropped))
 	for _, place := range places {

@@ -1,4 +1,4 @@
-package tenancy
+package offboard
 
 import (
 	"cmp"
@@ -17,15 +17,19 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 )
 
-// remnants finds what is left in a namespace that is being deleted, whatever
+// Remnants finds what is left in a namespace that is being deleted, whatever
 // its kind, and what holds it. It is safe for concurrent use.
-type remnants struct {
+type Remnants struct {
 	discovery discovery.DiscoveryInterface
 	metadata  metadata.Interface
 	clock     clock.PassiveClock
@@ -33,6 +37,29 @@ type remnants struct {
 	mu    sync.Mutex
 	known []schema.GroupVersionResource // guarded by mu
 	until time.Time                     // guarded by mu; known is asked for anew after it
+}
+
+// NewRemnants returns one that asks the manager's API server, never the cache:
+// it looks at kinds that the program does not know beforehand.
+func NewRemnants(mgr manager.Manager, clock clock.PassiveClock) (*Remnants, error) {
+	config, httpClient := quiet(mgr.GetConfig()), mgr.GetHTTPClient()
+	kinds, err := discovery.NewDiscoveryClientForConfigAndClient(config, httpClient)
+	if err != nil {
+		return nil, fmt.Errorf("make the discovery client: %w", err)
+	}
+	heads, err := metadata.NewForConfigAndClient(metadata.ConfigFor(config), httpClient)
+	if err != nil {
+		return nil, fmt.Errorf("make the metadata client: %w", err)
+	}
+	return &Remnants{discovery: kinds, metadata: heads, clock: clock}, nil
+}
+
+// quiet is the connection without warnings of deprecation: old kinds are read
+// because they are there.
+func quiet(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.WarningHandler = rest.NoWarnings{}
+	return config
 }
 
 // kindsFor is how long the list of kinds is good for.
@@ -64,7 +91,7 @@ func (r remnant) ours() bool {
 }
 
 // kinds are the namespaced kinds that can be listed and deleted.
-func (r *remnants) kinds(context.Context) ([]schema.GroupVersionResource, error) {
+func (r *Remnants) kinds(context.Context) ([]schema.GroupVersionResource, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if now := r.clock.Now(); now.Before(r.until) {
@@ -92,7 +119,7 @@ func (r *remnants) kinds(context.Context) ([]schema.GroupVersionResource, error)
 
 // survey lists what is left in the namespace. blind is true if there are kinds
 // that Roadbed may not list there; it may only while a tenant is offboarded.
-func (r *remnants) survey(ctx context.Context, namespace string) (left []remnant, blind bool, err error) {
+func (r *Remnants) survey(ctx context.Context, namespace string) (left []remnant, blind bool, err error) {
 	kinds, err := r.kinds(ctx)
 	if err != nil {
 		return nil, false, err
@@ -116,7 +143,7 @@ func (r *remnants) survey(ctx context.Context, namespace string) (left []remnant
 }
 
 // self is the namespace's own object, if it is still there.
-func (r *remnants) self(ctx context.Context, namespace string) ([]remnant, error) {
+func (r *Remnants) self(ctx context.Context, namespace string) ([]remnant, error) {
 	kind := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	obj, err := r.metadata.Resource(kind).Get(ctx, namespace, metav1.GetOptions{})
 	switch {
@@ -160,9 +187,9 @@ func managerOf(fields []metav1.ManagedFieldsEntry, finalizer string) string {
 	return "an unknown manager"
 }
 
-// wait says what the namespaces' deletion waits for: with StuckFinalizer if
+// Wait says what the namespaces' deletion waits for: with StuckFinalizer if
 // anybody's finalizer but ours holds an object, else with the given reason.
-func (r *remnants) wait(ctx context.Context, reason string, namespaces map[string]*corev1.Namespace) steps.Result {
+func (r *Remnants) Wait(ctx context.Context, reason string, namespaces map[string]*corev1.Namespace) steps.Result {
 	var stuck []string
 	names := slices.Sorted(maps.Keys(namespaces))
 	for _, name := range names {
@@ -173,13 +200,13 @@ func (r *remnants) wait(ctx context.Context, reason string, namespaces map[strin
 		stuck = append(stuck, found...)
 	}
 	if len(stuck) > 0 {
-		return steps.Waiting(ReasonStuckFinalizer, strings.Join(stuck, "; "), soon)
+		return steps.Waiting(tenancy.ReasonStuckFinalizer, strings.Join(stuck, "; "), estate.Soon)
 	}
-	return steps.Waiting(reason, fmt.Sprintf("being deleted: %s", strings.Join(names, ", ")), soon)
+	return steps.Waiting(reason, fmt.Sprintf("being deleted: %s", strings.Join(names, ", ")), estate.Soon)
 }
 
 // stuck names what a finalizer holds in a namespace or on it.
-func (r *remnants) stuck(ctx context.Context, ns *corev1.Namespace) ([]string, error) {
+func (r *Remnants) stuck(ctx context.Context, ns *corev1.Namespace) ([]string, error) {
 	left, blind, err := r.survey(ctx, ns.Name)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,9 @@
-package tenancy
+package operator
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
@@ -47,7 +51,7 @@ var quotaChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 // tier or business unit did, or what it is blocked by went away.
 func (c *tenants) watches(b *builder.Builder) *builder.Builder {
 	owner := apply.EnqueueOwner(v1alpha1.LabelTenant)
-	for _, each := range generatedObjects() {
+	for _, each := range estate.GeneratedObjects() {
 		changed := apply.Drift()
 		if _, is := each.(*corev1.ResourceQuota); is {
 			changed = quotaChanged
@@ -70,7 +74,7 @@ func (c *tenants) watches(b *builder.Builder) *builder.Builder {
 func (c *tenants) interested(ctx context.Context, obj client.Object) []reconcile.Request {
 	var found []reconcile.Request
 	label := obj.GetLabels()[v1alpha1.LabelTenant]
-	claimants := c.claimants(ctx, obj.GetName())
+	claimants := c.Claimants(ctx, obj.GetName())
 	for i := range claimants {
 		if claimants[i].Name != label {
 			found = append(found, request(claimants[i].Name))
@@ -87,7 +91,7 @@ func (c *tenants) sharers(ctx context.Context, obj client.Object) []reconcile.Re
 	}
 	unit, tier := obj.GetLabels()[v1alpha1.LabelBusinessUnit], obj.GetLabels()[v1alpha1.LabelTier]
 	return c.matching(ctx, func(t *v1alpha1.Tenant) bool {
-		return shared(t) && t.Spec.BusinessUnit == unit && t.Spec.Tier == tier
+		return estate.Shared(t) && t.Spec.BusinessUnit == unit && t.Spec.Tier == tier
 	})
 }
 
@@ -141,19 +145,19 @@ func children(u *v1alpha1.BusinessUnit) []v1alpha1.Reservation {
 }
 
 func unreserved(t *v1alpha1.Tenant) bool {
-	return !condition.IsTrue(t.Status.Conditions, ConditionReserved)
+	return !condition.IsTrue(t.Status.Conditions, tenancy.ConditionReserved)
 }
 
 func unaccepted(t *v1alpha1.Tenant) bool {
-	return !condition.IsTrue(t.Status.Conditions, ConditionAccepted)
+	return !condition.IsTrue(t.Status.Conditions, tenancy.ConditionAccepted)
 }
 
 // below narrows which to tenants of the business unit and those under it.
-func (c *cluster) below(ctx context.Context, unit string, which func(*v1alpha1.Tenant) bool) func(*v1alpha1.Tenant) bool {
+func (c *tenants) below(ctx context.Context, unit string, which func(*v1alpha1.Tenant) bool) func(*v1alpha1.Tenant) bool {
 	reach := map[string]bool{unit: true}
-	w, err := c.world(ctx)
+	w, err := c.World(ctx)
 	if err != nil {
-		c.log.ErrorContext(ctx, "business units cannot be read", "name", unit, "error", err)
+		c.Log.ErrorContext(ctx, "business units cannot be read", "name", unit, "error", err)
 		return which // Better too many than too few.
 	}
 	for _, name := range w.Descendants(unit) {
@@ -162,10 +166,10 @@ func (c *cluster) below(ctx context.Context, unit string, which func(*v1alpha1.T
 	return func(t *v1alpha1.Tenant) bool { return reach[t.Spec.BusinessUnit] && which(t) }
 }
 
-func (c *cluster) matching(ctx context.Context, which func(*v1alpha1.Tenant) bool) []reconcile.Request {
+func (c *tenants) matching(ctx context.Context, which func(*v1alpha1.Tenant) bool) []reconcile.Request {
 	var list v1alpha1.TenantList
-	if err := c.client.List(ctx, &list, glance...); err != nil {
-		c.log.ErrorContext(ctx, "tenants cannot be read", "error", err)
+	if err := c.Client.List(ctx, &list, estate.Glance...); err != nil {
+		c.Log.ErrorContext(ctx, "tenants cannot be read", "error", err)
 		return nil
 	}
 	var found []reconcile.Request
@@ -177,7 +181,7 @@ func (c *cluster) matching(ctx context.Context, which func(*v1alpha1.Tenant) boo
 	return found
 }
 
-func (c *cluster) add(ctx context.Context, q queue, which func(*v1alpha1.Tenant) bool) {
+func (c *tenants) add(ctx context.Context, q queue, which func(*v1alpha1.Tenant) bool) {
 	for _, each := range c.matching(ctx, which) {
 		q.Add(each)
 	}
@@ -203,7 +207,7 @@ func (c *units) watches(b *builder.Builder) *builder.Builder {
 				q.Add(request(unit))
 			}
 		}})
-	for _, each := range generatedObjects() {
+	for _, each := range estate.GeneratedObjects() {
 		changed := apply.Drift()
 		if _, is := each.(*corev1.ResourceQuota); is {
 			changed = quotaChanged
@@ -216,7 +220,7 @@ func (c *units) watches(b *builder.Builder) *builder.Builder {
 // isShared says whether an object belongs to a shared namespace as a whole.
 func isShared(obj client.Object) bool {
 	labels := obj.GetLabels()
-	return labels[v1alpha1.LabelTenant] == SharedName(labels[v1alpha1.LabelTier], labels[v1alpha1.LabelBusinessUnit])
+	return labels[v1alpha1.LabelTenant] == tenancy.SharedName(labels[v1alpha1.LabelTier], labels[v1alpha1.LabelBusinessUnit])
 }
 
 func (c *units) all(ctx context.Context, _ client.Object) []reconcile.Request {
@@ -224,13 +228,13 @@ func (c *units) all(ctx context.Context, _ client.Object) []reconcile.Request {
 }
 
 func (c *units) units(ctx context.Context, which func(*v1alpha1.BusinessUnit) bool) []reconcile.Request {
-	w, err := c.world(ctx)
+	w, err := c.World(ctx)
 	if err != nil {
-		c.log.ErrorContext(ctx, "business units cannot be read", "error", err)
+		c.Log.ErrorContext(ctx, "business units cannot be read", "error", err)
 		return nil
 	}
 	var found []reconcile.Request
-	for _, name := range keys(w.Units) {
+	for _, name := range slices.Sorted(maps.Keys(w.Units)) {
 		if which(w.Units[name]) {
 			found = append(found, request(name))
 		}
@@ -284,7 +288,7 @@ func (c *units) relativeChanged() handler.EventHandler {
 }
 
 // tierWatches wakes a tier when a tenant came, went or changed its spec.
-func (c *tiersController) watches(b *builder.Builder) *builder.Builder {
+func (c *tiers) watches(b *builder.Builder) *builder.Builder {
 	return b.Watches(&v1alpha1.Tenant{}, handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { later(e.Object, q) },
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { later(e.Object, q) },

@@ -1,7 +1,9 @@
-package tenancy_test
+package operator_test
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,18 +61,27 @@ func TestIsolationWaitsForLiveQuotas(t *testing.T) {
 		}
 	}
 	// Without the status nothing is enforced: the gate closes, and opens again
-	// once the quota controller has filled it.
+	// once it is filled.
+	enforced := quota.Status
 	quota.Status = corev1.ResourceQuotaStatus{}
 	if err := p.client.Status().Update(t.Context(), &quota); err != nil {
 		t.Fatal(err)
 	}
-	kubetest.Eventually(t, patience, "the gate was closed", func() error {
-		for _, action := range p.trail.actions("Tenant", "gate-a") {
-			if action == "tenancy.namespace.close" {
-				return nil
-			}
+	kubetest.Eventually(t, patience, "the gate is closed", func() error {
+		if p.isolatedNamespace(t, "tenant-gate-a") == nil {
+			return errors.New("it is open")
 		}
-		return fmt.Errorf("trail %v", p.trail.actions("Tenant", "gate-a"))
+		return nil
+	})
+	if actions := p.trail.actions("Tenant", "gate-a"); !slices.Contains(actions, "tenancy.namespace.close") {
+		t.Errorf("the trail does not say so: %v", actions)
+	}
+	kubetest.Eventually(t, patience, "the quota is enforced again", func() error {
+		if err := p.client.Get(t.Context(), key, &quota); err != nil {
+			return err
+		}
+		quota.Status = enforced
+		return p.client.Status().Update(t.Context(), &quota)
 	})
 	kubetest.Eventually(t, patience, "the gate is open again", func() error { return p.isolatedNamespace(t, "tenant-gate-a") })
 }
@@ -306,7 +317,7 @@ func TestUnitAdminsAreWithdrawn(t *testing.T) {
 	})
 	kubetest.Eventually(t, patience, "bob may onboard", func() error {
 		if !p.may(t, "bob", tenancy.VerbOnboard, "businessunits", "withdraw") {
-			return fmt.Errorf("not yet")
+			return errors.New("not yet")
 		}
 		return nil
 	})
@@ -323,7 +334,7 @@ func TestUnitAdminsAreWithdrawn(t *testing.T) {
 			return err
 		}
 		if p.may(t, "bob", tenancy.VerbOnboard, "businessunits", "withdraw") {
-			return fmt.Errorf("still")
+			return errors.New("still")
 		}
 		return nil
 	})

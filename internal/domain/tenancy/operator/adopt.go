@@ -1,4 +1,4 @@
-package tenancy
+package operator
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
 )
 
 // adopt records that existing namespaces become the tenant's. Adoption itself
@@ -21,7 +22,7 @@ func (c *tenants) adopt(ctx context.Context, t *v1alpha1.Tenant) error {
 			continue
 		}
 		var ns corev1.Namespace
-		err := c.client.Get(ctx, types.NamespacedName{Name: place.Namespace}, &ns, client.UnsafeDisableDeepCopy)
+		err := c.Client.Get(ctx, types.NamespacedName{Name: place.Namespace}, &ns, client.UnsafeDisableDeepCopy)
 		if err != nil {
 			return fmt.Errorf("read namespace %q, which is to be adopted: %w", place.Namespace, err)
 		}
@@ -29,7 +30,7 @@ func (c *tenants) adopt(ctx context.Context, t *v1alpha1.Tenant) error {
 			continue
 		}
 		reason := fmt.Sprintf("tenant %q takes the namespace in, with all that is in it", t.Name)
-		if err := c.record(ctx, "namespace.adopt", &ns, kindNamespace, reason, ""); err != nil {
+		if err := c.Record(ctx, "namespace.adopt", &ns, estate.KindNamespace, reason, ""); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package tenancy_test
+package operator_test
 
 import (
 	"fmt"

@@ -1,9 +1,11 @@
-package tenancy
+package estate
 
 import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -11,25 +13,22 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
-	rbacv1 "k8s.io/api/rbac/v1"
-
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 )
 
 // surplus looks for generated objects of the owner that are not planned. rest
 // are those that must stay nevertheless: they are in namespaces of the owner
 // that nothing is planned for, because the spec dropped them or they are being
 // deleted.
-func (c *cluster) surplus(ctx context.Context, owner string, planned []client.Object) (found bool, rest []client.Object, err error) {
-	home, err := c.namespacesOf(ctx, owner)
+func (c *Estate) surplus(ctx context.Context, owner string, planned []client.Object) (found bool, rest []client.Object, err error) {
+	home, err := c.NamespacesOf(ctx, owner)
 	if err != nil {
 		return false, nil, err
 	}
 	wanted, busy := map[schema.GroupKind]map[client.ObjectKey]bool{}, map[string]bool{}
 	for _, obj := range planned {
-		gvk, err := apiutil.GVKForObject(obj, c.client.Scheme())
+		gvk, err := apiutil.GVKForObject(obj, c.Client.Scheme())
 		if err != nil {
 			return false, nil, fmt.Errorf("find the kind of %T: %w", obj, err)
 		}
@@ -59,13 +58,13 @@ func (c *cluster) surplus(ctx context.Context, owner string, planned []client.Ob
 
 // generated are the owner's objects of one kind, as the cache has them: they
 // are shared and MUST NOT be changed.
-func (c *cluster) generated(ctx context.Context, gvk schema.GroupVersionKind, owner string) ([]client.Object, error) {
-	made, err := c.client.Scheme().New(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+func (c *Estate) generated(ctx context.Context, gvk schema.GroupVersionKind, owner string) ([]client.Object, error) {
+	made, err := c.Client.Scheme().New(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", gvk.Kind, err)
 	}
 	list := made.(client.ObjectList)
-	if err := c.client.List(ctx, list, append(glance, client.MatchingFields{tenantIndex: owner})...); err != nil {
+	if err := c.Client.List(ctx, list, append(Glance, client.MatchingFields{tenantIndex: owner})...); err != nil {
 		return nil, fmt.Errorf("list %s of %q: %w", gvk.Kind, owner, err)
 	}
 	var objects []client.Object
@@ -76,8 +75,8 @@ func (c *cluster) generated(ctx context.Context, gvk schema.GroupVersionKind, ow
 	return objects, err
 }
 
-// outside leaves out the objects of the namespaces, and the namespaces.
-func outside(namespaces []string, objects []client.Object) []client.Object {
+// Outside leaves out the objects of the namespaces, and the namespaces.
+func Outside(namespaces []string, objects []client.Object) []client.Object {
 	if len(namespaces) == 0 {
 		return objects
 	}
@@ -98,18 +97,18 @@ func outside(namespaces []string, objects []client.Object) []client.Object {
 	return kept
 }
 
-// hold puts our finalizer on one binding of people in each namespace. When a
+// KeepAccess puts our finalizer on one binding of people in each namespace. When a
 // namespace is deleted, bindings go first and cannot be made again; this one
 // stays until all else is gone, so that the tenant can see, and clear away,
 // what holds its namespace.
-func hold(objects []client.Object) []client.Object {
+func KeepAccess(objects []client.Object) []client.Object {
 	best := map[string]*rbacv1.RoleBinding{}
 	for _, obj := range objects {
 		binding, ok := obj.(*rbacv1.RoleBinding)
-		if !ok || holdRank(binding) == 0 {
+		if !ok || rank(binding) == 0 {
 			continue
 		}
-		if current := best[binding.Namespace]; current == nil || holdRank(binding) > holdRank(current) {
+		if current := best[binding.Namespace]; current == nil || rank(binding) > rank(current) {
 			best[binding.Namespace] = binding
 		}
 	}
@@ -119,9 +118,9 @@ func hold(objects []client.Object) []client.Object {
 	return objects
 }
 
-// holdRank prefers the binding that lets people do most; 0 means never. The
+// rank prefers the binding that lets people do most; 0 means never. The
 // name is that of a namespace which the tenant has to itself.
-func holdRank(binding *rbacv1.RoleBinding) int {
+func rank(binding *rbacv1.RoleBinding) int {
 	switch binding.Name {
 	case "roadbed:admins":
 		return 3
@@ -133,3 +132,35 @@ func holdRank(binding *rbacv1.RoleBinding) int {
 		return 0
 	}
 }
+
+// Prune deletes the owner's objects in the namespaces of planned that are not
+// among planned. It asks for the deletion only when there is one to make.
+func (c *Estate) Prune(ctx context.Context, applier *apply.Applier, owner string, planned []client.Object) error {
+	surplus, rest, err := c.surplus(ctx, owner, planned)
+	if err != nil || !surplus {
+		return err
+	}
+	_, err = applier.Prune(ctx, inventory(owner), append(rest, planned...))
+	return err
+}
+
+// Withdraw takes the tenant's access to a shared namespace away: the others in
+// it have nothing more to do with it.
+func (c *Estate) Withdraw(ctx context.Context, t *v1alpha1.Tenant) error {
+	applier := c.Applier(func(ctx context.Context, first apply.Ref) error {
+		return c.Record(ctx, "tenant.withdraw", t, KindTenant, fmt.Sprintf("the tenant leaves its shared namespace, first of all %s goes", first), "")
+	})
+	_, err := applier.Prune(ctx, inventory(t.Name), nil)
+	return err
+}
+
+// inventory are the owner's generated objects.
+func inventory(owner string) apply.Inventory {
+	return apply.Inventory{
+		Labels: map[string]string{v1alpha1.LabelTenant: owner, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
+		Kinds:  namespacedKinds,
+	}
+}
+
+// Shared says whether the tenant lives in a shared namespace.
+func Shared(t *v1alpha1.Tenant) bool { return t.Status.Model == v1alpha1.ModelSharedNamespace }

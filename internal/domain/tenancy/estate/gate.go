@@ -1,4 +1,4 @@
-package tenancy
+package estate
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 )
 
 // A namespace's gate is the condition Isolated in its status: native admission
@@ -35,61 +36,61 @@ func guardrails(namespace string) []client.Object {
 	return []client.Object{
 		&corev1.ResourceQuota{ObjectMeta: at(namespace + "-quota")},
 		&corev1.LimitRange{ObjectMeta: at(namespace + "-limits")},
-		&networkingv1.NetworkPolicy{ObjectMeta: at(PolicyDefaultDeny)},
-		&networkingv1.NetworkPolicy{ObjectMeta: at(PolicyPlatform)},
+		&networkingv1.NetworkPolicy{ObjectMeta: at(tenancy.PolicyDefaultDeny)},
+		&networkingv1.NetworkPolicy{ObjectMeta: at(tenancy.PolicyPlatform)},
 	}
 }
 
-// isolation is how far a namespace's isolation is.
-type isolation struct {
+// Isolation is how far a namespace's isolation is.
+type Isolation struct {
 	// missing says what does not exist; the gate must be closed.
 	missing string
 	// pending says what is not in force yet; the gate is not opened for it.
 	pending string
 }
 
-// complete says whether the gate may be opened.
-func (i isolation) complete() bool { return i.missing == "" && i.pending == "" }
+// Complete says whether the gate may be opened.
+func (i Isolation) Complete() bool { return i.missing == "" && i.pending == "" }
 
-// message says what is wanting.
-func (i isolation) message() string { return i.missing + i.pending }
+// Message says what is wanting.
+func (i Isolation) Message() string { return i.missing + i.pending }
 
-// inspect looks at a namespace's guardrails.
-func (c *cluster) inspect(ctx context.Context, namespace string) (isolation, error) {
+// Inspect looks at a namespace's guardrails.
+func (c *Estate) Inspect(ctx context.Context, namespace string) (Isolation, error) {
 	for _, guardrail := range guardrails(namespace) {
 		name := guardrail.GetName()
-		err := c.client.Get(ctx, client.ObjectKeyFromObject(guardrail), guardrail, client.UnsafeDisableDeepCopy)
+		err := c.Client.Get(ctx, client.ObjectKeyFromObject(guardrail), guardrail, client.UnsafeDisableDeepCopy)
 		switch {
 		case apierrors.IsNotFound(err):
-			return isolation{missing: fmt.Sprintf("%q is missing", name)}, nil
+			return Isolation{missing: fmt.Sprintf("%q is missing", name)}, nil
 		case err != nil:
-			return isolation{}, fmt.Errorf("read %q of namespace %q: %w", name, namespace, err)
+			return Isolation{}, fmt.Errorf("read %q of namespace %q: %w", name, namespace, err)
 		}
 		if quota, ok := guardrail.(*corev1.ResourceQuota); ok {
-			if found := inForce(quota); !found.complete() {
+			if found := inForce(quota); !found.Complete() {
 				return found, nil
 			}
 		}
 	}
-	return isolation{}, nil
+	return Isolation{}, nil
 }
 
 // inForce compares what a quota says with what the API server enforces: until
 // the quota controller has filled the status, admission ignores the quota.
-func inForce(q *corev1.ResourceQuota) isolation {
+func inForce(q *corev1.ResourceQuota) Isolation {
 	for _, name := range slices.Sorted(maps.Keys(q.Spec.Hard)) {
 		if _, live := q.Status.Hard[name]; !live {
-			return isolation{missing: fmt.Sprintf("quota %q does not enforce %s yet", q.Name, name)}
+			return Isolation{missing: fmt.Sprintf("quota %q does not enforce %s yet", q.Name, name)}
 		}
 	}
 	if !equality.Semantic.DeepEqual(q.Spec.Hard, q.Status.Hard) {
-		return isolation{pending: fmt.Sprintf("quota %q does not enforce its new amounts yet", q.Name)}
+		return Isolation{pending: fmt.Sprintf("quota %q does not enforce its new amounts yet", q.Name)}
 	}
-	return isolation{}
+	return Isolation{}
 }
 
-// isolated says whether the namespace's gate is open.
-func isolated(ns *corev1.Namespace) bool {
+// Isolated says whether the namespace's gate is open.
+func Isolated(ns *corev1.Namespace) bool {
 	for _, condition := range ns.Status.Conditions {
 		if condition.Type == v1alpha1.ConditionIsolated {
 			return condition.Status == corev1.ConditionTrue
@@ -98,15 +99,15 @@ func isolated(ns *corev1.Namespace) bool {
 	return false
 }
 
-// closeBroken closes the gate of each namespace that lacks a guardrail. holder
+// CloseBroken closes the gate of each namespace that lacks a guardrail. holder
 // is whom the trail names.
-func (c *cluster) closeBroken(ctx context.Context, holder client.Object, kind string, namespaces map[string]*corev1.Namespace) error {
+func (c *Estate) CloseBroken(ctx context.Context, holder client.Object, kind string, namespaces map[string]*corev1.Namespace) error {
 	for _, name := range slices.Sorted(maps.Keys(namespaces)) {
 		ns := namespaces[name]
-		if !isolated(ns) || !ns.DeletionTimestamp.IsZero() {
+		if !Isolated(ns) || !ns.DeletionTimestamp.IsZero() {
 			continue
 		}
-		found, err := c.inspect(ctx, name)
+		found, err := c.Inspect(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -114,7 +115,7 @@ func (c *cluster) closeBroken(ctx context.Context, holder client.Object, kind st
 			continue
 		}
 		reason := fmt.Sprintf("namespace %q admits no more pods: %s", name, found.missing)
-		if err := c.record(ctx, "namespace.close", holder, kind, reason, ""); err != nil {
+		if err := c.Record(ctx, "namespace.close", holder, kind, reason, ""); err != nil {
 			return err
 		}
 		if err := c.setGate(ctx, name, corev1.ConditionFalse, ReasonGuardrailMissing, found.missing); err != nil {
@@ -124,17 +125,17 @@ func (c *cluster) closeBroken(ctx context.Context, holder client.Object, kind st
 	return nil
 }
 
-// open opens the gates of the namespaces, whose guardrails are in force.
-func (c *cluster) open(ctx context.Context, holder client.Object, kind string, namespaces []string) error {
+// Open opens the gates of the namespaces, whose guardrails are in force.
+func (c *Estate) Open(ctx context.Context, holder client.Object, kind string, namespaces []string) error {
 	if len(namespaces) == 0 {
 		return nil
 	}
 	reason := fmt.Sprintf("every guardrail is in force, so pods may start in %s", strings.Join(namespaces, ", "))
-	if err := c.record(ctx, "namespace.open", holder, kind, reason, ""); err != nil {
+	if err := c.Record(ctx, "namespace.open", holder, kind, reason, ""); err != nil {
 		return err
 	}
 	for _, name := range namespaces {
-		if err := c.setGate(ctx, name, corev1.ConditionTrue, ReasonIsolated, "every guardrail exists and the quota is enforced"); err != nil {
+		if err := c.setGate(ctx, name, corev1.ConditionTrue, tenancy.ReasonIsolated, "every guardrail exists and the quota is enforced"); err != nil {
 			return err
 		}
 	}
@@ -142,16 +143,16 @@ func (c *cluster) open(ctx context.Context, holder client.Object, kind string, n
 }
 
 // setGate writes the condition and leaves the namespace's others alone.
-func (c *cluster) setGate(ctx context.Context, namespace string, status corev1.ConditionStatus, reason, message string) error {
+func (c *Estate) setGate(ctx context.Context, namespace string, status corev1.ConditionStatus, reason, message string) error {
 	body, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []corev1.NamespaceCondition{{
 		Type: v1alpha1.ConditionIsolated, Status: status, Reason: reason, Message: message,
-		LastTransitionTime: metav1.NewTime(c.clock.Now().Truncate(time.Second)),
+		LastTransitionTime: metav1.NewTime(c.Clock.Now().Truncate(time.Second)),
 	}}}})
 	if err != nil {
 		return fmt.Errorf("encode the condition of namespace %q: %w", namespace, err)
 	}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
-	if err := c.client.Status().Patch(ctx, ns, client.RawPatch(types.StrategicMergePatchType, body)); err != nil {
+	if err := c.Client.Status().Patch(ctx, ns, client.RawPatch(types.StrategicMergePatchType, body)); err != nil {
 		return fmt.Errorf("write the condition of namespace %q: %w", namespace, err)
 	}
 	return nil

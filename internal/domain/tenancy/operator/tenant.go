@@ -1,4 +1,4 @@
-package tenancy
+package operator
 
 import (
 	"context"
@@ -13,6 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/offboard"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
@@ -21,10 +24,10 @@ import (
 
 // tenants makes tenants true.
 type tenants struct {
-	*cluster
-	ledger    *ledger
-	remnants  *remnants
-	offboards *offboarding
+	*estate.Estate
+	ledger   *estate.Ledger
+	remnants *offboard.Remnants
+	leaving  *offboard.Procedure
 }
 
 // steps are what has to become true of a tenant, in order. The last is for
@@ -32,47 +35,42 @@ type tenants struct {
 // tenants that stay do not have it.
 func (c *tenants) steps() []steps.Step[*v1alpha1.Tenant] {
 	return []steps.Step[*v1alpha1.Tenant]{
-		{Condition: ConditionAccepted, Run: c.accept},
-		{Condition: ConditionReserved, Run: c.reserve},
-		{Condition: ConditionProvisioned, Run: c.provision},
-		{Condition: ConditionIsolated, Run: c.isolate},
-		{Run: c.offboards.run},
+		{Condition: tenancy.ConditionAccepted, Run: c.accept},
+		{Condition: tenancy.ConditionReserved, Run: c.reserve},
+		{Condition: tenancy.ConditionProvisioned, Run: c.provision},
+		{Condition: tenancy.ConditionIsolated, Run: c.isolate},
+		{Run: c.leaving.Run},
 	}
-}
-
-// leaving says whether the tenant is being offboarded or was.
-func leaving(t *v1alpha1.Tenant) bool {
-	return t.Spec.Lifecycle.State == v1alpha1.LifecycleOffboarding && t.Spec.Lifecycle.Confirm == t.Name
 }
 
 // accept closes the gates of namespaces that lost a guardrail, whatever comes
 // of the rest, and checks the spec.
 func (c *tenants) accept(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
-	home, err := c.namespacesOf(ctx, t.Name)
+	home, err := c.NamespacesOf(ctx, t.Name)
 	if err != nil {
-		return steps.Failed(ReasonInvalidSpec, err)
+		return steps.Failed(tenancy.ReasonInvalidSpec, err)
 	}
-	if err := c.closeBroken(ctx, t, kindTenant, home); err != nil {
-		return steps.Failed(ReasonInvalidSpec, err)
+	if err := c.CloseBroken(ctx, t, estate.KindTenant, home); err != nil {
+		return steps.Failed(tenancy.ReasonInvalidSpec, err)
 	}
-	if leaving(t) {
-		return steps.Done(ReasonAccepted, "The tenant is being offboarded; its spec is no longer checked.")
+	if offboard.Leaving(t) {
+		return steps.Done(tenancy.ReasonAccepted, "The tenant is being offboarded; its spec is no longer checked.")
 	}
-	w, err := c.world(ctx)
+	w, err := c.World(ctx)
 	if err != nil {
-		return steps.Failed(ReasonInvalidSpec, err)
+		return steps.Failed(tenancy.ReasonInvalidSpec, err)
 	}
-	if errs := Validate(t, w); len(errs) > 0 {
-		return steps.Blocked(ReasonFor(errs[0]), errs.ToAggregate().Error())
+	if errs := tenancy.Validate(t, w); len(errs) > 0 {
+		return steps.Blocked(tenancy.ReasonFor(errs[0]), errs.ToAggregate().Error())
 	}
 	if ns := inherited(t, home); ns != nil {
-		return steps.Blocked(ReasonNamespaceTaken, fmt.Sprintf(
+		return steps.Blocked(tenancy.ReasonNamespaceTaken, fmt.Sprintf(
 			"namespace %q is left from an earlier tenant of this name in business unit %q: choose another name, or have a platform admin offboard that one first",
 			ns.Name, ns.Labels[v1alpha1.LabelBusinessUnit]))
 	}
 	tier := w.Tiers[t.Spec.Tier]
-	t.Status.Model, t.Status.Quota = Model(t, tier), quota.Effective(t, tier)
-	return steps.Done(ReasonAccepted, fmt.Sprintf("The spec fits tier %q and business unit %q.", t.Spec.Tier, t.Spec.BusinessUnit))
+	t.Status.Model, t.Status.Quota = tenancy.Model(t, tier), quota.Effective(t, tier)
+	return steps.Done(tenancy.ReasonAccepted, fmt.Sprintf("The spec fits tier %q and business unit %q.", t.Spec.Tier, t.Spec.BusinessUnit))
 }
 
 // inherited is a namespace that a namesake in another business unit left: a new
@@ -89,23 +87,23 @@ func inherited(t *v1alpha1.Tenant, home map[string]*corev1.Namespace) *corev1.Na
 // reserve takes the tenant's share of its business unit's envelope. Until the
 // new quotas are in force the share covers the old ones too.
 func (c *tenants) reserve(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
-	if leaving(t) {
-		return c.offboards.reservation(t)
+	if offboard.Leaving(t) {
+		return c.leaving.Reservation(t)
 	}
 	asked, err := c.share(ctx, t)
 	if err == nil {
-		err = c.ledger.secure(ctx, t.Spec.BusinessUnit, tenantHolder(t), asked)
+		err = c.ledger.Secure(ctx, t.Spec.BusinessUnit, estate.TenantHolder(t), asked)
 	}
 	var exceeded *quota.EnvelopeError
 	switch {
 	case errors.As(err, &exceeded):
-		return steps.Blocked(ReasonEnvelopeExceeded, exceeded.Error())
-	case errors.Is(err, errEnvelopePending):
-		return steps.Waiting(ReasonEnvelopePending, err.Error(), 0)
+		return steps.Blocked(tenancy.ReasonEnvelopeExceeded, exceeded.Error())
+	case errors.Is(err, estate.ErrEnvelopePending):
+		return steps.Waiting(tenancy.ReasonEnvelopePending, err.Error(), 0)
 	case err != nil:
-		return steps.Failed(ReasonReserveFailed, err)
+		return steps.Failed(tenancy.ReasonReserveFailed, err)
 	}
-	return steps.Done(ReasonReserved, fmt.Sprintf("Business unit %q holds the tenant's share of its envelope.", t.Spec.BusinessUnit))
+	return steps.Done(tenancy.ReasonReserved, fmt.Sprintf("Business unit %q holds the tenant's share of its envelope.", t.Spec.BusinessUnit))
 }
 
 // share is what the tenant needs of the envelope: its quota, and the quotas of
@@ -118,7 +116,7 @@ func (c *tenants) share(ctx context.Context, t *v1alpha1.Tenant) (corev1.Resourc
 	lists := []corev1.ResourceList{t.Status.Quota}
 	for _, name := range dropped {
 		var rq corev1.ResourceQuota
-		err := c.client.Get(ctx, types.NamespacedName{Namespace: name, Name: name + "-quota"}, &rq, client.UnsafeDisableDeepCopy)
+		err := c.Client.Get(ctx, types.NamespacedName{Namespace: name, Name: name + "-quota"}, &rq, client.UnsafeDisableDeepCopy)
 		if client.IgnoreNotFound(err) != nil {
 			return nil, fmt.Errorf("read the quota of namespace %q: %w", name, err)
 		}
@@ -129,12 +127,12 @@ func (c *tenants) share(ctx context.Context, t *v1alpha1.Tenant) (corev1.Resourc
 
 // dropped are the tenant's namespaces that its spec no longer names, sorted.
 func (c *tenants) dropped(ctx context.Context, t *v1alpha1.Tenant) ([]string, error) {
-	home, err := c.namespacesOf(ctx, t.Name)
+	home, err := c.NamespacesOf(ctx, t.Name)
 	if err != nil {
 		return nil, err
 	}
 	if t.Status.Model == v1alpha1.ModelNamespace {
-		for _, place := range Places(t) {
+		for _, place := range tenancy.Places(t) {
 			delete(home, place.Namespace)
 		}
 	}
@@ -144,16 +142,16 @@ func (c *tenants) dropped(ctx context.Context, t *v1alpha1.Tenant) ([]string, er
 // provision makes the cluster contain what is planned and deletes what is not
 // any longer, but for namespaces and what is in those that the spec dropped.
 func (c *tenants) provision(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
-	if leaving(t) {
-		return c.offboards.guard(ctx, t)
+	if offboard.Leaving(t) {
+		return c.leaving.Guard(ctx, t)
 	}
-	w, err := c.world(ctx)
+	w, err := c.World(ctx)
 	if err != nil {
-		return steps.Failed(ReasonApplyFailed, err)
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
-	objects, err := Plan(t, w)
+	objects, err := tenancy.Plan(t, w)
 	if err != nil {
-		return steps.Failed(ReasonApplyFailed, err)
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
 	if t.Status.Model == v1alpha1.ModelSharedNamespace {
 		if result, ready := c.sharedReady(ctx, t); !ready {
@@ -162,39 +160,39 @@ func (c *tenants) provision(ctx context.Context, t *v1alpha1.Tenant) steps.Resul
 	}
 	ending, err := c.ending(ctx, t)
 	if err != nil {
-		return steps.Failed(ReasonApplyFailed, err)
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
 	if err := c.adopt(ctx, t); err != nil {
-		return steps.Failed(ReasonApplyFailed, err)
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
-	if err := c.bring(ctx, t, outside(slices.Collect(maps.Keys(ending)), hold(objects))); err != nil {
-		return steps.Failed(ReasonApplyFailed, err)
+	if err := c.bring(ctx, t, estate.Outside(slices.Collect(maps.Keys(ending)), estate.KeepAccess(objects))); err != nil {
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
 	if len(ending) > 0 {
-		return c.remnants.wait(ctx, ReasonNamespaceTerminating, ending)
+		return c.remnants.Wait(ctx, tenancy.ReasonNamespaceTerminating, ending)
 	}
-	return steps.Done(ReasonProvisioned, fmt.Sprintf("All %d objects are as planned.", len(objects)))
+	return steps.Done(tenancy.ReasonProvisioned, fmt.Sprintf("All %d objects are as planned.", len(objects)))
 }
 
 // sharedReady waits for the business unit's controller to make the namespace
 // that the tenant shares with others.
 func (c *tenants) sharedReady(ctx context.Context, t *v1alpha1.Tenant) (steps.Result, bool) {
-	name := SharedNamespace(t.Spec.Tier, t.Spec.BusinessUnit)
+	name := tenancy.SharedNamespace(t.Spec.Tier, t.Spec.BusinessUnit)
 	var ns corev1.Namespace
-	err := c.client.Get(ctx, types.NamespacedName{Name: name}, &ns, client.UnsafeDisableDeepCopy)
+	err := c.Client.Get(ctx, types.NamespacedName{Name: name}, &ns, client.UnsafeDisableDeepCopy)
 	switch {
 	case apierrors.IsNotFound(err):
 		message := fmt.Sprintf("business unit %q has not made namespace %q yet", t.Spec.BusinessUnit, name)
-		return steps.Waiting(ReasonSharedNamespacePending, message, 0), false
+		return steps.Waiting(tenancy.ReasonSharedNamespacePending, message, 0), false
 	case err != nil:
-		return steps.Failed(ReasonApplyFailed, fmt.Errorf("read namespace %q: %w", name, err)), false
+		return steps.Failed(tenancy.ReasonApplyFailed, fmt.Errorf("read namespace %q: %w", name, err)), false
 	}
 	return steps.Result{}, true
 }
 
 // ending are the tenant's namespaces that somebody is deleting.
 func (c *tenants) ending(ctx context.Context, t *v1alpha1.Tenant) (map[string]*corev1.Namespace, error) {
-	home, err := c.namespacesOf(ctx, t.Name)
+	home, err := c.NamespacesOf(ctx, t.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -205,14 +203,14 @@ func (c *tenants) ending(ctx context.Context, t *v1alpha1.Tenant) (map[string]*c
 // bring applies the objects and prunes what else of the tenant's is in their
 // namespaces. The trail hears of it before the first write, and once.
 func (c *tenants) bring(ctx context.Context, t *v1alpha1.Tenant, objects []client.Object) error {
-	before := condition.Get(t.Status.Conditions, ConditionProvisioned)
+	before := condition.Get(t.Status.Conditions, tenancy.ConditionProvisioned)
 	repair := before != nil && before.Status == "True" && before.ObservedGeneration == t.Generation
-	applier := c.applier(func(ctx context.Context, first apply.Ref) error {
+	applier := c.Applier(func(ctx context.Context, first apply.Ref) error {
 		action, reason := "tenant.provision", fmt.Sprintf("the spec of generation %d asks for other objects than there are, first of all %s", t.Generation, first)
 		if repair {
 			action, reason = "tenant.repair", fmt.Sprintf("%s differs from what was planned, or its tier or business unit changed", first)
 		}
-		return c.record(ctx, action, t, kindTenant, reason, apply.Hash(t))
+		return c.Record(ctx, action, t, estate.KindTenant, reason, apply.Hash(t))
 	})
 	report, err := applier.Apply(ctx, objects)
 	if err != nil {
@@ -223,21 +221,5 @@ func (c *tenants) bring(ctx context.Context, t *v1alpha1.Tenant, objects []clien
 			measured().repaired.WithLabelValues(ref.GVK.Kind).Inc()
 		}
 	}
-	return c.prune(ctx, applier, t.Name, objects)
-}
-
-// prune deletes the owner's objects in the namespaces of planned that are not
-// among planned. It asks for the deletion only when there is one to make.
-func (c *cluster) prune(ctx context.Context, applier *apply.Applier, owner string, planned []client.Object) error {
-	surplus, rest, err := c.surplus(ctx, owner, planned)
-	if err != nil || !surplus {
-		return err
-	}
-	inventory := apply.Inventory{Labels: ownerLabels(owner), Kinds: namespacedKinds}
-	_, err = applier.Prune(ctx, inventory, append(rest, planned...))
-	return err
-}
-
-func ownerLabels(owner string) map[string]string {
-	return map[string]string{v1alpha1.LabelTenant: owner, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
+	return c.Prune(ctx, applier, t.Name, objects)
 }

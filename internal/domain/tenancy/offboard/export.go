@@ -1,4 +1,4 @@
-package tenancy
+package offboard
 
 import (
 	"cmp"
@@ -15,33 +15,35 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
 )
 
 // collect reads everything that the tenant consists of: the Tenant, its
 // namespaces and what is in them; of a shared namespace only what is generated
 // for the tenant. Events are left out.
-func (o *offboarding) collect(ctx context.Context, t *v1alpha1.Tenant) ([]*unstructured.Unstructured, error) {
+func (o *Procedure) collect(ctx context.Context, t *v1alpha1.Tenant) ([]*unstructured.Unstructured, error) {
 	kinds, err := o.remnants.kinds(ctx)
 	if err != nil {
 		return nil, err
 	}
-	home, err := o.namespacesOf(ctx, t.Name)
+	home, err := o.NamespacesOf(ctx, t.Name)
 	if err != nil {
 		return nil, err
 	}
-	self, err := loose(t, v1alpha1.GroupVersion.WithKind(kindTenant))
+	self, err := loose(t, v1alpha1.GroupVersion.WithKind(estate.KindTenant))
 	if err != nil {
 		return nil, err
 	}
 	objects := []*unstructured.Unstructured{self}
 	names, only := slices.Sorted(maps.Keys(home)), metav1.ListOptions{}
-	if shared(t) {
-		names = []string{SharedNamespace(t.Spec.Tier, t.Spec.BusinessUnit)}
+	if estate.Shared(t) {
+		names = []string{tenancy.SharedNamespace(t.Spec.Tier, t.Spec.BusinessUnit)}
 		only.LabelSelector = v1alpha1.LabelTenant + "=" + t.Name
 	}
 	for _, name := range names {
 		if ns := home[name]; ns != nil {
-			object, err := loose(ns, corev1.SchemeGroupVersion.WithKind(kindNamespace))
+			object, err := loose(ns, corev1.SchemeGroupVersion.WithKind(estate.KindNamespace))
 			if err != nil {
 				return nil, err
 			}
@@ -66,7 +68,7 @@ func loose(obj runtime.Object, gvk schema.GroupVersionKind) (*unstructured.Unstr
 	return object, nil
 }
 
-func (o *offboarding) contents(ctx context.Context, namespace string, kinds []schema.GroupVersionResource, only metav1.ListOptions) ([]*unstructured.Unstructured, error) {
+func (o *Procedure) contents(ctx context.Context, namespace string, kinds []schema.GroupVersionResource, only metav1.ListOptions) ([]*unstructured.Unstructured, error) {
 	var found []*unstructured.Unstructured
 	for _, kind := range kinds {
 		if kind.Resource == "events" {
@@ -88,7 +90,7 @@ func (o *offboarding) contents(ctx context.Context, namespace string, kinds []sc
 
 // tidy sorts the objects and takes out what only the server needs, and the
 // values of Secrets.
-func (o *offboarding) tidy(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+func (o *Procedure) tidy(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	for _, object := range objects {
 		object.SetManagedFields(nil)
 		if object.GroupVersionKind().GroupKind() == (schema.GroupKind{Kind: "Secret"}) && !o.exportSecrets {
