@@ -169,8 +169,8 @@ func child(command *cobra.Command, name string) *cobra.Command {
 
 func flagComplaint(command *cobra.Command, word string) string {
 	name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
-	if name == "" || name == "help" || name == "h" {
-		return ""
+	if name == "" || name == "help" || name == "h" || command.DisableFlagParsing {
+		return "" // A verb that parses no flags hands them on, as kubectl's does.
 	}
 	short := !strings.HasPrefix(word, "--")
 	for _, set := range []*pflag.FlagSet{command.Flags(), command.PersistentFlags(), command.InheritedFlags()} {
