@@ -16,7 +16,8 @@
 //     procedure.
 //
 // Data flow: spec -> Validate -> quota.Reserve on the BusinessUnit's status ->
-// Plan -> apply -> conditions. The Tenant controller writes what Plan returns
-// and the Tenant's status; the BusinessUnit controller writes what PlanUnit
-// and PlanShared return and the BusinessUnit's status; nobody else does.
+// Plan -> apply -> gate -> conditions. This package decides; it is pure, but
+// for the words it shares. Package operator has the controllers and webhooks,
+// estate what they read and write, offboard the procedure that ends a tenant,
+// guards and rbac what holds while Roadbed is stopped.
 package tenancy

@@ -133,10 +133,44 @@ func (c *Bindings) Setup(mgr manager.Manager) error {
 		}), builder.WithPredicates(predicate.NewPredicateFuncs(releasable))).
 		WatchesRawSource(source.Func(c.heartbeat)).
 		Complete(c)
+	if err == nil {
+		err = mgr.Add(standby{Bindings: c, elected: mgr.Elected()})
+	}
 	if err != nil {
 		return fmt.Errorf("set up controller %q: %w", BindingsController, err)
 	}
 	return nil
+}
+
+// beatEvery is how often the controller gives a sign of life.
+const beatEvery = steps.SilenceLimit / 3
+
+// standby vouches for a controller that another copy's lease keeps from
+// running. From its election on, the controller speaks for itself.
+type standby struct {
+	*Bindings
+	elected <-chan struct{}
+}
+
+var _ manager.LeaderElectionRunnable = standby{}
+
+// NeedLeaderElection says no: a standby is there before the election.
+func (standby) NeedLeaderElection() bool { return false }
+
+// Start beats until the election is won.
+func (s standby) Start(ctx context.Context) error {
+	ticker := s.Clock.NewTicker(beatEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.elected:
+			return nil
+		case <-ticker.C():
+			s.liveness.Beat(BindingsController)
+		}
+	}
 }
 
 // heartbeat makes the controller answer at once and then regularly. The
@@ -144,7 +178,7 @@ func (c *Bindings) Setup(mgr manager.Manager) error {
 func (c *Bindings) heartbeat(ctx context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	beat := reconcile.Request{NamespacedName: types.NamespacedName{Name: steps.HeartbeatName}}
 	q.Add(beat)
-	ticker := c.Clock.NewTicker(steps.SilenceLimit / 3)
+	ticker := c.Clock.NewTicker(beatEvery)
 	go func() {
 		defer ticker.Stop()
 		for {
