@@ -22,7 +22,7 @@ type step struct {
 	prints   []string
 }
 
-var fence = regexp.MustCompile("(?ms)^```(sh|text)\n(.*?)^```$")
+var fence = regexp.MustCompile("(?s)```(sh|text)\n(.*?\n)```\n")
 
 // tutorialSteps reads the blocks marked sh; a block marked text holds what
 // the one before it must print, one part of the output for each line.
