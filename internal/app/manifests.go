@@ -43,12 +43,18 @@ func parts(opts InstallOptions) []part {
 	return append(all, part{"tiers", tierObjects()})
 }
 
-func guardObjects(opts InstallOptions) []client.Object {
-	settings := opts.Settings
-	set := []guards.Option{guards.WithPlatform(guards.Platform{
+// GuardedPlatform is what guards are told of the settings, so that they and the
+// controllers mean the same places. Empty names get their defaults.
+func GuardedPlatform(settings tenancy.Settings) guards.Platform {
+	settings = settings.WithDefaults()
+	return guards.Platform{
 		DNSNamespace: settings.DNSNamespace, IngressNamespace: settings.IngressNamespace,
 		ObservabilityNamespace: settings.ObservabilityNamespace, ClusterCIDRs: settings.ClusterCIDRs,
-	})}
+	}
+}
+
+func guardObjects(opts InstallOptions) []client.Object {
+	set := []guards.Option{guards.WithPlatform(GuardedPlatform(opts.Settings))}
 	for gate, open := range opts.FeatureGates {
 		if open {
 			set = append(set, guards.WithGates(guards.Gate(gate)))

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 )
 
 // document is one object as YAML has it.
@@ -62,6 +64,27 @@ func TestManifestsAreWhole(t *testing.T) {
 	for name, d := range found {
 		if d["status"] != nil || strings.Contains(name, "/<nil>") {
 			t.Errorf("%s carries what only a server knows", name)
+		}
+	}
+}
+
+// TestManifestsCloseTheClustersRanges wants the guard and the server to be told
+// the same ranges.
+func TestManifestsCloseTheClustersRanges(t *testing.T) {
+	t.Parallel()
+	text, err := app.Manifests(app.InstallOptions{Settings: tenancy.Settings{ClusterCIDRs: []string{"10.42.0.0/16", "10.43.0.0/16"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := parse(t, text)
+	for object, wants := range map[string][]string{
+		"ValidatingAdmissionPolicy/roadbed-network-peers": {"'10.42.0.0/16'", "'10.43.0.0/16'"},
+		"Deployment/roadbed":                              {"--cluster-cidr=10.42.0.0/16", "--cluster-cidr=10.43.0.0/16"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(fmt.Sprint(found[object]), want) {
+				t.Errorf("%s does not know %s", object, want)
+			}
 		}
 	}
 }

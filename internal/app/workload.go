@@ -109,5 +109,8 @@ func serverArgs(opts InstallOptions) []string {
 	for _, gate := range slices.Sorted(maps.Keys(opts.FeatureGates)) {
 		args = append(args, fmt.Sprintf("--feature-gates=%s=%t", gate, opts.FeatureGates[gate]))
 	}
+	for _, cidr := range opts.Settings.ClusterCIDRs {
+		args = append(args, "--cluster-cidr="+cidr)
+	}
 	return args
 }

@@ -22,6 +22,7 @@ type installFlags struct {
 	apply, diff bool
 	image       string
 	gates       []string
+	ranges      []string
 }
 
 func (p *program) installVerb() *cobra.Command {
@@ -40,7 +41,7 @@ else from changing what belongs to the platform. With --diff nothing is changed,
 would be is shown, and the exit code is 3 when there is a difference.`,
 		Example: `  roadbed install > roadbed.yaml
   roadbed install --diff
-  roadbed install --apply --image registry.corp.example/roadbed:1.0`,
+  roadbed install --apply --image registry.corp.example/roadbed:1.0 --cluster-cidr 10.244.0.0/16,10.96.0.0/12`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,6 +57,7 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 	flags.BoolVar(&f.diff, "diff", false, "show how the cluster differs from it")
 	flags.StringVar(&f.image, "image", "", "image of the Deployment; the released one when not given")
 	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
+	rangesFlag(flags, &f.ranges)
 	cmd.MarkFlagsMutuallyExclusive("apply", "diff")
 	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true"))
 	return cmd
@@ -63,8 +65,11 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 
 func (f installFlags) options() (app.InstallOptions, error) {
 	opts := app.InstallOptions{Image: f.image, Deployment: true, Webhook: app.WebhookService}
-	gates, err := parseGates(f.gates)
-	opts.FeatureGates = gates
+	var err error
+	if opts.FeatureGates, err = parseGates(f.gates); err != nil {
+		return opts, err
+	}
+	opts.Settings, err = platformSettings(f.ranges)
 	return opts, err
 }
 

@@ -18,7 +18,7 @@ type serverFlags struct {
 	health, metrics, webhook string
 	webhookPort              int
 	leaderElect              bool
-	domains, gates           []string
+	domains, gates, ranges   []string
 	exportSecrets            bool
 }
 
@@ -51,6 +51,7 @@ tenants; in a cluster it should be a volume.`,
 	flags.StringSliceVar(&f.domains, "domains", nil, "domains to run; all when not given")
 	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
 	flags.BoolVar(&f.exportSecrets, "export-secrets", false, "write the values of Secrets into exports of offboarded tenants")
+	rangesFlag(flags, &f.ranges)
 	verb.CompleteFlag(cmd, "webhook", verb.CompleteFixed(string(app.WebhookLoopback), string(app.WebhookService), string(app.WebhookOff)))
 	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true"))
 	return cmd
@@ -58,6 +59,10 @@ tenants; in a cluster it should be a volume.`,
 
 func (p *program) server(ctx context.Context, f serverFlags) error {
 	gates, err := parseGates(f.gates)
+	if err != nil {
+		return err
+	}
+	settings, err := platformSettings(f.ranges)
 	if err != nil {
 		return err
 	}
@@ -83,6 +88,7 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 		LeaderElection: f.leaderElect,
 		Domains:        f.domains,
 		FeatureGates:   gates,
+		Settings:       settings,
 		ExportSecrets:  f.exportSecrets,
 		Ready: func(e app.Endpoints) {
 			fmt.Fprintf(p.Err, "ready: http://%s/readyz, http://%s/metrics\n", e.Health, e.Metrics)

@@ -9,6 +9,15 @@ import (
 // loopback is the only address that anything here listens on.
 const loopback = "127.0.0.1"
 
+// The ranges that the plane takes addresses from.
+const (
+	serviceRange = "10.96.0.0/16"
+	podRange     = "10.244.0.0/16"
+)
+
+// ClusterCIDRs are the ranges of the plane's services and pods.
+func ClusterCIDRs() []string { return []string{serviceRange, podRange} }
+
 // Names of the components, as roadbed-kube and the status know them.
 const (
 	etcdName       = "etcd"
@@ -93,7 +102,7 @@ func (p plan) apiserverArgs() []string {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + p.key(serviceAccountKey),
 		"--service-account-signing-key-file=" + p.key(serviceAccountKey),
-		"--service-cluster-ip-range=10.96.0.0/16",
+		"--service-cluster-ip-range=" + serviceRange,
 		"--profiling=false",
 	}
 	return append(append(args, p.aggregationArgs()...), p.auditArgs()...)
@@ -165,7 +174,7 @@ func (p plan) simulatorArgs() []string {
 		"--config=" + p.layout.config(stagesFile),
 		"--kubeconfig=" + p.layout.client(simulatorName),
 		"--manage-nodes-with-annotation-selector=" + fakeNodeAnnotation + "=" + fakeNodeValue,
-		"--cidr=10.244.0.0/16",
+		"--cidr=" + podRange,
 		"--node-lease-duration-seconds=40",
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
@@ -83,7 +84,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 		Binary:    c.Binary,
 		Ephemeral: c.Ephemeral,
 		Nodes:     c.Nodes,
-		Admission: staticGuards(),
+		Admission: staticGuards(settings()),
 		Log:       c.Log,
 		Clock:     c.Clock,
 		Events:    r.hear,
@@ -108,9 +109,14 @@ func (r *runner) hear(e standalone.Event) {
 	}
 }
 
-func staticGuards() []standalone.Manifest {
+// settings are the default ones with the ranges that the plane uses.
+func settings() tenancy.Settings {
+	return tenancy.Settings{ClusterCIDRs: standalone.ClusterCIDRs()}.WithDefaults()
+}
+
+func staticGuards(settings tenancy.Settings) []standalone.Manifest {
 	var manifests []standalone.Manifest
-	for _, file := range guards.Static() {
+	for _, file := range guards.Static(guards.WithPlatform(app.GuardedPlatform(settings))) {
 		manifests = append(manifests, standalone.Manifest{Name: file.Name, Data: file.Data})
 	}
 	return manifests
@@ -127,6 +133,7 @@ func (r *runner) serve(ctx context.Context, plane *standalone.Plane) error {
 		Config:       plane.AdminConfig(),
 		StaticGuards: true,
 		Webhook:      app.WebhookLoopback,
+		Settings:     settings(),
 		Log:          r.config.Log,
 	})
 	if err != nil {
@@ -141,6 +148,7 @@ func (r *runner) serve(ctx context.Context, plane *standalone.Plane) error {
 		Config:    plane.RoadbedConfig(),
 		TrailPath: filepath.Join(r.config.DataDir, trailFile),
 		ExportDir: filepath.Join(r.config.DataDir, exportDir),
+		Settings:  settings(),
 		Ready:     func(e app.Endpoints) { r.becomeReady(report, e) },
 		Log:       r.config.Log,
 		Clock:     r.config.Clock,
