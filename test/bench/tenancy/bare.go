@@ -37,6 +37,9 @@ func (b *bench) bareClient(ctx context.Context, p *platform) error {
 		}
 	}
 	b.say("bare: write %d objects in %d namespaces", objects, namespaces)
+	if err := p.settle(ctx); err != nil {
+		return err
+	}
 	meter, err := p.meter()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -46,6 +47,38 @@ func (p *platform) processes() []string {
 		names = append(names, serverName)
 	}
 	return names
+}
+
+// settle waits until the platform's processes have nothing to do: a fresh
+// control plane builds its API documents and fills its caches for a while, and
+// that is nobody's cost.
+func (p *platform) settle(ctx context.Context) error {
+	const look, most = time.Second, 45 * time.Second
+	deadline := time.Now().Add(most)
+	for time.Now().Before(deadline) {
+		before, err := p.total()
+		if err != nil {
+			return err
+		}
+		if err := pause(ctx, look); err != nil {
+			return err
+		}
+		after, err := p.total()
+		if err != nil || after-before < look/8 {
+			return err
+		}
+	}
+	return fmt.Errorf("the control plane does not come to rest in %s", most)
+}
+
+// total is the processor time of all processes.
+func (p *platform) total() (time.Duration, error) {
+	used, err := p.cpu()
+	var total time.Duration
+	for _, each := range used {
+		total += each
+	}
+	return total, err
 }
 
 const serverName = "roadbed"

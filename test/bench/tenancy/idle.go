@@ -10,20 +10,16 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
-
-// settle is how long the restart may echo before idleness begins.
-const settle = 5 * time.Second
 
 // rest counts what Roadbed writes while nobody wants anything: what the API
 // server's audit log has of Roadbed's identity, or what the server's own
 // clients count, whichever is more. The log leaves out leases and events; the
 // clients count every request, refused ones included.
 func (b *bench) rest(ctx context.Context, p *platform) error {
-	if err := pause(ctx, settle); err != nil {
+	if err := p.settle(ctx); err != nil {
 		return err
 	}
 	log := filepath.Join(p.dir, "plane", "logs", "audit.log")

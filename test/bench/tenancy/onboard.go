@@ -40,6 +40,9 @@ func (b *bench) onboard(ctx context.Context, p *platform) error {
 		return err
 	}
 	chosen := b.org.tenants[:b.tenants]
+	if err := p.settle(ctx); err != nil {
+		return err
+	}
 	stopProfile := b.profileOnboarding(ctx, p)
 	meter, err := p.meter()
 	if err != nil {
