@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,7 +43,16 @@ type Excess struct {
 // String shows the arithmetic.
 func (e Excess) String() string {
 	return fmt.Sprintf("%s: envelope %s, reserved %s by %s, asked %s, over by %s",
-		e.Resource, e.Envelope.String(), e.Reserved.String(), others(e.Others), e.Asked.String(), e.Over.String())
+		e.Resource, Amount(e.Envelope), Amount(e.Reserved), others(e.Others), Amount(e.Asked), Amount(e.Over))
+}
+
+// Amount is a quantity as people write it in a sum: 20000 and not 20k, beside
+// 5240. Binary and fractional quantities stay as they are.
+func Amount(q resource.Quantity) string {
+	if whole, ok := q.AsInt64(); ok && q.Format == resource.DecimalSI {
+		return strconv.FormatInt(whole, 10)
+	}
+	return q.String()
 }
 
 func others(n int) string {

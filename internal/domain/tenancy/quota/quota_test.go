@@ -410,3 +410,12 @@ func TestShortages(t *testing.T) {
 		t.Errorf("shortages = %v", got)
 	}
 }
+
+func TestAmountsCanBeCompared(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{"20k": "20000", "5240": "5240", "500m": "500m", "40000Gi": "40000Gi", "2M": "2000000"} {
+		if got := Amount(resource.MustParse(written)); got != want {
+			t.Errorf("%s is shown as %s, want %s", written, got, want)
+		}
+	}
+}
