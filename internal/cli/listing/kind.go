@@ -2,6 +2,7 @@ package listing
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -20,7 +21,9 @@ import (
 type Kind[T client.Object] struct {
 	// singular and plural are for people; group and kind name the API.
 	singular, plural string
-	gvk              schema.GroupVersionKind
+	// example is the name of one in Corp Bank.
+	example string
+	gvk     schema.GroupVersionKind
 	// newObject and newList make empty ones, items takes a list apart.
 	newObject func() T
 	newList   func() client.ObjectList
@@ -38,9 +41,9 @@ type column[T client.Object] struct {
 	cell func(T) string
 }
 
-// print writes objects in the chosen format. single is true when the user asked
+// Print writes objects in the chosen format. single is true when the user asked
 // for one object: then JSON and YAML are the object itself and not a list.
-func (r Kind[T]) print(w io.Writer, out *verb.Output, objects []T, single bool) error {
+func (r Kind[T]) Print(w io.Writer, out *verb.Output, objects []T, single bool) error {
 	for _, object := range objects {
 		object.GetObjectKind().SetGroupVersionKind(r.gvk)
 		object.SetManagedFields(nil)
@@ -134,7 +137,7 @@ func ListVerb[T client.Object](p *verb.Program, r Kind[T], filters ...Filter[T])
 				fmt.Fprintf(p.Err, "No %s found.\n", r.plural)
 				return nil
 			}
-			return r.print(p.Out, out, objects, false)
+			return r.Print(p.Out, out, objects, false)
 		},
 	}
 	cmd.Flags().StringVarP(&selector, "selector", "l", "", "only objects with these labels, such as team=a,stage!=test")
@@ -173,35 +176,41 @@ func GetVerb[T client.Object](p *verb.Program, r Kind[T]) *cobra.Command {
 		Use:               "get NAME...",
 		Short:             "Print a " + r.singular + " or several",
 		Long:              "Print the named " + r.plural + ", as a table or, with -o json or yaml, whole.",
-		Example:           fmt.Sprintf("  roadbed %s get NAME -o yaml", verbName(r.gvk)),
+		Example:           fmt.Sprintf("  roadbed %[1]s get %[2]s\n  roadbed %[1]s get %[2]s -o yaml", verbName(r.gvk), r.example),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: p.CompleteNames(r.newList),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			c, err := p.Client()
-			if err != nil {
-				return err
-			}
-			objects := make([]T, len(names))
-			for i, name := range names {
-				objects[i] = r.newObject()
-				if err := c.Get(cmd.Context(), client.ObjectKey{Name: name}, objects[i]); err != nil {
-					return fmt.Errorf("get %s %q: %w", r.singular, name, err)
-				}
-			}
-			return r.print(p.Out, out, objects, len(names) == 1)
+			return r.Show(cmd.Context(), p, out, names)
 		},
 	}
 	out.AddFlag(cmd)
 	return cmd
 }
 
+// Show reads the named objects and prints them.
+func (r Kind[T]) Show(ctx context.Context, p *verb.Program, out *verb.Output, names []string) error {
+	c, err := p.Client()
+	if err != nil {
+		return err
+	}
+	objects := make([]T, len(names))
+	for i, name := range names {
+		objects[i] = r.newObject()
+		if err := c.Get(ctx, client.ObjectKey{Name: name}, objects[i]); err != nil {
+			return fmt.Errorf("get %s %q: %w", r.singular, name, err)
+		}
+	}
+	return r.Print(p.Out, out, objects, len(names) == 1)
+}
+
 // DescribeVerb prints what a person wants to know of one object.
 func DescribeVerb[T client.Object](p *verb.Program, r Kind[T], describe func(*cobra.Command, client.Client, T) error) *cobra.Command {
-	return &cobra.Command{
+	out := verb.ResultOutput()
+	cmd := &cobra.Command{
 		Use:               "describe NAME",
 		Short:             "Explain a " + r.singular + ": what holds, what does not, and what to do",
-		Long:              "Explain a " + r.singular + " in words: its settings, its conditions with the next step\nwhere one is not met, what it uses, and what happened to it.",
-		Example:           fmt.Sprintf("  roadbed %s describe NAME", verbName(r.gvk)),
+		Long:              "Explain a " + r.singular + " in words: its settings, its conditions with the next step\nwhere one is not met, what it uses, and what happened to it. With -o\njson or yaml the object itself.",
+		Example:           fmt.Sprintf("  roadbed %s describe %s", verbName(r.gvk), r.example),
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: verb.First(p.CompleteNames(r.newList)),
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -213,9 +222,14 @@ func DescribeVerb[T client.Object](p *verb.Program, r Kind[T], describe func(*co
 			if err := c.Get(cmd.Context(), client.ObjectKey{Name: names[0]}, object); err != nil {
 				return fmt.Errorf("get %s %q: %w", r.singular, names[0], err)
 			}
+			if out.Chosen != verb.FormatText {
+				return r.Print(p.Out, out, []T{object}, true)
+			}
 			return describe(cmd, c, object)
 		},
 	}
+	out.AddFlag(cmd)
+	return cmd
 }
 
 // verbName is the verb under which a kind's verbs stand.

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 )
 
@@ -21,7 +22,7 @@ import (
 func Tenants(now clock.PassiveClock) Kind[*tenancyv1.Tenant] {
 	type T = *tenancyv1.Tenant
 	return Kind[T]{
-		singular: "tenant", plural: "tenants",
+		singular: "tenant", plural: "tenants", example: "payments",
 		gvk:       tenancyv1.GroupVersion.WithKind("Tenant"),
 		newObject: func() T { return &tenancyv1.Tenant{} },
 		newList:   func() client.ObjectList { return &tenancyv1.TenantList{} },
@@ -47,7 +48,7 @@ func Tenants(now clock.PassiveClock) Kind[*tenancyv1.Tenant] {
 func Units(now clock.PassiveClock) Kind[*tenancyv1.BusinessUnit] {
 	type T = *tenancyv1.BusinessUnit
 	return Kind[T]{
-		singular: "business unit", plural: "business units",
+		singular: "business unit", plural: "business units", example: "retail",
 		gvk:       tenancyv1.GroupVersion.WithKind("BusinessUnit"),
 		newObject: func() T { return &tenancyv1.BusinessUnit{} },
 		newList:   func() client.ObjectList { return &tenancyv1.BusinessUnitList{} },
@@ -71,7 +72,7 @@ func Units(now clock.PassiveClock) Kind[*tenancyv1.BusinessUnit] {
 func Tiers(now clock.PassiveClock) Kind[*tenancyv1.Tier] {
 	type T = *tenancyv1.Tier
 	return Kind[T]{
-		singular: "tier", plural: "tiers",
+		singular: "tier", plural: "tiers", example: "tier-1",
 		gvk:       tenancyv1.GroupVersion.WithKind("Tier"),
 		newObject: func() T { return &tenancyv1.Tier{} },
 		newList:   func() client.ObjectList { return &tenancyv1.TierList{} },
@@ -128,9 +129,9 @@ func Share(unit *tenancyv1.BusinessUnit, name corev1.ResourceName) string {
 	envelope, limited := unit.Spec.Envelope[name]
 	reserved := unit.Status.Reserved[name]
 	if !limited {
-		return reserved.String() + "/any"
+		return quota.Amount(reserved) + "/any"
 	}
-	return reserved.String() + "/" + envelope.String()
+	return quota.Amount(reserved) + "/" + quota.Amount(envelope)
 }
 
 func age(now clock.PassiveClock, object client.Object) string {

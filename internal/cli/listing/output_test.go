@@ -17,15 +17,15 @@ func TestListsAreGolden(t *testing.T) {
 			s := verbtest.New(t)
 			out := &verb.Output{Chosen: chosen}
 			tenants := Tenants(s.Clock)
-			if err := tenants.print(&s.Stdout, out, tenants.sorted(verbtest.Tenants()), false); err != nil {
+			if err := tenants.Print(&s.Stdout, out, tenants.sorted(verbtest.Tenants()), false); err != nil {
 				t.Fatal(err)
 			}
 			units := Units(s.Clock)
-			if err := units.print(&s.Stdout, out, units.sorted(verbtest.Units()[:2]), false); err != nil {
+			if err := units.Print(&s.Stdout, out, units.sorted(verbtest.Units()[:2]), false); err != nil {
 				t.Fatal(err)
 			}
 			tiers := Tiers(s.Clock)
-			if err := tiers.print(&s.Stdout, out, tiers.sorted(tenancy.Tiers())[:1], true); err != nil {
+			if err := tiers.Print(&s.Stdout, out, tiers.sorted(tenancy.Tiers())[:1], true); err != nil {
 				t.Fatal(err)
 			}
 			golden.Check(t, "testdata/output/list-"+string(chosen)+".golden", s.Stdout.Bytes())

@@ -97,20 +97,35 @@ func Content(object client.Object) (map[string]any, error) {
 	return plain, nil
 }
 
-// dropEmpty drops an empty spec and, in our own kinds, empty structs in it. In
-// Kubernetes' kinds those may mean something, as an empty selector does.
+// dropEmpty drops an empty spec and, in our own kinds, what was not said: empty
+// structs and texts in it, and nulls. A required field that is missing is then
+// missing for the API server too. In Kubernetes' kinds emptiness may mean
+// something, as an empty selector does.
 func dropEmpty(plain map[string]any, ours bool) {
 	spec, ok := plain["spec"].(map[string]any)
 	if !ok {
 		return
 	}
 	for field, value := range spec {
-		if inner, ok := value.(map[string]any); ok && ours && len(inner) == 0 {
+		if ours && unsaid(value) {
 			delete(spec, field)
 		}
 	}
 	if len(spec) == 0 {
 		delete(plain, "spec")
+	}
+}
+
+func unsaid(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case map[string]any:
+		return len(v) == 0
+	default:
+		return false
 	}
 }
 

@@ -3,6 +3,7 @@ package manifest
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -49,6 +50,22 @@ func TestChangesSeeOnlyWhatIsWanted(t *testing.T) {
 				t.Errorf("%s, want %s\nbefore:\n%s\nafter:\n%s", got.Kind(), test.want, got.before, got.after)
 			}
 		})
+	}
+}
+
+func TestContentIsWhatWasSaid(t *testing.T) {
+	t.Parallel()
+	documents, err := Parse(Scheme(), "in.yaml", []byte("apiVersion: tenancy.roadbed.dev/v1alpha1\nkind: Tenant\nmetadata: {name: a}\nspec: {tier: tier-2}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Content(documents[0].Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"tier": "tier-2"}
+	if diff := cmp.Diff(want, got["spec"]); diff != "" {
+		t.Errorf("a field that nobody wrote is sent, so that the refusal would not say it is missing (-want +got):\n%s", diff)
 	}
 }
 

@@ -61,7 +61,24 @@ func Read(p *verb.Program, scheme *runtime.Scheme, files []string) ([]Document, 
 	if len(documents) == 0 {
 		return nil, fmt.Errorf("%s: no object in it", strings.Join(files, ", "))
 	}
-	return documents, nil
+	return documents, repeated(documents)
+}
+
+// repeated refuses an object that two documents describe: which of them was
+// meant is not ours to guess.
+func repeated(documents []Document) error {
+	first := map[string]Document{}
+	var all []error
+	for _, d := range documents {
+		title := Title(d.Object)
+		if before, ok := first[title]; ok && d.Object.GetName() != "" {
+			all = append(all, d.ErrorAt("metadata.name", fmt.Sprintf("%s is described already, at %s:%d",
+				title, before.file, lineOf(before.node, "metadata.name"))))
+			continue
+		}
+		first[title] = d
+	}
+	return errors.Join(all...)
 }
 
 func readFile(p *verb.Program, scheme *runtime.Scheme, file string) ([]Document, error) {

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func TestDocuments(t *testing.T) {
 		t.Helper()
 		var out bytes.Buffer
 		documents, err := Parse(Scheme(), "in.yaml", golden.File(t, archive, "in.yaml"))
-		if err != nil {
+		if err = errors.Join(err, repeated(documents)); err != nil {
 			documents = nil
 			fmt.Fprintln(&out, err)
 		}

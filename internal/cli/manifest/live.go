@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
@@ -58,15 +59,22 @@ func Show(ctx context.Context, p *verb.Program, c client.Client, documents []Doc
 	return nil
 }
 
-// Print writes an object as one YAML document, or its title.
+// Print writes an object as one YAML or JSON document, or its name.
 func Print(p *verb.Program, out *verb.Output, object client.Object) error {
 	if out.Chosen == verb.FormatName {
-		_, err := fmt.Fprintln(p.Out, Title(object))
+		name := Title(object)
+		if object.GetObjectKind().GroupVersionKind().Group == tenancyv1.GroupVersion.Group {
+			name = FullName(object)
+		}
+		_, err := fmt.Fprintln(p.Out, name)
 		return err
 	}
 	fields, err := Content(object)
 	if err != nil {
 		return err
+	}
+	if out.Chosen == verb.FormatJSON {
+		return out.Print(p.Out, fields, nil)
 	}
 	data, err := yaml.Marshal(fields)
 	if err != nil {

@@ -76,6 +76,38 @@ func itemWith(list *yaml.Node, field, value string) (child *yaml.Node, line int)
 	return nil, 0
 }
 
+// lastWith is the index of the last item, in the list at the path, whose key is
+// such as name="dev".
+func lastWith(document *yaml.Node, path, key string) (index int, found bool) {
+	field, value, ok := strings.Cut(key, "=")
+	list := at(document, path)
+	if !ok || list == nil || list.Kind != yaml.SequenceNode {
+		return 0, false
+	}
+	for i, item := range list.Content {
+		if have, _ := entry(resolve(item), field); have != nil && have.Value == strings.Trim(value, `"`) {
+			index, found = i, true
+		}
+	}
+	return index, found
+}
+
+// at is the node to which the path leads, nil if it leads nowhere.
+func at(document *yaml.Node, path string) *yaml.Node {
+	if document == nil || len(document.Content) == 0 {
+		return nil
+	}
+	node := document.Content[0]
+	for path != "" {
+		next, _, rest := step(resolve(node), path)
+		if next == nil {
+			return nil
+		}
+		node, path = next, rest
+	}
+	return resolve(node)
+}
+
 // dotted finds the entry with the longest key that the path begins with, since
 // keys such as requests.cpu hold dots themselves.
 func dotted(node *yaml.Node, path string) (child *yaml.Node, line int, rest string) {

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -146,64 +143,4 @@ func (s Submission) Send(ctx context.Context, d Document, dryRun bool) (client.O
 func FullName(object client.Object) string {
 	gvk := object.GetObjectKind().GroupVersionKind()
 	return strings.ToLower(gvk.Kind) + "." + gvk.Group + "/" + object.GetName()
-}
-
-// Refused puts the cluster's refusal into words, each cause at the line of the
-// file that it speaks of when the object came from a file.
-func (d Document) Refused(err error) error {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return fmt.Errorf("%s: %w", Title(d.Object), err)
-	}
-	details := status.Status().Details
-	if details == nil || len(details.Causes) == 0 {
-		return d.Mistake("", err.Error(), err)
-	}
-	var all []error
-	for _, cause := range details.Causes {
-		// The API server's word that it stopped looking is no mistake of the user's.
-		if len(details.Causes) == 1 || !strings.Contains(cause.Message, "some validation rules were not checked") {
-			all = append(all, d.Mistake(causeField(cause), cause.Message, err))
-		}
-	}
-	return errors.Join(all...)
-}
-
-// fieldInMessage finds the field that one of our own rules on the whole object
-// speaks of.
-var fieldInMessage = regexp.MustCompile(`\b(metadata|spec)\.[A-Za-z]+(\.[A-Za-z]+)*`)
-
-// causeField is the field that a cause speaks of, empty where that is the whole
-// object.
-func causeField(cause metav1.StatusCause) string {
-	if cause.Field == "" || cause.Field == "<nil>" {
-		return fieldInMessage.FindString(cause.Message)
-	}
-	return strings.TrimPrefix(cause.Field, ".")
-}
-
-// refusal is one cause of a refusal; it keeps the API server's error.
-type refusal struct {
-	message string
-	cause   error
-}
-
-// Error is the cause in words.
-func (r *refusal) Error() string { return r.message }
-
-// Unwrap is the API server's error.
-func (r *refusal) Unwrap() error { return r.cause }
-
-// Mistake says what is wrong with a field, at its line when the document came
-// from a file. cause may be nil.
-func (d Document) Mistake(field, message string, cause error) error {
-	switch {
-	case d.node != nil:
-		message = d.ErrorAt(field, message).Error()
-	case field != "":
-		message = Title(d.Object) + ": " + field + ": " + message
-	default:
-		message = Title(d.Object) + ": " + message
-	}
-	return &refusal{message: message, cause: cause}
 }

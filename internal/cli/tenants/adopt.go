@@ -21,11 +21,12 @@ import (
 type adoption struct {
 	namespace, tenant, environment string
 	yes                            bool
+	out                            *verb.Output
 	waitFlags
 }
 
 func (p *program) tenantAdoptVerb() *cobra.Command {
-	var a adoption
+	a := adoption{out: verb.ResultOutput()}
 	cmd := &cobra.Command{
 		Use:   "adopt NAMESPACE --tenant TENANT",
 		Short: "Take an existing namespace into a tenant",
@@ -34,7 +35,8 @@ the namespace holds, what is added to it and what changes. Nothing that runs is
 restarted. Then you are asked, or --yes answers.
 
 The namespace keeps its name. Within the tenant it is called what --as says, by
-default the end of its name.`,
+default the end of its name. With -o the tenant is printed in the end, and the plan
+goes to standard error.`,
 		Example: `  roadbed tenant adopt legacy-payments --tenant payments --as legacy
   roadbed tenant adopt legacy-payments --tenant payments --yes`,
 		Args: cobra.ExactArgs(1),
@@ -53,6 +55,7 @@ default the end of its name.`,
 	cmd.Flags().StringVar(&a.environment, "as", "", "name of the namespace within the tenant")
 	cmd.Flags().BoolVar(&a.yes, "yes", false, "do it without asking")
 	a.waitFlags.add(cmd, tenantTimeout)
+	a.out.AddFlag(cmd)
 	verb.CompleteFlag(cmd, "tenant", p.TenantNames())
 	return cmd
 }
@@ -77,7 +80,8 @@ func (p *program) adopt(ctx context.Context, a adoption) error {
 	if err != nil {
 		return err
 	}
-	if err := p.showAdoption(ctx, c, wanted, &ns); err != nil {
+	told := &program{a.out.Told(p.Program)}
+	if err := told.showAdoption(ctx, c, wanted, &ns); err != nil {
 		return err
 	}
 	if !a.yes {
@@ -88,11 +92,8 @@ func (p *program) adopt(ctx context.Context, a adoption) error {
 	if err := c.Patch(ctx, wanted, client.MergeFromWithOptions(&t, client.MergeFromWithOptimisticLock{}), manifest.FieldOwner); err != nil {
 		return manifest.Document{Object: withTenantKind(wanted)}.Refused(err)
 	}
-	fmt.Fprintf(p.Out, "%s configured\n", manifest.FullName(withTenantKind(wanted)))
-	if !a.wait {
-		return nil
-	}
-	return p.tenantsReady(ctx, c, a.waitFlags, []string{a.tenant}, false)
+	fmt.Fprintf(told.Out, "%s configured\n", manifest.FullName(withTenantKind(wanted)))
+	return p.conclude(ctx, c, a.waitFlags, a.out, []string{a.tenant})
 }
 
 // withAdopted is the tenant with the namespace among its own. A tenant with one

@@ -17,7 +17,8 @@ Ready or refused. A file is taken whole or not at all: when the cluster would re
 one of its objects, nothing is changed, and each mistake is shown with its line.
 
 With --dry-run nothing is changed; what would be is shown as a diff, and the exit
-code is 3 when there is a difference.`,
+code is 3 when there is a difference. With -o the tenants are printed instead of words:
+as they are in the end or, in a dry run, as they would be sent.`,
 		Example: "  roadbed tenant apply -f payments.yaml\n  roadbed tenant apply -f payments.yaml --dry-run=server",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

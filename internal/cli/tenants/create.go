@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/cli/listing"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
@@ -102,11 +103,12 @@ would refuse one of its objects, nothing is created, and each mistake is shown w
 its line.
 
 With --dry-run nothing is created; what would be generated is shown as a diff, and
-the exit code is 3 when there is a difference.`,
-		Example: `  roadbed tenant create payments --business-unit retail-banking --tier tier-1 \
-    --owner payments-team --cost-center cc-1042 --jurisdiction uk --namespaces dev,prod
-  roadbed tenant create -f payments.yaml --dry-run
-  cat payments.yaml | roadbed tenant create -f -`,
+the exit code is 3 when there is a difference. With -o the tenants are printed instead
+of words: as they are in the end or, in a dry run, as they would be sent.`,
+		Example: `  roadbed tenant create loans --business-unit retail-lending --tier tier-1 \
+    --owner team-loans --cost-center cc-1042 --jurisdiction uk --namespaces dev,prod
+  roadbed tenant create -f loans.yaml --dry-run
+  cat loans.yaml | roadbed tenant create -f - -o name`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -145,10 +147,13 @@ type onboarding struct {
 	force  bool
 	files  []string
 	dryRun string
+	out    *verb.Output
 	waitFlags
 }
 
 func (o *onboarding) addFlags(cmd *cobra.Command) {
+	o.out = verb.ResultOutput()
+	o.out.AddFlag(cmd)
 	cmd.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "file with Tenants, - for standard input")
 	verb.Must(cmd.MarkFlagFilename("filename", "yaml", "yml"))
 	manifest.AddDryRunFlag(cmd, &o.dryRun)
@@ -164,20 +169,64 @@ func (o *onboarding) run(ctx context.Context, p *program, documents []manifest.D
 		return err
 	}
 	if o.dryRun == manifest.DryRunClient {
-		return p.showPlans(ctx, c, documents)
+		return p.showDryRun(ctx, c, o.out, documents)
 	}
-	s := manifest.Submission{Program: p.Program, Client: c, Create: o.create, Force: o.force}
+	told := &program{o.out.Told(p.Program)}
+	s := manifest.Submission{Program: told.Program, Client: c, Create: o.create, Force: o.force}
 	accepted, err := s.Rehearse(ctx, documents)
 	if err != nil {
 		return err
 	}
 	if o.dryRun == manifest.DryRunServer {
-		return p.showPlans(ctx, c, withObjects(documents, accepted))
+		return p.showDryRun(ctx, c, o.out, withObjects(documents, accepted))
 	}
-	if err := s.Commit(ctx, documents); err != nil || !o.wait {
+	if err := p.fitTogether(ctx, c, documents); err != nil {
 		return err
 	}
-	return p.tenantsReady(ctx, c, o.waitFlags, objectNames(documents), false)
+	if err := s.Commit(ctx, documents); err != nil {
+		return err
+	}
+	return p.conclude(ctx, c, o.waitFlags, o.out, objectNames(documents))
+}
+
+// conclude waits for tenants, if that was asked, and prints what came of them.
+func (p *program) conclude(ctx context.Context, c client.Client, f waitFlags, out *verb.Output, names []string) error {
+	if f.wait {
+		told := &program{out.Told(p.Program)}
+		if err := told.tenantsReady(ctx, c, f, names, false); err != nil {
+			return err
+		}
+	}
+	if out.Chosen == verb.FormatText {
+		return nil
+	}
+	return listing.Tenants(p.Clock).Show(ctx, p.Program, out, names)
+}
+
+// showDryRun prints what tenants would change, or with -o the tenants themselves.
+func (p *program) showDryRun(ctx context.Context, c client.Client, out *verb.Output, documents []manifest.Document) error {
+	if out.Chosen == verb.FormatText {
+		return p.showPlans(ctx, c, documents)
+	}
+	for _, d := range documents {
+		if err := manifest.Print(p.Program, out, d.Object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fitTogether refuses several tenants that fit one by one and not together: the
+// cluster is asked about each alone.
+func (p *program) fitTogether(ctx context.Context, c client.Client, documents []manifest.Document) error {
+	if len(documents) < 2 {
+		return nil
+	}
+	w, err := p.liveWorld(ctx, c)
+	if err != nil {
+		return err
+	}
+	return validateAll(documents, w)
 }
 
 // withObjects are the documents with what the cluster would make of them.

@@ -41,7 +41,7 @@ type bankFlags struct {
 
 func (p *program) corpBankVerb() *cobra.Command {
 	var f bankFlags
-	out := verb.NewOutput(verb.FormatYAML, verb.FormatName)
+	out := verb.NewOutput(verb.FormatYAML, verb.FormatJSON, verb.FormatName)
 	cmd := &cobra.Command{
 		Use:   "corp-bank",
 		Short: "A bank with seven jurisdictions and twenty business units",
@@ -79,12 +79,6 @@ every one is Ready.`,
 
 func (p *program) printBank(bank []client.Object, out *verb.Output) error {
 	for _, object := range bank {
-		if out.Chosen == verb.FormatName {
-			if _, err := fmt.Fprintln(p.Out, manifest.FullName(object)); err != nil {
-				return err
-			}
-			continue
-		}
 		if err := manifest.Print(p.Program, out, object); err != nil {
 			return err
 		}

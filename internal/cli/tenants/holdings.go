@@ -52,14 +52,17 @@ func (h holdings) summary() string {
 	return fmt.Sprintf("%s and %s", verb.Count(h.pods, "pod"), verb.Count(len(h.claims), "volume claim"))
 }
 
-// claimRows say of each claim what its volume's fate is.
-func (h holdings) claimRows() [][]string {
-	rows := make([][]string, len(h.claims))
+// leaving says of each claim what its volume's fate is.
+func (h holdings) leaving() []claimLeaving {
+	leaving := make([]claimLeaving, len(h.claims))
 	for i, claim := range h.claims {
 		size := claim.Spec.Resources.Requests[corev1.ResourceStorage]
-		rows[i] = []string{h.namespace + "/" + claim.Name, size.String(), claim.Spec.VolumeName, fate(h.volumes[claim.Spec.VolumeName])}
+		leaving[i] = claimLeaving{
+			Claim: h.namespace + "/" + claim.Name, Size: size.String(),
+			Volume: claim.Spec.VolumeName, Fate: fate(h.volumes[claim.Spec.VolumeName]),
+		}
 	}
-	return rows
+	return leaving
 }
 
 // fate is what becomes of a volume when its claim is deleted.

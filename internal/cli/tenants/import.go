@@ -14,11 +14,12 @@ import (
 type importing struct {
 	file   string
 	strict bool
+	out    *verb.Output
 	capsule.Defaults
 }
 
 func (p *program) tenantImportVerb() *cobra.Command {
-	var i importing
+	i := importing{out: verb.NewOutput(verb.FormatYAML, verb.FormatJSON, verb.FormatName)}
 	cmd := &cobra.Command{
 		Use:   "import -f FILE",
 		Short: "Translate tenants of Capsule into Roadbed's",
@@ -30,7 +31,7 @@ dropped in silence. Needs no cluster.
 What Capsule does not know of a tenant is given by flags, or written into the result
 afterwards. The tenant's namespaces are adopted, under the names they have.`,
 		Example: `  kubectl get tenants.capsule.clastix.io -o yaml > capsule.yaml
-  roadbed tenant import -f capsule.yaml --business-unit retail-banking --tier tier-2 \
+  roadbed tenant import -f capsule.yaml --business-unit retail --tier tier-2 \
     --cost-center cc-1042 --jurisdiction uk > tenants.yaml
   roadbed tenant apply -f tenants.yaml --dry-run`,
 		Args:              cobra.NoArgs,
@@ -50,6 +51,7 @@ afterwards. The tenant's namespaces are adopted, under the names they have.`,
 	flags.StringVar(&i.CostCenter, "cost-center", "", "what every tenant's usage is charged to")
 	flags.StringVar(&i.Owner, "owner", "", "team that answers for every tenant")
 	flags.StringSliceVar(&i.Jurisdictions, "jurisdiction", nil, "places where every tenant's data may live")
+	i.out.AddFlag(cmd)
 	verb.Must(cmd.MarkFlagFilename("filename", "yaml", "yml"))
 	verb.CompleteFlag(cmd, "business-unit", p.UnitNames())
 	verb.CompleteFlag(cmd, "tier", p.TierNames())
@@ -66,7 +68,7 @@ func (p *program) importCapsule(i importing) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	for n := range tenants {
-		if err := manifest.Print(p.Program, verb.NewOutput(verb.FormatYAML), &tenants[n]); err != nil {
+		if err := manifest.Print(p.Program, i.out, &tenants[n]); err != nil {
 			return err
 		}
 	}

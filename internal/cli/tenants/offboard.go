@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/cli/listing"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
@@ -25,11 +25,12 @@ const offboardTimeout = 10 * time.Minute
 type offboarding struct {
 	name, confirm string
 	yes, plan     bool
+	out           *verb.Output
 	waitFlags
 }
 
 func (p *program) tenantOffboardVerb() *cobra.Command {
-	var o offboarding
+	o := offboarding{out: verb.ResultOutput()}
 	cmd := &cobra.Command{
 		Use:   "offboard NAME",
 		Short: "End a tenant: plan, confirm, and follow the procedure",
@@ -40,7 +41,8 @@ script --yes --confirm NAME answers.
 The procedure is: cordon, export, legal-hold check, drain, delete, residue report.
 The platform carries it out; this verb follows it and may be interrupted and called
 again at any time. Each step stands in the tenant's status and on the trail. With
---plan nothing is asked or changed.`,
+--plan nothing is asked or changed. With -o the plan, or the tenant in the end, is
+printed instead of words.`,
 		Example: `  roadbed tenant offboard payments --plan
   roadbed tenant offboard payments
   roadbed tenant offboard payments --yes --confirm payments`,
@@ -58,6 +60,7 @@ again at any time. Each step stands in the tenant's status and on the trail. Wit
 	cmd.Flags().BoolVar(&o.yes, "yes", false, "do it without asking; needs --confirm")
 	cmd.Flags().StringVar(&o.confirm, "confirm", "", "the tenant's name once more")
 	o.waitFlags.add(cmd, offboardTimeout)
+	o.out.AddFlag(cmd)
 	return cmd
 }
 
@@ -70,7 +73,15 @@ func (p *program) offboard(ctx context.Context, o offboarding) error {
 	if err := c.Get(ctx, client.ObjectKey{Name: o.name}, &t); err != nil {
 		return fmt.Errorf("get tenant %q: %w", o.name, err)
 	}
-	if err := p.showOffboarding(ctx, c, &t); err != nil || o.plan {
+	plan, err := planOffboarding(ctx, c, &t)
+	if err != nil {
+		return err
+	}
+	if o.plan {
+		return p.printOffboardingPlan(o.out, plan)
+	}
+	told := &program{o.out.Told(p.Program)}
+	if err := plan.show(told); err != nil {
 		return err
 	}
 	if t.Spec.Lifecycle.State == tenancyv1.LifecycleOffboarding {
@@ -78,10 +89,15 @@ func (p *program) offboard(ctx context.Context, o offboarding) error {
 	} else if err := p.beginOffboarding(ctx, c, &t, o); err != nil {
 		return err
 	}
-	if !o.wait {
+	if o.wait {
+		if err := told.followOffboarding(ctx, c, o); err != nil {
+			return err
+		}
+	}
+	if o.out.Chosen == verb.FormatText {
 		return nil
 	}
-	return p.followOffboarding(ctx, c, o)
+	return listing.Tenants(p.Clock).Show(ctx, p.Program, o.out, []string{o.name})
 }
 
 func (p *program) beginOffboarding(ctx context.Context, c client.Client, t *tenancyv1.Tenant, o offboarding) error {
@@ -99,28 +115,6 @@ func (p *program) beginOffboarding(ctx context.Context, c client.Client, t *tena
 		return manifest.Document{Object: withTenantKind(wanted)}.Refused(err)
 	}
 	return nil
-}
-
-// showOffboarding prints what would go and what would stay.
-func (p *program) showOffboarding(ctx context.Context, c client.Client, t *tenancyv1.Tenant) error {
-	s := verb.NewSheet(p.Out)
-	s.Printf("Offboarding tenant %s of business unit %s, owned by %s.\n", t.Name, t.Spec.BusinessUnit, t.Spec.Owner)
-	if t.Spec.Lifecycle.LegalHold != "" {
-		s.Printf("\nLegal hold: %s\nThe procedure stops before the drain until spec.lifecycle.legalHold is emptied.\n", t.Spec.Lifecycle.LegalHold)
-	}
-	var namespaces, claims [][]string
-	for _, ns := range t.Status.Namespaces {
-		held, err := holdingsOf(ctx, c, ns.Name)
-		if err != nil {
-			return err
-		}
-		namespaces = append(namespaces, []string{ns.Name, ns.Environment, strconv.Itoa(held.pods), strconv.Itoa(len(held.claims))})
-		claims = append(claims, held.claimRows()...)
-	}
-	s.Section("Namespaces", []string{"NAME", "ENVIRONMENT", "PODS", "CLAIMS"}, namespaces)
-	s.Section("Volume claims", []string{"CLAIM", "SIZE", "VOLUME", "WHAT BECOMES OF IT"}, claims)
-	s.Printf("\nSteps: cordon, export, legal-hold check, drain, delete, residue report.\n")
-	return s.Err()
 }
 
 // followOffboarding prints each step as it changes until the procedure is done

@@ -2,7 +2,6 @@ package tenants
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -17,7 +16,7 @@ import (
 func (p *program) tenantPlanVerb() *cobra.Command {
 	var files []string
 	var offline bool
-	out := verb.NewOutput(verb.FormatDiff, verb.FormatYAML, verb.FormatName)
+	out := verb.NewOutput(verb.FormatDiff, verb.FormatJSON, verb.FormatYAML, verb.FormatName)
 	cmd := &cobra.Command{
 		Use:   "plan (NAME | -f FILE)",
 		Short: "Show what a tenant generates, compared with what is live",
@@ -26,8 +25,8 @@ tenant is one in the cluster or those in files; Tiers and BusinessUnits in the f
 count as if they had been applied.
 
 With --offline no cluster is asked: the tiers are those that Roadbed ships and those
-in the files, and everything is new. With -o yaml the generated objects are printed
-whole instead of as a diff.
+in the files, and everything is new. With -o yaml or json the generated objects are
+printed whole instead of as a diff.
 
 The exit code is 3 when there is a difference, 0 when there is none.`,
 		Example: `  roadbed tenant plan payments
@@ -149,14 +148,6 @@ func (p *program) showChanges(ctx context.Context, c client.Client, w tenancy.Wo
 		return verb.Exit(verb.ExitDifferences)
 	}
 	return nil
-}
-
-func validateAll(documents []manifest.Document, w tenancy.World) error {
-	var all []error
-	for _, d := range documents {
-		all = append(all, validate(d, w))
-	}
-	return errors.Join(all...)
 }
 
 // printPlans prints the generated objects whole, or their names.

@@ -16,6 +16,7 @@ import (
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 )
 
 // newWorld knows nothing yet.
@@ -75,6 +76,42 @@ func validate(d manifest.Document, w tenancy.World) error {
 	var all []error
 	for _, mistake := range tenancy.Validate(t, w) {
 		all = append(all, d.Mistake(mistake.Field, mistake.ErrorBody(), nil))
+	}
+	return errors.Join(all...)
+}
+
+// validateAll checks every tenant by itself and, when each is right, whether the
+// envelopes have room for all of them together.
+func validateAll(documents []manifest.Document, w tenancy.World) error {
+	var all []error
+	for _, d := range documents {
+		all = append(all, validate(d, w))
+	}
+	if err := errors.Join(all...); err != nil {
+		return err
+	}
+	return fitTogether(documents, w)
+}
+
+// fitTogether tries the tenants' reservations one after the other, on copies. It
+// tells early what the platform decides for good when it reserves.
+func fitTogether(documents []manifest.Document, w tenancy.World) error {
+	units := map[string]*tenancyv1.BusinessUnit{}
+	var all []error
+	for _, d := range documents {
+		t := d.Object.(*tenancyv1.Tenant)
+		unit := units[t.Spec.BusinessUnit]
+		if unit == nil {
+			unit = w.Units[t.Spec.BusinessUnit].DeepCopy()
+			units[t.Spec.BusinessUnit] = unit
+		}
+		holder := quota.Holder{Kind: quota.HolderTenant, Name: t.Name, UID: string(t.UID)}
+		reservations, err := quota.Reserve(unit, holder, quota.Effective(t, w.Tiers[t.Spec.Tier]))
+		if err != nil {
+			all = append(all, d.Mistake("spec.quota", err.Error(), nil))
+			continue
+		}
+		unit.Status.Reservations = reservations
 	}
 	return errors.Join(all...)
 }

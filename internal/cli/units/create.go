@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/cli/listing"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
@@ -18,18 +19,20 @@ type unitFlags struct {
 	admins, jurisdictions, tiers, costCenters, file []string
 	envelope                                        map[string]string
 	dryRun                                          string
+	out                                             *verb.Output
 }
 
 func (p *program) unitCreateVerb() *cobra.Command {
-	var f unitFlags
+	f := unitFlags{out: verb.ResultOutput()}
 	cmd := &cobra.Command{
 		Use:   "create (NAME --jurisdiction PLACE... | -f FILE)",
 		Short: "Create a business unit",
 		Long: `Create a business unit, from flags or from a file with one or more BusinessUnits.
 A file is taken whole or not at all, except that a unit's parent in the same file is
-created before it.`,
-		Example: `  roadbed bu create retail-banking --parent group --jurisdiction uk,eu \
-    --admin corp:retail-platform --envelope requests.cpu=400,requests.memory=800Gi
+created before it. With --dry-run nothing is created and what would be is shown as a
+diff; with -o the business units are printed instead of words.`,
+		Example: `  roadbed bu create retail-savings --parent retail --jurisdiction uk,eu \
+    --admin corp:savings-platform --envelope requests.cpu=400,requests.memory=800Gi
   roadbed bu create -f business-units.yaml`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -38,7 +41,7 @@ created before it.`,
 			if err != nil {
 				return err
 			}
-			return p.createUnits(cmd.Context(), documents, f.dryRun)
+			return p.createUnits(cmd.Context(), documents, f.dryRun, f.out)
 		},
 	}
 	flags := cmd.Flags()
@@ -54,6 +57,7 @@ created before it.`,
 	verb.CompleteFlag(cmd, "parent", p.UnitNames())
 	verb.CompleteFlag(cmd, "tiers", p.TierNames())
 	manifest.AddDryRunFlag(cmd, &f.dryRun)
+	f.out.AddFlag(cmd)
 	return cmd
 }
 
@@ -80,7 +84,7 @@ func (f *unitFlags) documents(p *program, names []string) ([]manifest.Document, 
 	}}}, nil
 }
 
-func (p *program) createUnits(ctx context.Context, documents []manifest.Document, dryRun string) error {
+func (p *program) createUnits(ctx context.Context, documents []manifest.Document, dryRun string, out *verb.Output) error {
 	if err := manifest.CheckDryRun(dryRun); err != nil {
 		return err
 	}
@@ -89,16 +93,23 @@ func (p *program) createUnits(ctx context.Context, documents []manifest.Document
 	if err != nil {
 		return err
 	}
-	s := manifest.Submission{Program: p.Program, Client: c, Create: true}
+	s := manifest.Submission{Program: out.Told(p.Program), Client: c, Create: true}
 	if dryRun != manifest.DryRunClient {
 		if _, err := s.Rehearse(ctx, documents); err != nil {
 			return err
 		}
 	}
-	if dryRun == manifest.DryRunNone {
-		return s.Commit(ctx, documents)
+	if dryRun != manifest.DryRunNone {
+		return manifest.Show(ctx, p.Program, c, documents)
 	}
-	return manifest.Show(ctx, p.Program, c, documents)
+	if err := s.Commit(ctx, documents); err != nil || out.Chosen == verb.FormatText {
+		return err
+	}
+	names := make([]string, len(documents))
+	for i, d := range documents {
+		names[i] = d.Object.GetName()
+	}
+	return listing.Units(p.Clock).Show(ctx, p.Program, out, names)
 }
 
 // parentsFirst orders business units so that each follows its parent, and keeps

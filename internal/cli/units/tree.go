@@ -8,13 +8,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/internal/cli/listing"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 func (p *program) unitTreeVerb() *cobra.Command {
-	return &cobra.Command{
+	out := verb.ResultOutput()
+	cmd := &cobra.Command{
 		Use:     "tree",
 		Short:   "Show the tree of business units with what each has reserved",
-		Long:    "Show the tree of business units, each with its number of tenants and with what it\nhas reserved of its envelope. A unit whose parent does not exist stands at the top\nand says so.",
+		Long:    "Show the tree of business units, each with its number of tenants and with what it\nhas reserved of its envelope. A unit whose parent does not exist stands at the top\nand says so. With -o json or yaml the list of them, each with its parent.",
 		Example: "  roadbed bu tree",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -22,9 +24,14 @@ func (p *program) unitTreeVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if out.Chosen != verb.FormatText {
+				return listing.Units(p.Clock).Print(p.Out, out, units, false)
+			}
 			return printTree(p.Out, units)
 		},
 	}
+	out.AddFlag(cmd)
+	return cmd
 }
 
 // branch is a business unit with the text that its lines begin with.

@@ -44,6 +44,23 @@ func ListOutput() *Output {
 	return NewOutput(FormatTable, FormatWide, FormatJSON, FormatYAML, FormatName)
 }
 
+// ResultOutput is the flag of verbs that tell in words what they do, and can
+// print what came of it instead.
+func ResultOutput() *Output {
+	return NewOutput(FormatText, FormatJSON, FormatYAML, FormatName)
+}
+
+// Told is the program as a verb with this output uses it on its way: the words go
+// to standard error when the result is to be read by a program.
+func (o *Output) Told(p *Program) *Program {
+	if o.Chosen == FormatText {
+		return p
+	}
+	told := *p
+	told.Out = p.Err
+	return &told
+}
+
 // String is the chosen format.
 func (o *Output) String() string { return string(o.Chosen) }
 

@@ -36,6 +36,9 @@ func (p *Program) Poll(ctx context.Context, interval time.Duration, check func()
 	defer ticker.Stop()
 	for {
 		done, err := check()
+		if err != nil && overdue(ctx, p.Clock.Now()) {
+			return context.DeadlineExceeded // A request was refused for want of time.
+		}
 		if done || err != nil {
 			return err
 		}
@@ -45,4 +48,9 @@ func (p *Program) Poll(ctx context.Context, interval time.Duration, check func()
 		case <-ticker.C():
 		}
 	}
+}
+
+func overdue(ctx context.Context, now time.Time) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !now.Before(deadline)
 }

@@ -73,4 +73,10 @@ func TestPollEndsWithItsCheckOrItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that of the context", err)
 	}
+	late, cancel := context.WithDeadline(t.Context(), fake.Now())
+	defer cancel()
+	err = s.Program().Poll(late, time.Second, func() (bool, error) { return false, errors.New("would exceed context deadline") })
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v, want that the time is over", err)
+	}
 }
