@@ -60,6 +60,9 @@ func TestGuardsAreAPolicyAndItsBinding(t *testing.T) {
 	}
 }
 
+// fieldOf is the field that a refusal may begin with.
+var fieldOf = regexp.MustCompile(`^"?spec[.][A-Za-z.\[\]]+: `)
+
 // TestRefusalsHelp wants of every refusal what the style asks of an error: that
 // it fails closed, is Forbidden, and says what to do after a colon.
 func TestRefusalsHelp(t *testing.T) {
@@ -72,7 +75,7 @@ func TestRefusalsHelp(t *testing.T) {
 			if rule.Reason == nil || *rule.Reason != metav1.StatusReasonForbidden {
 				t.Errorf("%s: reason is not Forbidden: %s", policy.Name, rule.Expression)
 			}
-			text := rule.Message + rule.MessageExpression
+			text := fieldOf.ReplaceAllString(rule.Message+rule.MessageExpression, "")
 			if what, todo, found := strings.Cut(text, ":"); !found || len(strings.TrimSpace(what)) < 20 || len(strings.TrimSpace(todo)) < 10 {
 				t.Errorf("%s: a refusal does not say what, why, and what to do: %q", policy.Name, text)
 			}

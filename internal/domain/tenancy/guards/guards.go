@@ -51,6 +51,7 @@ var catalogue = []Guard{
 	{Name: "registries"},
 	{Name: "services"},
 	{Name: "paved-road"},
+	{Name: "load-balancers"},
 }
 
 // Option changes what the guards say from what they say by default.

@@ -30,6 +30,7 @@ func TestGuards(t *testing.T) {
 		{"BusinessUnitsOnboardTheirOwn", testOnboarding},
 		{"NothingRunsBeforeIsolation", testIsolatedFirst},
 		{"PavedRoad", testPavedRoad},
+		{"LoadBalancersNeedNoNodePort", testLoadBalancers},
 		{"LargeObjectsStayWithinTheBudget", testBudget},
 		{"KubernetesIsNotLockedOut", testKubernetesIsNotLockedOut},
 	}

@@ -24,7 +24,7 @@ import (
 func testTenantsAreIsolated(t *testing.T, p *plane) {
 	t.Parallel()
 	s := stage(t, p, "isolation")
-	offences := slices.Concat(acrossTenants(), onPlatformObjects(), onTheCluster(), onTheHost(), aroundTheScheduler(), onOwnAccess())
+	offences := slices.Concat(acrossTenants(), onPlatformObjects(), onTheCluster(), onTheHost(), aroundTheScheduler(), onOwnAccess(), roundabout())
 	for _, who := range s.personas {
 		t.Run(who.name, func(t *testing.T) {
 			t.Parallel()
@@ -252,6 +252,8 @@ func aroundTheScheduler() []offence {
 		}), claims("fast")},
 		{"catch others' traffic", "services", ownBalancer, serves(func(*corev1.ServiceSpec) {})},
 		{"alias a service of the cluster", "services", alias("api.kube-system.svc.cluster.local"), alias("api.example.com")},
+		{"alias an address of the cluster", "services", alias("10.96.0.1"), alias("10-96-0-1.example.com")},
+		{"alias a name that is completed where it is called", "services", alias("prometheus"), alias("prometheus.example.com")},
 	}
 }
 

@@ -46,7 +46,7 @@ func (s *scene) charges(t *testing.T) map[string][]charge {
 			sorted[o.guard] = append(sorted[o.guard], charge{o, by})
 		}
 	}
-	for _, offences := range [][]offence{acrossTenants(), onPlatformObjects(), aroundTheScheduler(), onOwnAccess(), networkOffences(), beforeIsolation()} {
+	for _, offences := range [][]offence{acrossTenants(), onPlatformObjects(), aroundTheScheduler(), onOwnAccess(), roundabout(), networkOffences(), beforeIsolation()} {
 		add(s.personas, offences)
 	}
 	for _, a := range advisories() {
@@ -105,7 +105,7 @@ func (s *scene) withNamesakesBound(t *testing.T, charges []charge) {
 // TestEveryGuardIsTriedWithoutIt keeps a new guard from having no offence.
 func TestEveryGuardIsTriedWithoutIt(t *testing.T) {
 	t.Parallel()
-	tried := map[string]bool{"paved-road": true} // it refuses nothing
+	tried := map[string]bool{"paved-road": true, "load-balancers": true} // they refuse nothing
 	all := [][]offence{onPlatformObjects(), aroundTheScheduler(), onOwnAccess(), networkOffences(), beforeIsolation(), aroundBusinessUnits(), byClusterAdmins()}
 	for _, a := range advisories() {
 		all = append(all, a.offences)

@@ -61,6 +61,10 @@ func networkOffences() []offence {
 		{"reach a range of the other family", guard, reaches(nil, block("2001:db9::/32")), reaches(nil, block("2001:db8:1::/48"))},
 		{"reach credentials of the cloud", guard, reaches(nil, block("169.254.169.254/32")), reaches(nil, block("169.255.0.0/16"))},
 		{"reach around credentials without a hole", guard, reaches(nil, block("169.254.0.0/15")), reaches(nil, block("169.254.0.0/15", "169.254.0.0/16"))},
+		{"reach the whole internet", guard, reaches(nil, block("0.0.0.0/0")), nil},
+		{"reach the whole internet by IPv6", guard, reaches(nil, block("::/0", "fe80::/10", "fd00:ec2::254/128")), nil},
+		{"reach around IPv6 credentials without a hole", guard, reaches(nil, block("fd00:ec2::/64")), nil},
+		{"admit everybody but some who exist", guard, admits(anyBut(v1alpha1.LabelTenant, "network")), nil},
 		{"loosen a policy of one's own", guard, loosens, nil},
 	}
 }
@@ -106,6 +110,13 @@ func oneOf(key string, values ...string) networkingv1.NetworkPolicyPeer {
 
 func noneOf(key string, values ...string) networkingv1.NetworkPolicyPeer {
 	return byTerm(key, metav1.LabelSelectorOpNotIn, values...)
+}
+
+// anyBut looks narrow for its two terms and is not.
+func anyBut(key string, values ...string) networkingv1.NetworkPolicyPeer {
+	peer := exists(key)
+	peer.NamespaceSelector.MatchExpressions = append(peer.NamespaceSelector.MatchExpressions, noneOf(key, values...).NamespaceSelector.MatchExpressions...)
+	return peer
 }
 
 func exists(key string) networkingv1.NetworkPolicyPeer {
