@@ -91,6 +91,7 @@ func TestClusterScripts(t *testing.T) {
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("HOME", env.WorkDir)
 				env.Setenv("KUBECONFIG", admin)
+				env.Setenv("ADMIN", admin)
 				env.Setenv("DEVELOPER", developer)
 				env.Setenv("PATH", tools+string(os.PathListSeparator)+env.Getenv("PATH"))
 				env.Setenv("SERVER", "http://"+on.health)

@@ -31,7 +31,10 @@ may do is decided by roles. The platform need not run.`,
   roadbed kubectl --kubeconfig developer.kubeconfig -n tenant-payments get pods`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.as == "" && cmd.Flags().Changed("as") {
+				return verb.Usagef("--as names nobody: leave it out to be the administrator")
+			}
 			if f.as == "" && len(f.groups) > 0 {
 				return verb.Usagef("--group needs --as")
 			}
@@ -66,9 +69,20 @@ func (p *program) writeKubeconfig(f kubeconfigFlags) error {
 		_, err := p.Out.Write(content)
 		return err
 	}
-	if err := os.WriteFile(f.output, content, 0o600); err != nil {
+	if err := writePrivate(f.output, content); err != nil {
 		return fmt.Errorf("write kubeconfig: %w", err)
 	}
 	fmt.Fprintf(p.Err, "%s acts as %q\n", f.output, user)
 	return nil
+}
+
+// writePrivate writes a file that its owner alone may read, even where there is
+// one already that others may. What is no file, such as a pipe, is left as it is.
+func writePrivate(path string, content []byte) error {
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		if err := os.Chmod(path, 0o600); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(path, content, 0o600)
 }

@@ -75,8 +75,13 @@ func (p *program) printStatus(s platformStatus, wide bool) error {
 	if !s.Ready {
 		verdict = p.Paint(verb.Red, "Roadbed is not ready") + ": " + s.Reason
 	}
-	fmt.Fprintf(p.Out, "%s\nprocess %d, up %s, Kubernetes %s at %s\ndata %s\n\n", verdict, s.Plane.PID,
-		p.Clock.Since(s.Plane.Started).Round(time.Second), kubernetesVersion, s.Plane.Server, s.Plane.DataDir)
+	fmt.Fprintf(p.Out, "%s\nprocess %d", verdict, s.Plane.PID)
+	// Until it first says how it is, only its lock tells of it.
+	if !s.Plane.Started.IsZero() {
+		age := p.Clock.Since(s.Plane.Started).Round(time.Second)
+		fmt.Fprintf(p.Out, ", up %s, Kubernetes %s at %s", age, kubernetesVersion, s.Plane.Server)
+	}
+	fmt.Fprintf(p.Out, "\ndata %s\n\n", s.Plane.DataDir)
 	if err := p.printChildren(s, wide); err != nil {
 		return err
 	}

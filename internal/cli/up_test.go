@@ -13,6 +13,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/app/embedded"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb/verbtest"
+	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
 
 func TestKubectlTakesTheDataFolder(t *testing.T) {
@@ -55,6 +56,7 @@ func TestPlatformVerbsWithoutAPlatform(t *testing.T) {
 		{"reset has nothing to do", []string{"reset", "--yes"}, verb.ExitOK, "There is nothing at"},
 		{"kubeconfig", []string{"kubeconfig", "--as", "x"}, verb.ExitFailed, "has no cluster yet"},
 		{"kubeconfig for nobody", []string{"kubeconfig", "--group", "x"}, verb.ExitUsage, "--group needs --as"},
+		{"kubeconfig for an empty name", []string{"kubeconfig", "--as", ""}, verb.ExitUsage, "--as names nobody"},
 		{"up with a wrong number", []string{"up", "--nodes", "-1"}, verb.ExitUsage, "--nodes must not be negative"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
@@ -129,5 +131,52 @@ func TestSpinnerTurnsOnATerminalOnly(t *testing.T) {
 		if got := s.Stderr.String(); strings.TrimLeft(got, " ") != strings.TrimLeft(want, " ") {
 			t.Errorf("live %t: %q, want %q", live, got, want)
 		}
+	}
+}
+
+func TestShellWord(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]string{
+		"/home/me/.local/share/roadbed/kubeconfig": "/home/me/.local/share/roadbed/kubeconfig",
+		"/home/my files/kubeconfig":                "'/home/my files/kubeconfig'",
+		"/it's/$here":                              `'/it'\''s/$here'`,
+		"":                                         "''",
+	} {
+		if got := shellWord(word); got != want {
+			t.Errorf("%q is written %s, want %s", word, got, want)
+		}
+	}
+}
+
+// TestKubeconfigIsPrivate writes over a file that everybody may read.
+func TestKubeconfigIsPrivate(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "developer.kubeconfig")
+	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := writePrivate(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if content, err := os.ReadFile(path); err != nil || string(content) != "new" {
+		t.Errorf("content %q, %v", content, err)
+	}
+}
+
+// TestStatusOfAPlatformThatHasSaidNothing knows no more than its process.
+func TestStatusOfAPlatformThatHasSaidNothing(t *testing.T) {
+	t.Parallel()
+	s := verbtest.New(t)
+	p := &program{*s.Program()}
+	state := embedded.State{Running: true, Reason: "starting", Plane: standalone.Status{PID: 7, DataDir: "/d"}}
+	if err := p.printStatus(platformStatus{State: state}, false); err != nil {
+		t.Fatal(err)
+	}
+	if said := s.Stdout.String(); !strings.HasPrefix(said, "Roadbed is not ready: starting\nprocess 7\ndata /d\n") {
+		t.Errorf("said %q", said)
 	}
 }

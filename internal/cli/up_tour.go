@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"text/template"
 	"time"
@@ -38,7 +39,7 @@ type tourFacts struct {
 	Simulated string
 }
 
-var tourText = template.Must(template.New("tour").Parse(`
+var tourText = template.Must(template.New("tour").Funcs(template.FuncMap{"quoted": shellWord}).Parse(`
 Roadbed is ready.
 
 What runs
@@ -52,7 +53,7 @@ What runs
 {{- end}}
 
 How to reach it (~/.kube/config is left alone)
-  export KUBECONFIG={{.Kubeconfig}}
+  export KUBECONFIG={{quoted .Kubeconfig}}
   "{{.Roadbed}} kubectl ..." is a kubectl that needs neither that nor an installation.
 
 Three things to try
@@ -146,10 +147,22 @@ func (p *program) invocation(dir string) string {
 			call = strings.TrimPrefix(self, here+string(filepath.Separator))
 		}
 	}
+	call = shellWord(call)
 	if p.Flags.DataDir != "" {
-		call += " --data-dir " + dir
+		call += " --data-dir " + shellWord(dir)
 	}
 	return call
+}
+
+// plainWord is what no shell takes for anything but itself.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// shellWord is a word as it can be typed into a shell.
+func shellWord(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // onPath says whether the program's bare name finds it.

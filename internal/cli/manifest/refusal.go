@@ -96,7 +96,7 @@ func (d Document) Mistake(field, message string, cause error) error {
 	switch {
 	case d.node != nil:
 		message = d.ErrorAt(field, message).Error()
-	case field != "":
+	case field != "" && !strings.Contains(message, field):
 		message = Title(d.Object) + ": " + field + ": " + message
 	default:
 		message = Title(d.Object) + ": " + message

@@ -147,7 +147,7 @@ func (p *program) showAdoption(ctx context.Context, c client.Client, t *tenancyv
 	if err := validate(manifest.Document{Object: withTenantKind(t)}, w); err != nil {
 		return err
 	}
-	changes, err := plannedChanges(ctx, c, t, w)
+	changes, err := p.plannedChanges(ctx, c, t, w)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
@@ -19,12 +20,19 @@ type holdings struct {
 	// volumes are the bound volumes' reclaim policies, by the volume's name;
 	// a volume that may not be read has the policy "unknown".
 	volumes map[string]string
+	// unread is true when who asks may not look into the namespace.
+	unread bool
 }
 
 func holdingsOf(ctx context.Context, c client.Client, namespace string) (holdings, error) {
 	h := holdings{namespace: namespace, volumes: map[string]string{}}
 	var pods corev1.PodList
-	if err := c.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+	err := c.List(ctx, &pods, client.InNamespace(namespace))
+	if apierrors.IsForbidden(err) {
+		h.unread = true
+		return h, nil
+	}
+	if err != nil {
 		return h, fmt.Errorf("list pods of namespace %q: %w", namespace, err)
 	}
 	h.pods = len(pods.Items)
@@ -49,6 +57,9 @@ func holdingsOf(ctx context.Context, c client.Client, namespace string) (holding
 
 // summary is such as "3 pods and 2 volume claims".
 func (h holdings) summary() string {
+	if h.unread {
+		return "what you may not read"
+	}
 	return fmt.Sprintf("%s and %s", verb.Count(h.pods, "pod"), verb.Count(len(h.claims), "volume claim"))
 }
 

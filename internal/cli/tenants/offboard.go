@@ -73,6 +73,9 @@ func (p *program) offboard(ctx context.Context, o offboarding) error {
 	if err := c.Get(ctx, client.ObjectKey{Name: o.name}, &t); err != nil {
 		return fmt.Errorf("get tenant %q: %w", o.name, err)
 	}
+	if condition.IsTrue(t.Status.Conditions, tenancy.ConditionOffboarded) && o.out.Chosen == verb.FormatText {
+		return p.sayOffboarded(&t)
+	}
 	plan, err := planOffboarding(ctx, c, &t)
 	if err != nil {
 		return err
@@ -142,9 +145,14 @@ func (p *program) followOffboarding(ctx context.Context, c client.Client, o offb
 	if err != nil {
 		return err
 	}
+	return p.sayOffboarded(&last)
+}
+
+// sayOffboarded tells how the procedure ended and what is left.
+func (p *program) sayOffboarded(t *tenancyv1.Tenant) error {
 	s := verb.NewSheet(p.Out)
-	printOffboarding(s, last.Status.Offboarding)
-	s.Printf("\nTenant %q is offboarded. The Tenant object is what is left of it: \"kubectl delete tenant %s\" removes it.\n", o.name, o.name)
+	printOffboarding(s, t.Status.Offboarding)
+	s.Printf("\nTenant %q is offboarded. The Tenant object is what is left of it: \"kubectl delete tenant %[1]s\" removes it.\n", t.Name)
 	return s.Err()
 }
 

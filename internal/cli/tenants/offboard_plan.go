@@ -29,6 +29,8 @@ type namespaceLeaving struct {
 	Environment string `json:"environment,omitempty"`
 	Pods        int    `json:"pods"`
 	Claims      int    `json:"claims"`
+	// Unread is true when who asks may not look into the namespace.
+	Unread bool `json:"unread,omitempty"`
 }
 
 type claimLeaving struct {
@@ -49,7 +51,7 @@ func planOffboarding(ctx context.Context, c client.Client, t *tenancyv1.Tenant) 
 		if err != nil {
 			return plan, err
 		}
-		plan.Namespaces = append(plan.Namespaces, namespaceLeaving{ns.Name, ns.Environment, held.pods, len(held.claims)})
+		plan.Namespaces = append(plan.Namespaces, namespaceLeaving{ns.Name, ns.Environment, held.pods, len(held.claims), held.unread})
 		plan.Claims = append(plan.Claims, held.leaving()...)
 	}
 	return plan, nil
@@ -74,6 +76,9 @@ func (plan offboardingPlan) show(p *program) error {
 	namespaces := make([][]string, len(plan.Namespaces))
 	for i, ns := range plan.Namespaces {
 		namespaces[i] = []string{ns.Name, ns.Environment, strconv.Itoa(ns.Pods), strconv.Itoa(ns.Claims)}
+		if ns.Unread {
+			namespaces[i][2], namespaces[i][3] = "not yours to see", "not yours to see"
+		}
 	}
 	claims := make([][]string, len(plan.Claims))
 	for i, claim := range plan.Claims {

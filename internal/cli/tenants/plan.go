@@ -138,7 +138,7 @@ func (p *program) showChanges(ctx context.Context, c client.Client, w tenancy.Wo
 		if err != nil {
 			return err
 		}
-		generated, err := plannedChanges(ctx, c, d.Object.(*tenancyv1.Tenant), w)
+		generated, err := p.plannedChanges(ctx, c, d.Object.(*tenancyv1.Tenant), w)
 		if err != nil {
 			return err
 		}

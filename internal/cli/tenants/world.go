@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -117,8 +120,66 @@ func fitTogether(documents []manifest.Document, w tenancy.World) error {
 }
 
 // plannedChanges compare what the tenant would own with what is live; without a
-// client nothing is.
-func plannedChanges(ctx context.Context, c client.Client, t *tenancyv1.Tenant, w tenancy.World) ([]manifest.Change, error) {
+// client nothing is. Who may change tenants and not look into their namespaces,
+// as a business unit's admin, gets the comparison with what the live Tenant
+// generates.
+func (p *program) plannedChanges(ctx context.Context, c client.Client, t *tenancyv1.Tenant, w tenancy.World) ([]manifest.Change, error) {
+	changes, err := liveChanges(ctx, c, t, w)
+	if !apierrors.IsForbidden(err) {
+		return changes, err
+	}
+	fmt.Fprintf(p.Err, "You may not read what tenant %q has in the cluster: it is compared with what its Tenant object generates.\n", t.Name)
+	return specChanges(ctx, c, t, w)
+}
+
+// specChanges compare what the tenant would generate with what the live Tenant
+// generates.
+func specChanges(ctx context.Context, c client.Client, t *tenancyv1.Tenant, w tenancy.World) ([]manifest.Change, error) {
+	planned, err := tenancy.Plan(t, w)
+	if err != nil {
+		return nil, err
+	}
+	now := map[string]client.Object{}
+	var live tenancyv1.Tenant
+	switch err := c.Get(ctx, client.ObjectKeyFromObject(t), &live); {
+	case client.IgnoreNotFound(err) != nil:
+		return nil, fmt.Errorf("get tenant %q: %w", t.Name, err)
+	case err == nil:
+		objects, err := tenancy.Plan(&live, w)
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range objects {
+			now[manifest.Title(object)] = object
+		}
+	}
+	return compare(now, planned)
+}
+
+// compare pairs objects by name; those of now that are not planned are removed.
+func compare(now map[string]client.Object, planned []client.Object) ([]manifest.Change, error) {
+	var changes []manifest.Change
+	add := func(before, after client.Object) error {
+		one, err := manifest.NewChange(before, after)
+		changes = append(changes, one)
+		return err
+	}
+	for _, object := range planned {
+		title := manifest.Title(object)
+		if err := add(now[title], object); err != nil {
+			return nil, err
+		}
+		delete(now, title)
+	}
+	for _, title := range slices.Sorted(maps.Keys(now)) {
+		if err := add(now[title], nil); err != nil {
+			return nil, err
+		}
+	}
+	return changes, nil
+}
+
+func liveChanges(ctx context.Context, c client.Client, t *tenancyv1.Tenant, w tenancy.World) ([]manifest.Change, error) {
 	planned, err := tenancy.Plan(t, w)
 	if err != nil {
 		return nil, err

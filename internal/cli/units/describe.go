@@ -11,6 +11,7 @@ import (
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 )
 
 // unit and tier shorten the kinds' names where they are type parameters.
@@ -35,7 +36,7 @@ func (p *program) describeUnit(cmd *cobra.Command, c client.Client, u unit) erro
 	rows := make([][]string, len(u.Status.Reservations))
 	for i, r := range u.Status.Reservations {
 		cpu, memory := r.Quota[corev1.ResourceRequestsCPU], r.Quota[corev1.ResourceRequestsMemory]
-		rows[i] = []string{r.Kind, r.Name, cpu.String(), memory.String()}
+		rows[i] = []string{r.Kind, r.Name, quota.Amount(cpu), quota.Amount(memory)}
 	}
 	slices.SortFunc(rows, slices.Compare)
 	s.Section("Reservations", []string{"KIND", "NAME", "CPU", "MEMORY"}, rows)
@@ -50,7 +51,7 @@ func envelopeRows(u unit) [][]string {
 		name := corev1.ResourceName(row[0])
 		free := u.Spec.Envelope[name].DeepCopy()
 		free.Sub(u.Status.Reserved[name])
-		rows[i] = append(row, free.String())
+		rows[i] = append(row, quota.Amount(free))
 	}
 	return rows
 }

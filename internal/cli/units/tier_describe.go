@@ -12,6 +12,7 @@ import (
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 )
 
 func (p *program) describeTier(cmd *cobra.Command, c client.Client, t tier) error {
@@ -45,7 +46,7 @@ func (p *program) describeTier(cmd *cobra.Command, c client.Client, t tier) erro
 func amounts(list corev1.ResourceList) [][]string {
 	rows := make([][]string, 0, len(list))
 	for name, amount := range list {
-		rows = append(rows, []string{string(name), amount.String()})
+		rows = append(rows, []string{string(name), quota.Amount(amount)})
 	}
 	slices.SortFunc(rows, slices.Compare)
 	return rows
@@ -57,7 +58,7 @@ func limitRows(limits tenancyv1.LimitDefaults) [][]string {
 		if !ok {
 			return ""
 		}
-		return amount.String()
+		return quota.Amount(amount)
 	}
 	names := map[corev1.ResourceName]bool{}
 	for _, list := range []corev1.ResourceList{limits.DefaultRequest, limits.Default, limits.Max} {

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 )
 
 // eventLimit is how many of an object's last events a description shows.
@@ -140,7 +141,7 @@ func QuantityRows(used, hard corev1.ResourceList) [][]string {
 	rows := make([][]string, 0, len(hard))
 	for name, most := range hard {
 		have := used[name]
-		rows = append(rows, []string{string(name), have.String(), most.String()})
+		rows = append(rows, []string{string(name), quota.Amount(have), quota.Amount(most)})
 	}
 	slices.SortFunc(rows, func(a, b []string) int { return cmp.Compare(a[0], b[0]) })
 	return rows
