@@ -166,6 +166,29 @@ func TestApplyChangesWhatTheReaderDoesNotHaveYet(t *testing.T) {
 	}
 }
 
+// A namespace that somebody made in this moment may be anybody's: it is not
+// taken over before it was looked at.
+func TestApplyDoesNotTakeOverANewNamespace(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	theirs := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: b.meta("").Namespace + "-theirs"}}
+	if err := b.client.Create(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	blind := interceptor.NewClient(b.client, interceptor.Funcs{
+		Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+			return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+		},
+	})
+	ours := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: theirs.Name, Labels: map[string]string{"ours": "true"}}}
+	if _, err := apply.New(b.client, blind).Apply(t.Context(), []client.Object{ours}); !apierrors.IsAlreadyExists(err) {
+		t.Errorf("Apply: %v, want that it exists already", err)
+	}
+	if err := b.client.Get(t.Context(), client.ObjectKeyFromObject(theirs), theirs); err != nil || theirs.Labels["ours"] != "" {
+		t.Errorf("labels %v, %v", theirs.Labels, err)
+	}
+}
+
 func TestApplyDoesNotTouchItsArguments(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

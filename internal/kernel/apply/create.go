@@ -20,10 +20,14 @@ const takeOverAttempts = 5
 // API server and etcd a fifth less than a server-side apply that creates, which
 // is most of what onboarding costs. Its fields are owned by FieldManager as
 // updated, not as applied, until takeOver.
+//
+// A namespace that exists after all was made by somebody else in this moment:
+// to apply to it would be to take it over with all that is in it, so the caller
+// gets the error and decides again, knowing it.
 func (a *Applier) create(ctx context.Context, gvk schema.GroupVersionKind, desired client.Object) error {
 	made := desired.DeepCopyObject().(client.Object) // takes the response
 	err := a.writer.Create(ctx, made, client.FieldOwner(FieldManager))
-	if apierrors.IsAlreadyExists(err) {
+	if apierrors.IsAlreadyExists(err) && !isNamespace(gvk) {
 		return a.write(ctx, gvk, desired)
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -81,15 +82,30 @@ func (c *Estate) owner(ctx context.Context, w tenancy.World, namespace string) (
 	if label := ns.Labels[v1alpha1.LabelTenant]; label != "" {
 		return label, true
 	}
-	// Somebody may have stripped the label: what Roadbed put into the namespace
-	// still says whose it is.
-	var guardrail corev1.ResourceQuota
-	key := types.NamespacedName{Namespace: namespace, Name: namespace + "-quota"}
-	if exists && c.Client.Get(ctx, key, &guardrail, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency) == nil {
-		return guardrail.Labels[v1alpha1.LabelTenant], true
+	if exists {
+		if holder := holder(namespace, c.Claimants(ctx, namespace)); holder != "" {
+			return holder, true
+		}
 	}
 	claimant := c.claimant(ctx, w, namespace, exists)
 	return claimant, exists || claimant != ""
+}
+
+// holder is the tenant that had the namespace before somebody stripped its
+// label: its own status says so, which nobody can forge. What is in the
+// namespace says nothing, for whoever made it may have furnished it.
+func holder(namespace string, tenants []v1alpha1.Tenant) string {
+	for i := range tenants {
+		if Had(&tenants[i], namespace) {
+			return tenants[i].Name
+		}
+	}
+	return ""
+}
+
+// Had says whether the namespace was the tenant's when Roadbed last looked.
+func Had(t *v1alpha1.Tenant, namespace string) bool {
+	return slices.ContainsFunc(t.Status.Namespaces, func(s v1alpha1.TenantNamespaceStatus) bool { return s.Name == namespace })
 }
 
 // Claimants are the tenants whose spec asks for the namespace.

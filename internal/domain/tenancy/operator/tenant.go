@@ -181,7 +181,7 @@ func (c *tenants) sharedReady(ctx context.Context, t *v1alpha1.Tenant) (steps.Re
 	var ns corev1.Namespace
 	err := c.Client.Get(ctx, types.NamespacedName{Name: name}, &ns, client.UnsafeDisableDeepCopy)
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err) || err == nil && ns.Labels[v1alpha1.LabelTenant] != tenancy.SharedName(t.Spec.Tier, t.Spec.BusinessUnit):
 		message := fmt.Sprintf("business unit %q has not made namespace %q yet", t.Spec.BusinessUnit, name)
 		return steps.Waiting(tenancy.ReasonSharedNamespacePending, message, 0), false
 	case err != nil:

@@ -155,13 +155,56 @@ func (c *units) provision(ctx context.Context, u *v1alpha1.BusinessUnit) steps.R
 	if err != nil {
 		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
-	if _, err := applier.Apply(ctx, append(slices.Clone(rights), common...)); err != nil {
+	taken, err := c.taken(ctx, u, common)
+	if err != nil {
+		return steps.Failed(tenancy.ReasonApplyFailed, err)
+	}
+	if _, err := applier.Apply(ctx, append(slices.Clone(rights), estate.Outside(taken, common)...)); err != nil {
 		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
 	if err := c.pruneRights(ctx, applier, u, rights); err != nil {
 		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
+	if len(taken) > 0 {
+		return occupied(taken)
+	}
 	return steps.Done(tenancy.ReasonProvisioned, fmt.Sprintf("All %d objects are as planned.", len(rights)+len(common)))
+}
+
+// taken are the planned namespaces that exist and are not the business unit's:
+// whoever made one may have bound himself to roles in it.
+func (c *units) taken(ctx context.Context, u *v1alpha1.BusinessUnit, planned []client.Object) ([]string, error) {
+	members, err := c.TenantsIn(ctx, u.Name)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, obj := range planned {
+		want, is := obj.(*corev1.Namespace)
+		if !is {
+			continue
+		}
+		var ns corev1.Namespace
+		err := c.Client.Get(ctx, client.ObjectKeyFromObject(want), &ns, client.UnsafeDisableDeepCopy)
+		had := slices.ContainsFunc(members, func(t *v1alpha1.Tenant) bool { return estate.Had(t, want.Name) })
+		switch {
+		case apierrors.IsNotFound(err):
+		case err != nil:
+			return nil, fmt.Errorf("read namespace %q: %w", want.Name, err)
+		case ns.Labels[v1alpha1.LabelTenant] != want.Labels[v1alpha1.LabelTenant] && !had:
+			found = append(found, want.Name)
+		}
+	}
+	return found, nil
+}
+
+// occupied says that namespaces have to go first. No watch tells when: they are
+// nobody's.
+func occupied(names []string) steps.Result {
+	result := steps.Blocked(tenancy.ReasonNamespaceTaken, fmt.Sprintf(
+		"namespace %s exists and was not made by Roadbed: have a platform admin move what is in it and delete it", few(names)))
+	result.After = estate.Soon
+	return result
 }
 
 // planShared plans the shared namespace of each tier that some tenant of the
