@@ -137,6 +137,22 @@ func Parse(scheme *runtime.Scheme, name string, data []byte) ([]Document, error)
 	}
 }
 
+// Malformed is what is wrong with data as YAML, at its line, nil if nothing is;
+// name is the file's.
+func Malformed(name string, data []byte) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var node yaml.Node
+		err := decoder.Decode(&node)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return malformed(name, err)
+		}
+	}
+}
+
 func isEmpty(node *yaml.Node) bool {
 	return len(node.Content) == 0 || node.Content[0].Tag == "!!null"
 }

@@ -63,6 +63,9 @@ func (p *program) importCapsule(i importing) error {
 	if err != nil {
 		return err
 	}
+	if err := manifest.Malformed(name, text); err != nil {
+		return err
+	}
 	tenants, lost, err := capsule.Import(text, i.Defaults)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -79,7 +82,7 @@ func (p *program) importCapsule(i importing) error {
 	for _, part := range lost {
 		fmt.Fprintf(p.Err, "  %s\n", part)
 	}
-	if i.strict {
+	if i.strict || len(tenants) == 0 {
 		return verb.Exit(verb.ExitFailed)
 	}
 	return nil
