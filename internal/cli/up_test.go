@@ -137,8 +137,8 @@ func TestSpinnerTurnsOnATerminalOnly(t *testing.T) {
 func TestShellWord(t *testing.T) {
 	t.Parallel()
 	for word, want := range map[string]string{
-		"/home/me/.local/share/roadbed/kubeconfig": "/home/me/.local/share/roadbed/kubeconfig",
-		"/home/my files/kubeconfig":                "'/home/my files/kubeconfig'",
+		"/srv/me/.local/share/roadbed/kubeconfig": "/srv/me/.local/share/roadbed/kubeconfig",
+		"/srv/my files/kubeconfig":                "'/srv/my files/kubeconfig'",
 		"/it's/$here":                              `'/it'\''s/$here'`,
 		"":                                         "''",
 	} {
