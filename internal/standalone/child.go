@@ -20,6 +20,7 @@ const (
 	probeEvery   = 50 * time.Millisecond
 	probeLimit   = 2 * time.Second
 	stopGrace    = 15 * time.Second
+	startLimit   = 3 * time.Minute
 )
 
 // backoff is how long to wait before the next start: twice as long every time,
@@ -218,14 +219,19 @@ func (c *child) report(e Event) {
 	c.changed(e)
 }
 
+// errNeverReady says that a component runs and does not get ready.
+var errNeverReady = errors.New("it runs and does not get ready")
+
 // awaitReady returns when the component is ready, or an error when it ended by
-// itself or ctx ended.
+// itself, was not ready within startLimit, or ctx ended.
 func (c *child) awaitReady(ctx context.Context) error {
 	select {
 	case <-c.ready:
 		return nil
 	case err := <-c.failed:
 		return err
+	case <-c.clock.After(startLimit):
+		return fmt.Errorf("%w after %s: %s", errNeverReady, startLimit, c.snapshot().Waiting)
 	case <-ctx.Done():
 		return fmt.Errorf("%s was not ready yet (%s): %w", c.name, c.snapshot().Waiting, ctx.Err())
 	}

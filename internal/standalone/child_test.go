@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -222,4 +223,19 @@ func TestStopKillsWhatDoesNotListen(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestChildThatNeverGetsReady wants a start to end, and to say what it waited for.
+func TestChildThatNeverGetsReady(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNursery(true)
+		n.probeErr = errors.New("no leader")
+		go n.supervise()
+		err := n.awaitReady(t.Context())
+		if !errors.Is(err, errNeverReady) || !strings.Contains(err.Error(), "no leader") {
+			t.Errorf("the start ends with %v", err)
+		}
+		n.stop()
+	})
 }

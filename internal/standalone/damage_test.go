@@ -17,7 +17,7 @@ import (
 func TestDamagedDirectory(t *testing.T) {
 	t.Parallel()
 	const initialised = `{"version":1,"initialised":true,"ports":{}}`
-	etcd := map[string]string{"etcd/member/wal/0.wal": "x", "etcd/member/snap/db": "x"}
+	etcd := map[string]string{"etcd/member/wal/0.wal": strings.Repeat("x", 512), "etcd/member/snap/db": "x"}
 	cases := []struct {
 		name  string
 		files map[string]string
@@ -29,7 +29,9 @@ func TestDamagedDirectory(t *testing.T) {
 		{"state is empty", map[string]string{"state.json": ""}, "state.json", "unexpected end"},
 		{"etcd is gone", map[string]string{"state.json": initialised}, "etcd/member/wal", "no such file"},
 		{"the database is gone", map[string]string{"state.json": initialised, "etcd/member/wal/0.wal": "x"}, "etcd/member/snap/db", "no such file"},
-		{"the write-ahead log is empty", map[string]string{"state.json": initialised, "etcd/member/wal/0.wal": "", "etcd/member/snap/db": "x"}, "etcd/member/wal", "no write-ahead log"},
+		{"the write-ahead log is gone", map[string]string{"state.json": initialised, "etcd/member/wal/0.tmp": strings.Repeat("x", 512), "etcd/member/snap/db": "x"}, "etcd/member/wal", "no write-ahead log"},
+		{"the write-ahead log is cut off", map[string]string{"state.json": initialised, "etcd/member/wal/0.wal": "x", "etcd/member/snap/db": "x"}, "etcd/member/wal/0.wal", "1 bytes, which is too short"},
+		{"the state and the authority are gone", etcd, "pki/ca.crt", "not exist"},
 		{"the authority is gone", with(etcd, "state.json", initialised), "pki/ca.crt", "not exist"},
 		{"the authority is no certificate", map[string]string{"pki/ca.crt": "nonsense"}, "pki/ca.crt", "no PEM certificate"},
 		{"the authority has no key", map[string]string{"pki/ca.crt": certificate}, "pki/ca.key", "no such file"},

@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -48,7 +49,8 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("data directory %s is in use by %s: `roadbed status` shows it, `roadbed down` stops it", e.Dir, holder)
 }
 
-// ChildError says that a component ended before it was ready.
+// ChildError says that a component ended before it was ready, or did not get
+// ready in time.
 type ChildError struct {
 	// Child is the component's name.
 	Child string
@@ -56,13 +58,17 @@ type ChildError struct {
 	Log string
 	// Tail is the end of the log, at most a few lines.
 	Tail string
-	// Err is how it ended.
+	// Err is how it ended, or what it waits for.
 	Err error
 }
 
 // Error says how the component ended, with the last lines it wrote.
 func (e *ChildError) Error() string {
-	message := fmt.Sprintf("%s ended before it was ready: %v; its log is %s", e.Child, e.Err, e.Log)
+	what := "ended before it was ready"
+	if errors.Is(e.Err, errNeverReady) {
+		what = "did not start"
+	}
+	message := fmt.Sprintf("%s %s: %v; its log is %s", e.Child, what, e.Err, e.Log)
 	if e.Tail == "" {
 		return message
 	}

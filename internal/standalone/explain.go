@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"encoding/json"
 	"errors"
 	"regexp"
 	"strings"
@@ -20,7 +21,7 @@ const (
 // act on.
 func (p *Plane) explain(name string, err error) error {
 	var fatal interface{ ExitCode() int }
-	if !errors.As(err, &fatal) {
+	if !errors.As(err, &fatal) && !errors.Is(err, errNeverReady) {
 		return err
 	}
 	log := p.plan.layout.log(name)
@@ -42,9 +43,24 @@ func corruptionIn(log string) string {
 	const enough = 300
 	for line := range strings.Lines(log) {
 		if corruption.MatchString(line) {
-			line = strings.TrimSpace(line)
+			line = inWords(strings.TrimSpace(line))
 			return line[:min(len(line), enough)]
 		}
 	}
 	return ""
+}
+
+// inWords is what a line of etcd's log says, without its JSON.
+func inWords(line string) string {
+	var said struct {
+		Message string `json:"msg"`
+		Error   string `json:"error"`
+	}
+	if json.Unmarshal([]byte(line), &said) != nil || said.Message == "" {
+		return line
+	}
+	if said.Error == "" {
+		return said.Message
+	}
+	return said.Message + ": " + said.Error
 }

@@ -33,6 +33,8 @@ func (l layout) client(name string) string   { return l.path("clients", name+".k
 func (l layout) config(name string) string   { return l.path("config", name) }
 func (l layout) admission(t string) string   { return l.path("config", "admission", t) }
 func (l layout) etcd() string                { return l.path("etcd") }
+func (l layout) writeAheadLog() string       { return l.path("etcd", "member", "wal") }
+func (l layout) database() string            { return l.path("etcd", "member", "snap", "db") }
 func (l layout) log(component string) string { return l.path("logs", component+".log") }
 func (l layout) auditLog() string            { return l.path("logs", "audit.log") }
 

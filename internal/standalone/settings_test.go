@@ -191,6 +191,10 @@ func TestCorruptionIn(t *testing.T) {
 			t.Errorf("corruption in %s: %t, want %t", line, got, want)
 		}
 	}
+	said := corruptionIn(`{"level":"error","msg":"bootstrap failed","error":"walpb: crc mismatch","stacktrace":"etcd"}`)
+	if want := "bootstrap failed: walpb: crc mismatch"; said != want {
+		t.Errorf("said %q, want %q", said, want)
+	}
 	var damage error = &DamagedError{Err: os.ErrNotExist}
 	if !errors.Is(damage, os.ErrNotExist) {
 		t.Error("damage hides its cause")

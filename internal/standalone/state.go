@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"slices"
+	"path/filepath"
 	"strconv"
 
 	"github.com/roadbed-dev/roadbed/internal/standalone/atomicfile"
@@ -35,11 +35,14 @@ type state struct {
 	Ports map[string]int `json:"ports"`
 }
 
-// loadState reads state.json; a directory without one is new.
+// loadState reads state.json. A directory without one is new, unless etcd has a
+// database in it: then only the ports are forgotten, and everything else that
+// is missing is damage.
 func loadState(l layout) (state, error) {
 	content, err := os.ReadFile(l.state())
 	if errors.Is(err, os.ErrNotExist) {
-		return state{Version: stateVersion, Ports: map[string]int{}}, nil
+		_, err := os.Stat(l.database())
+		return state{Version: stateVersion, Initialised: err == nil, Ports: map[string]int{}}, nil
 	}
 	if err != nil {
 		return state{}, l.damaged(l.state(), err)
@@ -126,22 +129,42 @@ func checkEtcd(l layout, s state) error {
 	if !s.Initialised {
 		return nil
 	}
-	for _, file := range []string{l.path("etcd", "member", "wal"), l.path("etcd", "member", "snap", "db")} {
+	for _, file := range []string{l.writeAheadLog(), l.database()} {
 		if _, err := os.Stat(file); err != nil {
 			return l.damaged(file, errors.Unwrap(err))
 		}
 	}
-	segments, err := os.ReadDir(l.path("etcd", "member", "wal"))
-	if err != nil {
-		return l.damaged(l.path("etcd", "member", "wal"), err)
-	}
-	if !slices.ContainsFunc(segments, isSegment) {
-		return l.damaged(l.path("etcd", "member", "wal"), errors.New("no write-ahead log in it"))
-	}
-	return nil
+	return checkLog(l)
 }
 
-func isSegment(entry os.DirEntry) bool {
-	info, err := entry.Info()
-	return err == nil && info.Mode().IsRegular() && info.Size() > 0
+// smallestSegment is what no write-ahead log of an etcd that was once ready is
+// smaller than: it begins with the description of its member. etcd would repair
+// a shorter one by forgetting that, and then wait for a leader for ever.
+const smallestSegment = 512
+
+// checkLog finds a write-ahead log that is gone or cut off.
+func checkLog(l layout) error {
+	dir := l.writeAheadLog()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return l.damaged(dir, err)
+	}
+	segments := 0
+	for _, entry := range entries {
+		if filepath.Ext(entry.Name()) != ".wal" {
+			continue
+		}
+		segments++
+		info, err := entry.Info()
+		if err != nil {
+			return l.damaged(filepath.Join(dir, entry.Name()), err)
+		}
+		if info.Size() < smallestSegment {
+			return l.damaged(filepath.Join(dir, entry.Name()), fmt.Errorf("%d bytes, which is too short for a write-ahead log", info.Size()))
+		}
+	}
+	if segments == 0 {
+		return l.damaged(dir, errors.New("no write-ahead log in it"))
+	}
+	return nil
 }

@@ -106,7 +106,9 @@ func Inspect(dataDir string) (status Status, running bool, err error) {
 	return status, true, err
 }
 
-// readStatus reads status.json; one that is not there yet is the zero Status.
+// readStatus reads status.json; one that is not there yet, or cannot be
+// understood, is the zero Status: the next change replaces it, and until then
+// the lock says enough to stop the plane.
 func readStatus(l layout) (status Status, err error) {
 	content, err := os.ReadFile(l.status())
 	if errors.Is(err, os.ErrNotExist) {
@@ -114,6 +116,9 @@ func readStatus(l layout) (status Status, err error) {
 	}
 	if err != nil {
 		return status, fmt.Errorf("read status: %w", err)
+	}
+	if !json.Valid(content) {
+		return status, nil
 	}
 	if err := json.Unmarshal(content, &status); err != nil {
 		return status, fmt.Errorf("read status %s: %w", l.status(), err)

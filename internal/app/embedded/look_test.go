@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"k8s.io/utils/clock"
@@ -38,14 +39,17 @@ func TestLastErrorIsKept(t *testing.T) {
 	}
 }
 
+// TestDamagedReportIsNamed wants it to keep nobody from anything.
 func TestDamagedReportIsNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, reportFile), []byte("{"), 0o600); err != nil {
+	file := filepath.Join(dir, reportFile)
+	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Look(t.Context(), dir); err == nil {
-		t.Error("half a report is read")
+	state, err := Look(t.Context(), dir)
+	if err != nil || !strings.Contains(state.Reason, file) {
+		t.Errorf("reason %q, %v; want one that names %s", state.Reason, err, file)
 	}
 }
 

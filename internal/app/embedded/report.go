@@ -73,6 +73,8 @@ func (r Report) failed(dataDir string, err error) error {
 }
 
 // readReport reads the last report; a directory without one has the zero Report.
+// One that cannot be understood keeps nobody from starting or stopping: it is a
+// failure, and the next start replaces it.
 func readReport(dataDir string) (Report, error) {
 	var r Report
 	content, err := os.ReadFile(filepath.Join(dataDir, reportFile))
@@ -83,7 +85,7 @@ func readReport(dataDir string) (Report, error) {
 		return r, fmt.Errorf("read the server's report: %w", err)
 	}
 	if err := json.Unmarshal(content, &r); err != nil {
-		return r, fmt.Errorf("read the server's report: %w", err)
+		return Report{Phase: PhaseFailed, Error: fmt.Sprintf("something that %s cannot tell: %v", filepath.Join(dataDir, reportFile), err)}, nil
 	}
 	return r, nil
 }
