@@ -170,6 +170,16 @@ func newManager(connection *rest.Config, env *kubetest.Env) (manager.Manager, er
 type memoryTrail struct {
 	mu      sync.Mutex
 	records []trail.Record
+	refuses func(trail.Record) bool // guarded by mu; nil refuses nothing
+}
+
+var errTrailFull = errors.New("the trail's disk is full")
+
+// refuse makes the trail fail for the records chosen; nil ends that.
+func (m *memoryTrail) refuse(chosen func(trail.Record) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refuses = chosen
 }
 
 var _ trail.Recorder = (*memoryTrail)(nil)
@@ -177,6 +187,9 @@ var _ trail.Recorder = (*memoryTrail)(nil)
 func (m *memoryTrail) Record(_ context.Context, record trail.Record) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.refuses != nil && m.refuses(record) {
+		return errTrailFull
+	}
 	m.records = append(m.records, record)
 	return nil
 }

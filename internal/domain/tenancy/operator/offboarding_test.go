@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -195,6 +196,18 @@ func TestStuckFinalizerIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.offboard(t, "stuck-a")
+	// Kubernetes waits 5s before it begins to empty a namespace; from then on
+	// the object is stuck.
+	kubetest.Eventually(t, 2*patience, "the object is to be deleted", func() error {
+		if err := p.client.Get(t.Context(), client.ObjectKeyFromObject(holder), holder); err != nil {
+			return err
+		}
+		if holder.DeletionTimestamp == nil {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	begin := time.Now()
 	kubetest.Eventually(t, 2*patience, "the finalizer is named", func() error {
 		tenant := p.read(t, "stuck-a")
 		c := condition.Get(tenant.Status.Conditions, condition.Ready)
@@ -208,6 +221,11 @@ func TestStuckFinalizerIsNamed(t *testing.T) {
 		}
 		return nil
 	})
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("the finalizer was named after %v, want 5s", took)
+	} else {
+		t.Logf("named after %v", took.Round(time.Millisecond))
+	}
 	people := p.env.ClientAs(t, "someone", "corp:stuck-a-admins")
 	kubetest.Eventually(t, patience, "the tenant's admin frees it", func() error {
 		var now corev1.ConfigMap
