@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -55,7 +56,7 @@ func TestWritersElsewhereDoNotOvershoot(t *testing.T) {
 				Client: env.Client, Live: env.Client, Settings: tenancy.DefaultSettings(),
 				Trail: nothing{}, Clock: clock.RealClock{}, Log: slog.New(slog.DiscardHandler),
 			})
-			holder := quota.Holder{Kind: quota.HolderTenant, Name: fmt.Sprintf("t-%d", i), UID: fmt.Sprint(i)}
+			holder := quota.Holder{Kind: quota.HolderTenant, Name: fmt.Sprintf("t-%d", i), UID: strconv.Itoa(i)}
 			err := ledger.Hold(t.Context(), unit.Name, holder, asked)
 			switch {
 			case err == nil:

@@ -212,12 +212,16 @@ func (c *tenants) bring(ctx context.Context, t *v1alpha1.Tenant, objects []clien
 		}
 		return c.Record(ctx, action, t, estate.KindTenant, reason, apply.Hash(t))
 	})
+	lowered, err := c.applyShrinkingFirst(ctx, applier, objects)
+	if err != nil {
+		return err
+	}
 	report, err := applier.Apply(ctx, objects)
 	if err != nil {
 		return err
 	}
 	if repair {
-		for _, ref := range append(report.Created, report.Changed...) {
+		for _, ref := range slices.Concat(lowered.Changed, report.Created, report.Changed) {
 			measured().repaired.WithLabelValues(ref.GVK.Kind).Inc()
 		}
 	}
