@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -156,8 +158,35 @@ func (p *program) showAdoption(ctx context.Context, c client.Client, t *tenancyv
 		return err
 	}
 	fmt.Fprintf(p.Out, "Namespace %s holds %s. None of it is restarted or deleted.\n\n", ns.Name, held.summary())
+	if err := p.warnOfOpenings(ctx, c, ns.Name); err != nil {
+		return err
+	}
 	manifest.PrintChanges(p.Program, changes)
 	return p.tryPodSecurity(ctx, c, ns, w.Tiers[t.Spec.Tier])
+}
+
+// warnOfOpenings names what the namespace keeps beside what Roadbed adds:
+// network policies and bindings add up, so these may open what it closes.
+func (p *program) warnOfOpenings(ctx context.Context, c client.Client, namespace string) error {
+	var kept []string
+	var policies networkingv1.NetworkPolicyList
+	if err := c.List(ctx, &policies, client.InNamespace(namespace)); err != nil {
+		return fmt.Errorf("list network policies of namespace %q: %w", namespace, err)
+	}
+	for i := range policies.Items {
+		kept = append(kept, "networkpolicy/"+policies.Items[i].Name)
+	}
+	var bindings rbacv1.RoleBindingList
+	if err := c.List(ctx, &bindings, client.InNamespace(namespace)); err != nil {
+		return fmt.Errorf("list role bindings of namespace %q: %w", namespace, err)
+	}
+	for i := range bindings.Items {
+		kept = append(kept, fmt.Sprintf("rolebinding/%s (to %s)", bindings.Items[i].Name, bindings.Items[i].RoleRef.Name))
+	}
+	if len(kept) > 0 {
+		fmt.Fprintf(p.Out, "It keeps these, which may open more than a tenant's may: look at each, and delete what is not needed:\n  %s\n\n", strings.Join(kept, "\n  "))
+	}
+	return nil
 }
 
 // tryPodSecurity asks the cluster, as a dry run, which running pods fall below
