@@ -249,6 +249,35 @@ func TestEnvelopesNest(t *testing.T) {
 	p.ready(t, "nest-tenant")
 }
 
+// A share that is granted far up wakes everybody below: those in between hold
+// theirs already and have nothing to say.
+func TestEnvelopesReachTheLeaves(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	under := func(parent, cores string) func(*v1alpha1.BusinessUnit) {
+		return func(u *v1alpha1.BusinessUnit) {
+			u.Spec.Parent = parent
+			u.Spec.Envelope = corev1.ResourceList{corev1.ResourceRequestsCPU: resource.MustParse(cores)}
+		}
+	}
+	p.unit(t, "reach-top", under("", "10"))
+	p.unit(t, "reach-mid", under("reach-top", "40"))
+	p.unit(t, "reach-low", under("reach-mid", "30"))
+	p.unit(t, "reach-leaf", under("reach-low", "20"))
+	p.tenant(t, "reach-a", "reach-leaf", cpu("5"))
+	p.awaits(t, "reach-a", tenancy.ConditionReserved, metav1.ConditionFalse, tenancy.ReasonEnvelopePending)
+	top := &v1alpha1.BusinessUnit{}
+	if err := p.env.Client.Get(t.Context(), client.ObjectKey{Name: "reach-top"}, top); err != nil {
+		t.Fatal(err)
+	}
+	before := top.DeepCopy()
+	top.Spec.Envelope[corev1.ResourceRequestsCPU] = resource.MustParse("100")
+	if err := p.env.Client.Patch(t.Context(), top, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+	p.ready(t, "reach-a")
+}
+
 func TestTierEditReachesItsTenants(t *testing.T) {
 	t.Parallel()
 	p := start(t)

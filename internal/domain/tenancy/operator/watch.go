@@ -224,10 +224,6 @@ func isShared(obj client.Object) bool {
 }
 
 func (c *units) all(ctx context.Context, _ client.Object) []reconcile.Request {
-	return c.units(ctx, func(*v1alpha1.BusinessUnit) bool { return true })
-}
-
-func (c *units) units(ctx context.Context, which func(*v1alpha1.BusinessUnit) bool) []reconcile.Request {
 	w, err := c.World(ctx)
 	if err != nil {
 		c.Log.ErrorContext(ctx, "business units cannot be read", "error", err)
@@ -235,9 +231,22 @@ func (c *units) units(ctx context.Context, which func(*v1alpha1.BusinessUnit) bo
 	}
 	var found []reconcile.Request
 	for _, name := range slices.Sorted(maps.Keys(w.Units)) {
-		if which(w.Units[name]) {
-			found = append(found, request(name))
-		}
+		found = append(found, request(name))
+	}
+	return found
+}
+
+// under are all business units below one. Its children do not pass on what they
+// were given if they had it in their books already, so all are woken.
+func (c *units) under(ctx context.Context, unit string) []reconcile.Request {
+	w, err := c.World(ctx)
+	if err != nil {
+		c.Log.ErrorContext(ctx, "business units cannot be read", "name", unit, "error", err)
+		return nil
+	}
+	var found []reconcile.Request
+	for _, name := range w.Descendants(unit) {
+		found = append(found, request(name))
 	}
 	return found
 }
@@ -259,7 +268,7 @@ func (c *units) tenantChanged() handler.EventHandler {
 }
 
 // relativeChanged wakes a business unit when one above or below it came, went
-// or changed its spec, and when its parent's envelope got room.
+// or changed its spec, and when the envelope of one above it got room.
 func (c *units) relativeChanged() handler.EventHandler {
 	all := func(ctx context.Context, q queue) {
 		for _, each := range c.all(ctx, nil) {
@@ -279,7 +288,7 @@ func (c *units) relativeChanged() handler.EventHandler {
 			case before.Generation != after.Generation:
 				all(ctx, q)
 			case gotRoom(before, after):
-				for _, each := range c.units(ctx, func(u *v1alpha1.BusinessUnit) bool { return u.Spec.Parent == after.Name }) {
+				for _, each := range c.under(ctx, after.Name) {
 					q.Add(each)
 				}
 			}
