@@ -139,8 +139,8 @@ func TestShellWord(t *testing.T) {
 	for word, want := range map[string]string{
 		"/srv/me/.local/share/roadbed/kubeconfig": "/srv/me/.local/share/roadbed/kubeconfig",
 		"/srv/my files/kubeconfig":                "'/srv/my files/kubeconfig'",
-		"/it's/$here":                              `'/it'\''s/$here'`,
-		"":                                         "''",
+		"/it's/$here":                             `'/it'\''s/$here'`,
+		"":                                        "''",
 	} {
 		if got := shellWord(word); got != want {
 			t.Errorf("%q is written %s, want %s", word, got, want)

@@ -130,12 +130,12 @@ func unsaid(value any) bool {
 }
 
 // project keeps of live what desired has a word on: map entries by key, lists
-// whole.
+// of named entries by name, other lists whole.
 func project(live, desired any) any {
 	liveFields, ok := live.(map[string]any)
 	wanted, alsoOK := desired.(map[string]any)
 	if !ok || !alsoOK {
-		return live
+		return projectList(live, desired)
 	}
 	kept := make(map[string]any, len(wanted))
 	for key, want := range wanted {
@@ -144,6 +144,35 @@ func project(live, desired any) any {
 		}
 	}
 	return kept
+}
+
+// projectList is project for lists. Entries of both are told apart by their
+// name, as the API server tells containers and ports; if one has none, if two
+// share theirs, or if the lists differ in more than what is in the entries, the
+// live list is kept as it is.
+func projectList(live, desired any) any {
+	have, ok := live.([]any)
+	want, alsoOK := desired.([]any)
+	if !ok || !alsoOK || len(have) != len(want) {
+		return live
+	}
+	seen := map[string]bool{}
+	kept := make([]any, len(have))
+	for i := range have {
+		name := entryName(have[i])
+		if name == "" || name != entryName(want[i]) || seen[name] {
+			return live
+		}
+		seen[name] = true
+		kept[i] = project(have[i], want[i])
+	}
+	return kept
+}
+
+func entryName(entry any) string {
+	fields, _ := entry.(map[string]any)
+	name, _ := fields["name"].(string)
+	return name
 }
 
 func asYAML(fields map[string]any) (string, error) {

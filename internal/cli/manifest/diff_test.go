@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,6 +23,19 @@ func quotaObject(hard corev1.ResourceList) *corev1.ResourceQuota {
 	}
 }
 
+// service has a port of the name, and more ports with numbers for names.
+func service(port string, protocol corev1.Protocol, more ...int32) *corev1.Service {
+	s := &corev1.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "tenant-a", Name: "web"},
+		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: port, Port: 443, Protocol: protocol}}},
+	}
+	for _, number := range more {
+		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: strconv.Itoa(int(number)), Port: number})
+	}
+	return s
+}
+
 func TestChangesSeeOnlyWhatIsWanted(t *testing.T) {
 	t.Parallel()
 	pods := func(n string) corev1.ResourceList { return corev1.ResourceList{"pods": resource.MustParse(n)} }
@@ -38,6 +52,9 @@ func TestChangesSeeOnlyWhatIsWanted(t *testing.T) {
 		{"another amount", withMore, quotaObject(pods("6")), ChangeEdit},
 		{"not there yet", nil, quotaObject(pods("5")), ChangeAdd},
 		{"no longer wanted", withMore, nil, ChangeRemove},
+		{"a default within a named entry", service("web", "TCP"), service("web", ""), ChangeNone},
+		{"another name of an entry", service("api", "TCP"), service("web", "TCP"), ChangeEdit},
+		{"an entry more", service("web", "TCP", 1, 2), service("web", "TCP", 1), ChangeEdit},
 		{"a field that is missing", quotaObject(nil), quotaObject(pods("5")), ChangeEdit},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
