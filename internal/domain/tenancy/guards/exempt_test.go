@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 )
 
 func TestExemptionsAreNeededAndExplained(t *testing.T) {
@@ -34,12 +36,12 @@ func TestExemptionsAreNeededAndExplained(t *testing.T) {
 func TestMalformedSourcesAreRefused(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, document, want string }{
-		{"unknown field", "kind: ValidatingAdmissionPolicy\nspec: {failurePolice: Fail}", "unknown field"},
-		{"unknown kind", "kind: ConfigMap", "is not an admission policy"},
+		{"unknown field", "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nspec: {failurePolice: Fail}", "unknown field"},
+		{"unknown kind", "apiVersion: v1\nkind: ConfigMap", "is not expected here"},
 		{"no YAML", "kind: [", "read kind"},
 	}
 	for _, test := range tests {
-		if _, err := parse([]byte(test.document)); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := apply.Decode(admissionKinds(), test.document); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}
 	}

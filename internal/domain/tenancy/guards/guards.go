@@ -5,12 +5,14 @@ import (
 	"embed"
 	"fmt"
 	"slices"
-	"strings"
 	"text/template"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 )
 
 //go:embed *.yaml
@@ -112,15 +114,14 @@ func load(name string, platform Platform) ([]client.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	var objects []client.Object
-	for document := range strings.SplitSeq(source, "\n---\n") {
-		object, err := parse([]byte(document))
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, object)
-	}
-	return objects, nil
+	return apply.Decode(admissionKinds(), source)
+}
+
+// admissionKinds are the kinds that a guard may consist of.
+func admissionKinds() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(admissionv1.AddToScheme(scheme))
+	return scheme
 }
 
 // render fills the names of identities and platform namespaces into a source.
@@ -135,37 +136,4 @@ func render(name string, platform Platform) (string, error) {
 		return "", err
 	}
 	return out.String(), nil
-}
-
-// parse decodes one document into its type; unknown fields are errors.
-func parse(document []byte) (client.Object, error) {
-	var head struct {
-		Kind string `json:"kind"`
-	}
-	if err := yaml.Unmarshal(document, &head); err != nil {
-		return nil, fmt.Errorf("read kind: %w", err)
-	}
-	object, err := empty(head.Kind)
-	if err != nil {
-		return nil, err
-	}
-	if err := yaml.UnmarshalStrict(document, object); err != nil {
-		return nil, fmt.Errorf("read %s: %w", head.Kind, err)
-	}
-	return object, nil
-}
-
-func empty(kind string) (client.Object, error) {
-	switch kind {
-	case "ValidatingAdmissionPolicy":
-		return &admissionv1.ValidatingAdmissionPolicy{}, nil
-	case "ValidatingAdmissionPolicyBinding":
-		return &admissionv1.ValidatingAdmissionPolicyBinding{}, nil
-	case "MutatingAdmissionPolicy":
-		return &admissionv1.MutatingAdmissionPolicy{}, nil
-	case "MutatingAdmissionPolicyBinding":
-		return &admissionv1.MutatingAdmissionPolicyBinding{}, nil
-	default:
-		return nil, fmt.Errorf("kind %q is not an admission policy or binding", kind)
-	}
 }

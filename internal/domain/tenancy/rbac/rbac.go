@@ -9,8 +9,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 )
 
 //go:embed *.yaml
@@ -47,50 +50,13 @@ func load(file string) ([]client.Object, error) {
 	if err := t.Execute(&source, nil); err != nil {
 		return nil, err
 	}
-	var objects []client.Object
-	for document := range strings.SplitSeq(source.String(), "\n---\n") {
-		object, err := parse([]byte(document))
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, object)
-	}
-	return objects, nil
+	return apply.Decode(kinds(), source.String())
 }
 
-// parse decodes one document into its type; unknown fields are errors.
-func parse(document []byte) (client.Object, error) {
-	var head struct {
-		Kind string `json:"kind"`
-	}
-	if err := yaml.Unmarshal(document, &head); err != nil {
-		return nil, fmt.Errorf("read kind: %w", err)
-	}
-	object, err := empty(head.Kind)
-	if err != nil {
-		return nil, err
-	}
-	if err := yaml.UnmarshalStrict(document, object); err != nil {
-		return nil, fmt.Errorf("read %s: %w", head.Kind, err)
-	}
-	return object, nil
-}
-
-func empty(kind string) (client.Object, error) {
-	switch kind {
-	case "Namespace":
-		return &corev1.Namespace{}, nil
-	case "ServiceAccount":
-		return &corev1.ServiceAccount{}, nil
-	case "ClusterRole":
-		return &rbacv1.ClusterRole{}, nil
-	case "ClusterRoleBinding":
-		return &rbacv1.ClusterRoleBinding{}, nil
-	case "Role":
-		return &rbacv1.Role{}, nil
-	case "RoleBinding":
-		return &rbacv1.RoleBinding{}, nil
-	default:
-		return nil, fmt.Errorf("kind %q is not a role, a binding, or whom it is for", kind)
-	}
+// kinds are what a role's source may hold: roles, bindings, and whom they are for.
+func kinds() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(rbacv1.AddToScheme(scheme))
+	utilruntime.Must(corev1.AddToScheme(scheme))
+	return scheme
 }
