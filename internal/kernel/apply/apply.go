@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -113,9 +114,9 @@ const (
 )
 
 // Apply makes the cluster contain the desired objects, which it does not
-// change: Namespaces first, then all others several at a time. After an error
-// it still tries the rest, and returns all errors, each naming its object; the
-// report says what was done nevertheless.
+// change, stage after stage and within a stage several at a time. After an
+// error it still tries the rest, and returns all errors, each naming its
+// object; the report says what was done nevertheless.
 func (a *Applier) Apply(ctx context.Context, desired []client.Object) (Report, error) {
 	refs := make([]Ref, len(desired))
 	for i, obj := range desired {
@@ -127,11 +128,11 @@ func (a *Applier) Apply(ctx context.Context, desired []client.Object) (Report, e
 	}
 	outcomes := make([]outcome, len(desired))
 	errs := make([]error, len(desired))
-	for _, namespaces := range []bool{true, false} {
+	for now := firstStage; now <= lastStage; now++ {
 		var group errgroup.Group
 		group.SetLimit(a.parallelism)
 		for i, obj := range desired {
-			if isNamespace(refs[i].GVK) != namespaces {
+			if stageOf(refs[i].GVK) != now {
 				continue
 			}
 			group.Go(func() error {
@@ -270,6 +271,36 @@ func (a *Applier) blank(gvk schema.GroupVersionKind, like client.Object) (client
 		return nil, fmt.Errorf("%s is a list or an option, not an object", gvk.Kind)
 	}
 	return obj, nil
+}
+
+// stage orders what is applied.
+type stage int
+
+const (
+	// namespaces are there before what is in them.
+	namespaces stage = iota
+	// roles are there before the bindings that name them.
+	roles
+	// others need nobody.
+	others
+	// quotas come last: everything that is created under a quota in force is
+	// charged to it one by one, which costs more than creating it.
+	quotas
+
+	firstStage, lastStage = namespaces, quotas
+)
+
+func stageOf(gvk schema.GroupVersionKind) stage {
+	switch {
+	case isNamespace(gvk):
+		return namespaces
+	case gvk.Group == rbacv1.GroupName && (gvk.Kind == "Role" || gvk.Kind == "ClusterRole"):
+		return roles
+	case gvk.Group == corev1.GroupName && gvk.Kind == "ResourceQuota":
+		return quotas
+	default:
+		return others
+	}
 }
 
 func isNamespace(gvk schema.GroupVersionKind) bool {
