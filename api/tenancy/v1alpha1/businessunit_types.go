@@ -106,9 +106,7 @@ type BusinessUnitStatus struct {
 	// reservations are the shares of the envelope that tenants and child
 	// business units hold. They are written by compare-and-swap.
 	// +kubebuilder:validation:MaxItems=2000
-	// +listType=map
-	// +listMapKey=kind
-	// +listMapKey=name
+	// +listType=atomic
 	// +optional
 	Reservations []Reservation `json:"reservations,omitempty"`
 }

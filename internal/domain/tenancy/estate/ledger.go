@@ -54,6 +54,17 @@ func (l *Ledger) Hold(ctx context.Context, unit string, holder quota.Holder, ask
 	})
 }
 
+// Holds says whether the holder's reservation in the unit's envelope, as the
+// cache has it, is exactly asked.
+func (l *Ledger) Holds(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) bool {
+	var cached v1alpha1.BusinessUnit
+	if err := l.Client.Get(ctx, types.NamespacedName{Name: unit}, &cached, client.UnsafeDisableDeepCopy); err != nil {
+		return false
+	}
+	has := held(&cached, holder)
+	return has != nil && equality.Semantic.DeepEqual(has, asked)
+}
+
 // Secure makes the holder's reservation cover asked and, until settled, what
 // it holds already: the objects that use it are still there.
 func (l *Ledger) Secure(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) error {
@@ -86,8 +97,13 @@ func (l *Ledger) swap(ctx context.Context, name string, holder quota.Holder, cha
 	lock.Lock()
 	defer lock.Unlock()
 	recorded := false
+	// The cache has our own last write, so it nearly always suffices; what is
+	// refused by it, or overtaken, is decided by the API server.
+	if err := l.attempt(ctx, l.Client, name, holder, change, &recorded); err == nil {
+		return nil
+	}
 	for {
-		err := l.attempt(ctx, name, holder, change, &recorded)
+		err := l.attempt(ctx, l.Live, name, holder, change, &recorded)
 		if !apierrors.IsConflict(err) {
 			return err
 		}
@@ -95,10 +111,10 @@ func (l *Ledger) swap(ctx context.Context, name string, holder quota.Holder, cha
 	}
 }
 
-// attempt is one compare-and-swap on a live read.
-func (l *Ledger) attempt(ctx context.Context, name string, holder quota.Holder, change Change, recorded *bool) error {
+// attempt is one compare-and-swap on what the reader has.
+func (l *Ledger) attempt(ctx context.Context, reader client.Reader, name string, holder quota.Holder, change Change, recorded *bool) error {
 	var unit v1alpha1.BusinessUnit
-	if err := l.Live.Get(ctx, types.NamespacedName{Name: name}, &unit); err != nil {
+	if err := reader.Get(ctx, types.NamespacedName{Name: name}, &unit); err != nil {
 		return fmt.Errorf("read business unit %q: %w", name, err)
 	}
 	next, err := l.Next(ctx, &unit, change)
