@@ -29,6 +29,8 @@ type Result struct {
 	Reason, Message string
 	// After is when to look again at the latest; 0 leaves it to the watches.
 	After time.Duration
+	// Brief marks a wait that is nearly always over in an instant; see Briefly.
+	Brief bool
 	// Err is what went wrong in a failed step, else nil.
 	Err error
 
@@ -44,6 +46,14 @@ func Done(reason, message string) Result {
 // the given time, or only when a watch wakes it if that is 0.
 func Waiting(reason, message string, after time.Duration) Result {
 	return Result{Outcome: OutcomeWaiting, Reason: reason, Message: message, After: after}
+}
+
+// Briefly says of a wait that it is nearly always over in an instant. An object
+// that was never told anything is told of it only when it lasts a second, so
+// that a new object costs one write of its status and not two.
+func (r Result) Briefly() Result {
+	r.Brief = true
+	return r
 }
 
 // Blocked says that the user must act: the object is looked at again only when

@@ -93,6 +93,7 @@ type Runner[T Object] struct {
 	steps     []Step[T]
 	teardown  []Step[T]
 	writes    ownWrites
+	brief     briefWaits
 }
 
 // New returns a Runner for the kind that newObject makes. The client reads
@@ -112,6 +113,7 @@ func (r *Runner[T]) Reconcile(ctx context.Context, req reconcile.Request) (recon
 	obj := r.newObject()
 	if err := r.client.Get(ctx, req.NamespacedName, obj); apierrors.IsNotFound(err) {
 		r.writes.forget(req.NamespacedName)
+		r.brief.left(req.NamespacedName, false, r.opts.Clock.Now())
 		return reconcile.Result{}, nil
 	} else if err != nil {
 		return reconcile.Result{}, fmt.Errorf("read %s: %w", req, err)
@@ -258,6 +260,10 @@ func (r *Runner[T]) put(obj T, c metav1.Condition) {
 // conclude writes the status if it changed, says what changed, and decides
 // when to look again.
 func (r *Runner[T]) conclude(ctx context.Context, original, obj T, last Result) (reconcile.Result, error) {
+	brief := last.Outcome == OutcomeWaiting && last.Brief && condition.Get(original.GetConditions(), condition.Ready) == nil
+	if left := r.brief.left(client.ObjectKeyFromObject(obj), brief, r.opts.Clock.Now()); left > 0 {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
 	if !equality.Semantic.DeepEqual(original, obj) {
 		written := obj.DeepCopyObject().(T)
 		err := r.client.Status().Patch(ctx, written, client.MergeFrom(original))

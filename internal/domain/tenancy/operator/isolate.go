@@ -35,7 +35,7 @@ func (c *tenants) isolate(ctx context.Context, t *v1alpha1.Tenant) steps.Result 
 	t.Status.Namespaces = summary(places, dropped, wanting)
 	for _, ns := range t.Status.Namespaces {
 		if !ns.Isolated {
-			return steps.Waiting(tenancy.ReasonQuotaNotLive, fmt.Sprintf("namespace %q admits no pods yet: %s", ns.Name, ns.Message), 0)
+			return steps.Waiting(tenancy.ReasonQuotaNotLive, fmt.Sprintf("namespace %q admits no pods yet: %s", ns.Name, ns.Message), 0).Briefly()
 		}
 	}
 	if err := c.settle(ctx, t); err != nil {
@@ -96,7 +96,7 @@ func wasReady(t *v1alpha1.Tenant) bool {
 }
 
 func (c *tenants) measureOnboarding(t *v1alpha1.Tenant) {
-	if t.Generation == 1 && condition.Get(t.Status.Conditions, condition.Ready) != nil {
+	if t.Generation == 1 {
 		measured().onboarded.Observe(c.Clock.Since(t.CreationTimestamp.Time).Seconds())
 	}
 }
