@@ -23,19 +23,7 @@ func (b *bench) bareClient(ctx context.Context, p *platform) error {
 	if err != nil {
 		return err
 	}
-	var objects, namespaces int
-	var keys []string
-	for _, group := range groups {
-		objects += len(group)
-		for _, obj := range group {
-			switch obj.(type) {
-			case *corev1.Namespace:
-				namespaces++
-			case *corev1.ResourceQuota:
-				keys = append(keys, client.ObjectKeyFromObject(obj).String())
-			}
-		}
-	}
+	objects, namespaces, keys := census(groups)
 	b.say("bare: write %d objects in %d namespaces", objects, namespaces)
 	if err := p.settle(ctx); err != nil {
 		return err
@@ -56,16 +44,27 @@ func (b *bench) bareClient(ctx context.Context, p *platform) error {
 	if err != nil {
 		return err
 	}
-	cpu, err := meter.read()
-	if err != nil {
-		return err
-	}
 	b.bare = max(last.Sub(start), written)
 	b.report.add("objects written", "", "%d in %d namespaces, for %d tenants", objects, namespaces, b.tenants)
 	b.report.add("bare client", "", "%.1f s until every quota was live; its own writes took %.1f s, %.0f/s",
 		b.bare.Seconds(), written.Seconds(), float64(objects)/written.Seconds())
-	b.report.add("  processor time", "", "%s", cpu)
-	return nil
+	return b.cost(ctx, p, meter, start)
+}
+
+// census counts objects and namespaces, and lists the keys of the quotas.
+func census(groups [][]client.Object) (objects, namespaces int, quotas []string) {
+	for _, group := range groups {
+		objects += len(group)
+		for _, obj := range group {
+			switch obj.(type) {
+			case *corev1.Namespace:
+				namespaces++
+			case *corev1.ResourceQuota:
+				quotas = append(quotas, client.ObjectKeyFromObject(obj).String())
+			}
+		}
+	}
+	return objects, namespaces, quotas
 }
 
 // dead says what keeps a quota from being enforced.

@@ -37,6 +37,28 @@ func (m meter) read() (string, error) {
 	return fmt.Sprintf("%.1f s: %s", total.Seconds(), strings.Join(told, ", ")), nil
 }
 
+// cost tells what was used until now and until the control plane has come to
+// rest: Kubernetes gives each namespace a service account and a certificate
+// authority, which are charged to its quota, and whoever is done early is done
+// before most of that.
+func (b *bench) cost(ctx context.Context, p *platform, m meter, start time.Time) error {
+	until, err := m.read()
+	if err != nil {
+		return err
+	}
+	b.report.add("  processor time", "", "%s", until)
+	if err := p.settle(ctx); err != nil {
+		return err
+	}
+	rest := time.Since(start)
+	all, err := m.read()
+	if err != nil {
+		return err
+	}
+	b.report.add("  until Kubernetes came to rest", "", "%.1f s; %s", rest.Seconds(), all)
+	return nil
+}
+
 // processes are the names of the platform's processes, Roadbed's server last.
 func (p *platform) processes() []string {
 	var names []string
