@@ -15,6 +15,8 @@ import (
 // as fast as its workers can, until every quota is live. The control plane is a
 // plain one: what Roadbed's kinds, guards and roles cost is Roadbed's to bear.
 func (b *bench) bareClient(ctx context.Context, p *platform) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the tracker
 	groups, err := b.org.planned(b.org.tenants[:b.tenants])
 	if err != nil {
 		return err

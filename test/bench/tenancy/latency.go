@@ -23,6 +23,8 @@ const retryPod = 5 * time.Millisecond
 // present, and takes the time from the request until the tenant is Ready and
 // its first namespace admits an ordinary pod.
 func (b *bench) oneByOne(ctx context.Context, p *platform) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the tracker
 	tenants, err := follow(ctx, p.plane.AdminConfig(), &v1alpha1.Tenant{}, unready[*v1alpha1.Tenant])
 	if err != nil {
 		return err

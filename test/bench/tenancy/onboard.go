@@ -32,6 +32,8 @@ func unready[T interface{ GetConditions() []metav1.Condition }](obj T) string {
 // onboard creates all tenants together and waits until each is Ready. Tiers
 // and business units are there before.
 func (b *bench) onboard(ctx context.Context, p *platform) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the tracker
 	if err := b.found(ctx, p); err != nil {
 		return err
 	}
@@ -79,6 +81,8 @@ func (b *bench) onboard(ctx context.Context, p *platform) error {
 
 // found creates the tiers and business units and waits until they are ready.
 func (b *bench) found(ctx context.Context, p *platform) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the trackers
 	objects := append(asObjects(b.org.tiers), asObjects(b.org.units)...)
 	if err := writeAll(ctx, p.admin, [][]client.Object{objects}, concurrency{1, 1}); err != nil {
 		return err

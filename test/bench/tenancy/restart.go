@@ -15,6 +15,8 @@ const lookAtQueues = 20 * time.Millisecond
 
 // fill onboards further tenants until there are as many namespaces as wanted.
 func (b *bench) fill(ctx context.Context, p *platform) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the tracker
 	present := b.tenants + b.latencies
 	further := b.org.tenants[present:b.org.upTo(b.namespaces, present)]
 	if len(further) == 0 {
