@@ -84,24 +84,33 @@ func writeAll(ctx context.Context, writer client.Client, groups [][]client.Objec
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(atOnce.groups)
 	for _, objects := range groups {
-		workers.Go(func() error {
-			isNamespace := func(obj client.Object) bool { _, is := obj.(*corev1.Namespace); return is }
-			for _, namespaces := range []bool{true, false} {
-				writers, ctx := errgroup.WithContext(ctx)
-				writers.SetLimit(atOnce.objects)
-				for _, obj := range objects {
-					if isNamespace(obj) == namespaces {
-						writers.Go(func() error { return create(ctx, writer, obj) })
-					}
-				}
-				if err := writers.Wait(); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		workers.Go(func() error { return writeGroup(ctx, writer, objects, atOnce.objects) })
 	}
 	return workers.Wait()
+}
+
+func writeGroup(ctx context.Context, writer client.Client, objects []client.Object, atOnce int) error {
+	var namespaces, others []client.Object
+	for _, obj := range objects {
+		if _, is := obj.(*corev1.Namespace); is {
+			namespaces = append(namespaces, obj)
+		} else {
+			others = append(others, obj)
+		}
+	}
+	if err := createAll(ctx, writer, namespaces, atOnce); err != nil {
+		return err
+	}
+	return createAll(ctx, writer, others, atOnce)
+}
+
+func createAll(ctx context.Context, writer client.Client, objects []client.Object, atOnce int) error {
+	writers, ctx := errgroup.WithContext(ctx)
+	writers.SetLimit(atOnce)
+	for _, obj := range objects {
+		writers.Go(func() error { return create(ctx, writer, obj) })
+	}
+	return writers.Wait()
 }
 
 func create(ctx context.Context, writer client.Client, obj client.Object) error {
