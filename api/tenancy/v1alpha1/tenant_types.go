@@ -314,9 +314,26 @@ type TenantStatus struct {
 	// +optional
 	Namespaces []TenantNamespaceStatus `json:"namespaces,omitempty"`
 
+	// provisioned is what the namespaces were last brought to. While a newer
+	// spec is refused, they are kept so. Roadbed writes it for itself: it
+	// repeats the tenant's spec and its tier's as they were.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=object
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +optional
+	Provisioned *Provisioned `json:"provisioned,omitempty"`
+
 	// offboarding is the progress of the offboarding procedure.
 	// +optional
 	Offboarding *OffboardingStatus `json:"offboarding,omitempty"`
+}
+
+// Provisioned is all that a tenant's objects were planned from.
+type Provisioned struct {
+	// spec was the tenant's.
+	Spec TenantSpec `json:"spec"`
+	// tier was the spec of the tenant's tier.
+	Tier TierSpec `json:"tier"`
 }
 
 // TenantNamespaceStatus is one namespace as Roadbed last saw it.

@@ -65,6 +65,22 @@ func (l *Ledger) Holds(ctx context.Context, unit string, holder quota.Holder, as
 	return has != nil && equality.Semantic.DeepEqual(has, asked)
 }
 
+// Covers says whether the holder's reservation in the unit's envelope, as the
+// cache has it, is at least the amounts, as far as they are budgeted.
+func (l *Ledger) Covers(ctx context.Context, unit string, holder quota.Holder, amounts corev1.ResourceList) bool {
+	var cached v1alpha1.BusinessUnit
+	if err := l.Client.Get(ctx, types.NamespacedName{Name: unit}, &cached, client.UnsafeDisableDeepCopy); err != nil {
+		return false
+	}
+	has := held(&cached, holder)
+	for name, amount := range amounts {
+		if reserved := has[name]; quota.Budgeted(name) && reserved.Cmp(amount) < 0 {
+			return false
+		}
+	}
+	return has != nil
+}
+
 // Secure makes the holder's reservation cover asked and, until settled, what
 // it holds already: the objects that use it are still there.
 func (l *Ledger) Secure(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) error {

@@ -11,8 +11,9 @@
 //
 // What always holds:
 //   - A gate is closed, before anything else, when a guardrail is missing,
-//     also while the tenant is blocked. What exists of a blocked tenant stays;
-//     nothing new is applied, and nothing half.
+//     also while the tenant is blocked. What exists of a blocked tenant stays,
+//     and is repaired by what it was last brought to; nothing new is applied,
+//     and nothing half.
 //   - Deleting a Tenant, a kind or Roadbed deletes no namespace: no generated
 //     object has an owner reference. The namespaces of a deleted Tenant keep
 //     their guardrails and their share of the envelope, until they are gone or

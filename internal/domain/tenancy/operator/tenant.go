@@ -35,8 +35,8 @@ type tenants struct {
 // tenants that stay do not have it.
 func (c *tenants) steps() []steps.Step[*v1alpha1.Tenant] {
 	return []steps.Step[*v1alpha1.Tenant]{
-		{Condition: tenancy.ConditionAccepted, Run: c.accept},
-		{Condition: tenancy.ConditionReserved, Run: c.reserve},
+		{Condition: tenancy.ConditionAccepted, Run: c.keeping(c.accept)},
+		{Condition: tenancy.ConditionReserved, Run: c.keeping(c.reserve)},
 		{Condition: tenancy.ConditionProvisioned, Run: c.provision},
 		{Condition: tenancy.ConditionIsolated, Run: c.isolate},
 		{Run: c.leaving.Run},
@@ -165,9 +165,10 @@ func (c *tenants) provision(ctx context.Context, t *v1alpha1.Tenant) steps.Resul
 	if err := c.adopt(ctx, t); err != nil {
 		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
-	if err := c.bring(ctx, t, estate.Outside(slices.Collect(maps.Keys(ending)), estate.KeepAccess(objects))); err != nil {
+	if err := c.bring(ctx, t, estate.Outside(slices.Collect(maps.Keys(ending)), estate.KeepAccess(objects)), wasProvisioned(t)); err != nil {
 		return steps.Failed(tenancy.ReasonApplyFailed, err)
 	}
+	t.Status.Provisioned = &v1alpha1.Provisioned{Spec: *t.Spec.DeepCopy(), Tier: *w.Tiers[t.Spec.Tier].Spec.DeepCopy()}
 	if len(ending) > 0 {
 		return c.remnants.Wait(ctx, tenancy.ReasonNamespaceTerminating, ending)
 	}
@@ -200,11 +201,16 @@ func (c *tenants) ending(ctx context.Context, t *v1alpha1.Tenant) (map[string]*c
 	return home, nil
 }
 
+// wasProvisioned says whether this very spec was in place before, so that what
+// differs from it now is drift.
+func wasProvisioned(t *v1alpha1.Tenant) bool {
+	before := condition.Get(t.Status.Conditions, tenancy.ConditionProvisioned)
+	return before != nil && before.Status == "True" && before.ObservedGeneration == t.Generation
+}
+
 // bring applies the objects and prunes what else of the tenant's is in their
 // namespaces. The trail hears of it before the first write, and once.
-func (c *tenants) bring(ctx context.Context, t *v1alpha1.Tenant, objects []client.Object) error {
-	before := condition.Get(t.Status.Conditions, tenancy.ConditionProvisioned)
-	repair := before != nil && before.Status == "True" && before.ObservedGeneration == t.Generation
+func (c *tenants) bring(ctx context.Context, t *v1alpha1.Tenant, objects []client.Object, repair bool) error {
 	applier := c.Applier(func(ctx context.Context, first apply.Ref) error {
 		action, reason := "tenant.provision", fmt.Sprintf("the spec of generation %d asks for other objects than there are, first of all %s", t.Generation, first)
 		if repair {

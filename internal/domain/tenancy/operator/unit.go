@@ -17,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/offboard"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
@@ -220,7 +221,7 @@ func occupied(names []string) steps.Result {
 
 // planShared plans the shared namespace of each tier that some tenant of the
 // business unit uses one of. Tenants that are not accepted yet do not count,
-// nor do those that have left.
+// nor do those that have left; one whose newer spec is refused counts as it was.
 func (c *units) planShared(ctx context.Context, u *v1alpha1.BusinessUnit, w tenancy.World) ([]client.Object, error) {
 	members, err := c.TenantsIn(ctx, u.Name)
 	if err != nil {
@@ -228,7 +229,7 @@ func (c *units) planShared(ctx context.Context, u *v1alpha1.BusinessUnit, w tena
 	}
 	byTier := map[string][]*v1alpha1.Tenant{}
 	for _, t := range members {
-		if sharing(t) {
+		if t := sharer(t, w.Settings); t != nil {
 			byTier[t.Spec.Tier] = append(byTier[t.Spec.Tier], t)
 		}
 	}
@@ -250,6 +251,18 @@ func (c *units) planShared(ctx context.Context, u *v1alpha1.BusinessUnit, w tena
 	}
 	maps.DeleteFunc(ending, func(_ string, ns *corev1.Namespace) bool { return ns.DeletionTimestamp.IsZero() })
 	return estate.Outside(slices.Sorted(maps.Keys(ending)), objects), nil
+}
+
+// sharer is the tenant as it counts in a shared namespace, nil if it does not.
+func sharer(t *v1alpha1.Tenant, settings tenancy.Settings) *v1alpha1.Tenant {
+	if sharing(t) {
+		return t
+	}
+	was, _, ok := tenancy.AsProvisioned(t, settings)
+	if !ok || offboard.Leaving(t) || !estate.Shared(was) || !t.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	return was
 }
 
 // sharing says whether the tenant's quota belongs to a shared namespace: it
