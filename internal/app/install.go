@@ -126,16 +126,16 @@ func installOne(ctx context.Context, c client.Client, part string, object client
 			return nil
 		}
 	}
-	return applyLoose(ctx, c, loose)
+	return applyLoose(ctx, c, loose, installManager)
 }
 
-func applyLoose(ctx context.Context, c client.Client, object *unstructured.Unstructured) error {
+func applyLoose(ctx context.Context, c client.Client, object *unstructured.Unstructured, manager string) error {
 	body, err := object.MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("encode %s %q: %w", object.GetKind(), object.GetName(), err)
 	}
 	patch := client.RawPatch(types.ApplyYAMLPatchType, body)
-	if err := c.Patch(ctx, object, patch, client.FieldOwner(installManager), client.ForceOwnership); err != nil {
+	if err := c.Patch(ctx, object, patch, client.FieldOwner(manager), client.ForceOwnership); err != nil {
 		return fmt.Errorf("apply %s %q: %w", object.GetKind(), object.GetName(), err)
 	}
 	return nil
@@ -153,7 +153,7 @@ func installKinds(ctx context.Context, c client.Client) error {
 		return err
 	}
 	for _, definition := range definitions {
-		if err := applyLoose(ctx, c, definition); err != nil {
+		if err := applyLoose(ctx, c, definition, installManager); err != nil {
 			return err
 		}
 	}

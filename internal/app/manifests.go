@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"slices"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -33,7 +34,7 @@ type part struct {
 // parts are everything that an installation consists of beside the kinds.
 func parts(opts InstallOptions) []part {
 	all := []part{
-		{"rbac", append(rbac.Objects(), webhookRights()...)},
+		{"rbac", slices.Concat(rbac.Objects(), webhookRights(), settingsRights())},
 		{"install", platformNamespaces(opts.Settings)},
 		{"admission", guardObjects(opts)},
 	}

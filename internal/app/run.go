@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
@@ -119,6 +120,13 @@ func (p *program) complete(ctx context.Context, opts Options, record trail.Recor
 		return err
 	}
 	p.endpoints.Webhook = hooks.address()
+	// Both wait for the lead: what is told is what the working copy does.
+	err = p.manager.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		return publish(ctx, p.manager.GetClient(), opts, operator.Gated(opts.Settings, opts.FeatureGates))
+	}))
+	if err != nil {
+		return err
+	}
 	return p.manager.Add(manager.RunnableFunc(func(ctx context.Context) error { return p.watch(ctx, opts) }))
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
@@ -49,7 +50,8 @@ func startPlatform(t *testing.T) platform {
 	go func() {
 		ended <- app.Run(ctx, app.Options{
 			Config: kube.Plane.RoadbedConfig(), TrailPath: filepath.Join(dir, trailFile), ExportDir: filepath.Join(dir, "exports"),
-			Log: quiet, Ready: func(at app.Endpoints) { ready <- at },
+			Settings: tenancy.Settings{ClusterCIDRs: []string{"10.244.0.0/16"}},
+			Log:      quiet, Ready: func(at app.Endpoints) { ready <- at },
 		})
 	}()
 	t.Cleanup(func() {

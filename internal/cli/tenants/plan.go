@@ -14,7 +14,7 @@ import (
 )
 
 func (p *program) tenantPlanVerb() *cobra.Command {
-	var files []string
+	var files, ranges []string
 	var offline bool
 	out := verb.NewOutput(verb.FormatDiff, verb.FormatJSON, verb.FormatYAML, verb.FormatName)
 	cmd := &cobra.Command{
@@ -27,6 +27,9 @@ count as if they had been applied.
 With --offline no cluster is asked: the tiers are those that Roadbed ships and those
 in the files, and everything is new. With -o yaml or json the generated objects are
 printed whole instead of as a diff.
+
+The server publishes what its plans depend on beside the objects, such as the
+cluster's own address ranges, which no egress reaches; --cluster-cidr says otherwise.
 
 The exit code is 3 when there is a difference, 0 when there is none.`,
 		Example: `  roadbed tenant plan payments
@@ -41,27 +44,34 @@ The exit code is 3 when there is a difference, 0 when there is none.`,
 			if offline && len(files) == 0 {
 				return verb.Usagef("--offline needs -f FILE")
 			}
-			return p.plan(cmd.Context(), planning{names: names, files: files, offline: offline, out: out})
+			if err := verb.CheckRanges(ranges); err != nil {
+				return err
+			}
+			return p.plan(cmd.Context(), planning{names: names, files: files, offline: offline, ranges: ranges, out: out})
 		},
 	}
 	cmd.Flags().StringSliceVarP(&files, "filename", "f", nil, "file with Tenants, Tiers and BusinessUnits, - for standard input")
 	verb.Must(cmd.MarkFlagFilename("filename", "yaml", "yml"))
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask no cluster")
+	verb.RangesFlag(cmd.Flags(), &ranges, "address ranges of the cluster's pods and services; those that the server published when not given")
 	out.AddFlag(cmd)
 	return cmd
 }
 
 // planning is what the plan verb was asked.
 type planning struct {
-	names, files []string
-	offline      bool
-	out          *verb.Output
+	names, files, ranges []string
+	offline              bool
+	out                  *verb.Output
 }
 
 func (p *program) plan(ctx context.Context, ask planning) error {
 	w, c, err := p.planWorld(ctx, ask.offline)
 	if err != nil {
 		return err
+	}
+	if len(ask.ranges) > 0 {
+		w.Settings.ClusterCIDRs = ask.ranges
 	}
 	documents, err := p.planDocuments(ctx, c, ask)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/quota"
@@ -46,6 +47,10 @@ func learn(w tenancy.World, objects ...client.Object) {
 // liveWorld is what the cluster's tiers, business units and namespaces say.
 func (p *program) liveWorld(ctx context.Context, c client.Client) (tenancy.World, error) {
 	w := newWorld()
+	var err error
+	if w.Settings, err = p.settings(ctx, c); err != nil {
+		return w, err
+	}
 	var tiers tenancyv1.TierList
 	if err := c.List(ctx, &tiers); err != nil {
 		return w, fmt.Errorf("list tiers: %w", err)
@@ -68,6 +73,16 @@ func (p *program) liveWorld(ctx context.Context, c client.Client) (tenancy.World
 		return ns.Labels[tenancyv1.LabelTenant], true
 	}
 	return w, nil
+}
+
+// settings are those that the cluster's server works with, as far as it says so.
+func (p *program) settings(ctx context.Context, c client.Client) (tenancy.Settings, error) {
+	settings, err := app.PublishedSettings(ctx, c)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		fmt.Fprintln(p.Err, "The cluster's server has not said what it works with, so the defaults are taken: without --cluster-cidr, egress to the cluster's own addresses is not cut out.")
+		return tenancy.DefaultSettings(), nil
+	}
+	return settings, err
 }
 
 // validate checks a tenant's document and puts each mistake at its line.

@@ -39,11 +39,17 @@ var _ module.Module = (*Domain)(nil)
 
 // New returns the domain.
 func New(deps Deps) *Domain {
-	deps.Settings = deps.Settings.WithDefaults()
-	if deps.FeatureGates[GateIsolationModels] {
-		deps.Settings.Models = []v1alpha1.IsolationModel{v1alpha1.ModelVirtualCluster, v1alpha1.ModelDedicatedCluster}
-	}
+	deps.Settings = Gated(deps.Settings, deps.FeatureGates)
 	return &Domain{deps: deps}
+}
+
+// Gated are the settings with their defaults and with what feature gates open.
+func Gated(settings tenancy.Settings, gates map[string]bool) tenancy.Settings {
+	settings = settings.WithDefaults()
+	if gates[GateIsolationModels] {
+		settings.Models = []v1alpha1.IsolationModel{v1alpha1.ModelVirtualCluster, v1alpha1.ModelDedicatedCluster}
+	}
+	return settings
 }
 
 // The names of the controllers.
