@@ -1,0 +1,119 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// LedgerName is the name of the one OverrideLedger.
+const LedgerName = "overrides"
+
+// OverrideLedger is the overrides in force, compiled for the API server's own
+// admission policies, which read it as their parameter. There is one, named
+// overrides; it always exists, and Roadbed alone writes it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:scope=Cluster,categories=roadbed
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'overrides'",message="there is one ledger, and its name is overrides"
+type OverrideLedger struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what is in force.
+	Spec OverrideLedgerSpec `json:"spec"`
+}
+
+// OverrideLedgerSpec is what is in force. Every field is always there, because
+// the expressions that read it ask for none.
+type OverrideLedgerSpec struct {
+	// policies holds the waivers in force by the name of the policy.
+	// +kubebuilder:validation:MaxProperties=1024
+	Policies map[string]Waivers `json:"policies"`
+
+	// mandatory names the policies that no override may name.
+	// +kubebuilder:validation:MaxItems=2048
+	// +kubebuilder:validation:items:MaxLength=317
+	// +listType=set
+	Mandatory []string `json:"mandatory"`
+
+	// terms says, by the tier of a tenant, what an override may be. The key "*"
+	// is for all others.
+	// +kubebuilder:validation:MaxProperties=128
+	Terms map[string]OverrideTerms `json:"terms"`
+}
+
+// Waivers are the waivers of one policy.
+// +kubebuilder:validation:MaxItems=512
+// +listType=atomic
+type Waivers []Waiver
+
+// Waiver is an override in force, as far as one policy is concerned.
+type Waiver struct {
+	// override is the override's namespace and name, with a slash between them.
+	// +kubebuilder:validation:MaxLength=127
+	Override string `json:"override"`
+
+	// rules are the rules that are waived; none means all.
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=128
+	// +listType=atomic
+	Rules []string `json:"rules"`
+
+	// tenants it is for; none means any, and objects of no tenant.
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=63
+	// +listType=atomic
+	Tenants []string `json:"tenants"`
+
+	// namespaces it is for; none means any, and objects of the cluster.
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=63
+	// +listType=atomic
+	Namespaces []string `json:"namespaces"`
+
+	// kinds it is for, with or without the group; none means any.
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=128
+	// +listType=atomic
+	Kinds []string `json:"kinds"`
+
+	// names is an anchored regular expression that an object's name must match;
+	// empty means any name.
+	// +kubebuilder:validation:MaxLength=8192
+	Names string `json:"names"`
+
+	// expiresAt is the first moment at which it waives nothing any more.
+	ExpiresAt metav1.Time `json:"expiresAt"`
+}
+
+// OverrideApprover says who may approve an override.
+// +kubebuilder:validation:Enum=Platform;BusinessUnit
+type OverrideApprover string
+
+// The approvers.
+const (
+	// ApproverPlatform is the platform team: whoever has the verb approve on
+	// policyoverrides.
+	ApproverPlatform OverrideApprover = "Platform"
+	// ApproverBusinessUnit is the admins of the tenant's business unit, and of
+	// those above it, as well as the platform team.
+	ApproverBusinessUnit OverrideApprover = "BusinessUnit"
+)
+
+// OverrideTerms say what an override may be in a tier.
+type OverrideTerms struct {
+	// maxDays is how many days after its creation an override may expire.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=365
+	MaxDays int32 `json:"maxDays"`
+
+	// approver says who may approve.
+	Approver OverrideApprover `json:"approver"`
+}
+
+// OverrideLedgerList is a list of ledgers.
+//
+// +kubebuilder:object:root=true
+type OverrideLedgerList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []OverrideLedger `json:"items"`
+}
