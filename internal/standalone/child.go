@@ -39,30 +39,30 @@ func (b *backoff) after(lived time.Duration) time.Duration {
 
 // child keeps one component running. Its goroutine, supervise, ends with stop.
 type child struct {
-	name  string
-	spawn func() (process, error)
-	probe func(context.Context) error
-	clock clock.WithTicker
+	component
+	spawn    func() (process, error)
+	liveness Liveness
+	clock    clock.WithTicker
 	// changed hears of every change, from the goroutines of the child.
 	changed func(Event)
 
-	stopping chan struct{} // closed by stop
-	ended    chan struct{} // closed by supervise
-	ready    chan struct{} // closed when first ready
-	failed   chan error    // gets the error when the child ends by itself before it was ever ready
+	stopping  chan struct{} // closed by stop
+	ended     chan struct{} // closed by supervise
+	everReady chan struct{} // closed when first ready
+	failed    chan error    // gets the error when the child ends by itself before it was ever ready
 
 	mu     sync.Mutex // guards status
 	status ChildStatus
 }
 
-func newChild(name string, spawn func() (process, error), probe func(context.Context) error, clk clock.WithTicker, changed func(Event)) *child {
+func newChild(of component, spawn func() (process, error), liveness Liveness, clk clock.WithTicker, changed func(Event)) *child {
 	return &child{
-		name: name, spawn: spawn, probe: probe, clock: clk, changed: changed,
-		stopping: make(chan struct{}),
-		ended:    make(chan struct{}),
-		ready:    make(chan struct{}),
-		failed:   make(chan error, 1),
-		status:   ChildStatus{Name: name},
+		component: of, spawn: spawn, liveness: liveness.withDefaults(), clock: clk, changed: changed,
+		stopping:  make(chan struct{}),
+		ended:     make(chan struct{}),
+		everReady: make(chan struct{}),
+		failed:    make(chan error, 1),
+		status:    ChildStatus{Name: of.name},
 	}
 }
 
@@ -109,7 +109,7 @@ func (c *child) supervise() {
 // killed is started again.
 func (c *child) failsStart(err error) bool {
 	select {
-	case <-c.ready:
+	case <-c.everReady:
 		return false
 	default:
 	}
@@ -148,19 +148,22 @@ func (c *child) run() error {
 	c.update(func(s *ChildStatus) { s.PID, s.Ready = p.PID(), false })
 	c.report(Event{Kind: EventStarted})
 
-	probing, stopProbing := context.WithCancel(context.Background())
-	var probed sync.WaitGroup
-	probed.Go(func() { c.probeUntilReady(probing) })
-	exited := make(chan error, 1)
+	watching, stopWatching := context.WithCancel(context.Background())
+	var watched sync.WaitGroup
+	hung, exited := make(chan error, 1), make(chan error, 1)
+	watched.Go(func() { hung <- c.watch(watching) })
 	go func() { exited <- p.Wait() }()
 
 	select {
 	case err = <-exited:
+	case err = <-hung:
+		_ = p.Kill() // Fails only when it has just ended by itself.
+		<-exited
 	case <-c.stopping:
 		err = c.end(p, exited)
 	}
-	stopProbing()
-	probed.Wait()
+	stopWatching()
+	watched.Wait()
 	c.update(func(s *ChildStatus) { s.PID, s.Ready = 0, false })
 	if err == nil {
 		return errors.New("exit status 0")
@@ -182,23 +185,22 @@ func (c *child) end(p process, exited <-chan error) error {
 	return <-exited
 }
 
-// probeUntilReady asks until the component answers well, and says so once.
-func (c *child) probeUntilReady(ctx context.Context) {
+// probeUntilReady asks until the component answers well, and says so once. It
+// returns false when ctx ends before.
+func (c *child) probeUntilReady(ctx context.Context) bool {
 	for {
-		probe, cancel := context.WithTimeout(ctx, probeLimit)
-		err := c.probe(probe)
-		cancel()
+		err := ask(ctx, c.ready, probeLimit)
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		if err == nil {
 			c.becomeReady()
-			return
+			return true
 		}
 		c.update(func(s *ChildStatus) { s.Waiting = err.Error() })
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-c.clock.After(probeEvery):
 		}
 	}
@@ -207,9 +209,9 @@ func (c *child) probeUntilReady(ctx context.Context) {
 func (c *child) becomeReady() {
 	c.update(func(s *ChildStatus) { s.Ready, s.Waiting = true, "" })
 	select {
-	case <-c.ready:
+	case <-c.everReady:
 	default:
-		close(c.ready)
+		close(c.everReady)
 	}
 	c.report(Event{Kind: EventReady})
 }
@@ -226,7 +228,7 @@ var errNeverReady = errors.New("it runs and does not get ready")
 // itself, was not ready within startLimit, or ctx ended.
 func (c *child) awaitReady(ctx context.Context) error {
 	select {
-	case <-c.ready:
+	case <-c.everReady:
 		return nil
 	case err := <-c.failed:
 		return err

@@ -68,6 +68,7 @@ type nursery struct {
 	delays    []time.Duration
 	spawnErr  error
 	probeErr  error
+	aliveErr  error
 }
 
 func newNursery(terminates bool) *nursery {
@@ -86,7 +87,12 @@ func newNursery(terminates bool) *nursery {
 			n.delays = append(n.delays, e.Delay)
 		}
 	}
-	n.child = newChild("etcd", spawn, func(context.Context) error { return n.probeErr }, clock.RealClock{}, hear)
+	of := component{
+		name:  "etcd",
+		ready: func(context.Context) error { return n.probeErr },
+		alive: func(context.Context) error { return n.aliveErr },
+	}
+	n.child = newChild(of, spawn, Liveness{Every: time.Second, Failures: 3}, clock.RealClock{}, hear)
 	return n
 }
 
@@ -236,6 +242,41 @@ func TestChildThatNeverGetsReady(t *testing.T) {
 		if !errors.Is(err, errNeverReady) || !strings.Contains(err.Error(), "no leader") {
 			t.Errorf("the start ends with %v", err)
 		}
+		n.stop()
+	})
+}
+
+func TestHungChildIsKilledAndStartedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNursery(false)
+		go n.supervise()
+		synctest.Wait()
+		n.aliveErr = errors.New("no answer")
+		<-time.After(2*time.Second + time.Millisecond)
+		n.aliveErr = nil // It was only slow: the count begins anew.
+		<-time.After(2 * time.Second)
+		n.aliveErr = errors.New("no answer")
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		if len(n.processes) != 1 || len(n.processes[0].signals) > 0 {
+			t.Fatalf("two bad answers in a row are too many: %v", n.processes[0].signals)
+		}
+		<-time.After(time.Second)
+		synctest.Wait()
+		n.aliveErr = nil
+		if s := n.snapshot(); s.Restarts != 1 || s.LastExit != "killed because it hung: 3 times in a row it did not answer as it should, at last: no answer" {
+			t.Errorf("status of a hung child: %+v", s)
+		}
+		if want := []string{"kill"}; !slices.Equal(n.processes[0].signals, want) {
+			t.Errorf("signals %v, want %v: what hangs does not listen", n.processes[0].signals, want)
+		}
+		<-time.After(firstDelay)
+		synctest.Wait()
+		if s := n.snapshot(); !s.Ready || len(n.processes) != 2 {
+			t.Errorf("after the restart: %+v", s)
+		}
+		n.processes[1].terminates = true
 		n.stop()
 	})
 }

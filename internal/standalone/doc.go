@@ -11,7 +11,8 @@
 //     by the children, so it is free only when the last of them is gone.
 //   - Children never outlive the process that started them, even when it dies
 //     by kill -9: each holds the read end of a pipe and ends when it closes.
-//   - A child that ends is started again, after a delay that grows.
+//   - A child that ends is started again, after a delay that grows. One that
+//     runs and does not answer any more is killed, and then the same.
 //   - What cannot be read is reported as a DamagedError and left as it is.
 //     Nothing here deletes state; only Erase does, when a person asked for it.
 //

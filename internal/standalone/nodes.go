@@ -2,6 +2,7 @@ package standalone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -96,6 +97,9 @@ func createNodes(ctx context.Context, client kubernetes.Interface, count int) er
 // created says whether an object is there after a create.
 func created(err error) bool { return err == nil || apierrors.IsAlreadyExists(err) }
 
+// errNodeNotReady means that nobody looks after a simulated node.
+var errNodeNotReady = errors.New("is not ready")
+
 // nodesReady returns an error that names the first simulated node that is not
 // ready.
 func nodesReady(ctx context.Context, client kubernetes.Interface, count int) error {
@@ -109,7 +113,7 @@ func nodesReady(ctx context.Context, client kubernetes.Interface, count int) err
 	}
 	for index := range count {
 		if name := nodeName(index); !ready[name] {
-			return fmt.Errorf("simulated node %q is not ready", name)
+			return fmt.Errorf("simulated node %q %w", name, errNodeNotReady)
 		}
 	}
 	return nil

@@ -34,6 +34,8 @@ type Config struct {
 	Nodes int
 	// Admission are static admission policies.
 	Admission []Manifest
+	// Liveness says when a component counts as hung.
+	Liveness Liveness
 	// Log gets what operators want to know; by default nothing is logged.
 	Log *slog.Logger
 	// Clock is the real one by default.
@@ -258,7 +260,7 @@ func (p *Plane) makeChild(c component) (*child, error) {
 	p.logs = append(p.logs, log)
 	launch := launcher{binary: p.config.Binary, home: p.config.DataDir, lifeline: p.lifeline, lock: p.lock.shared}
 	spawn := func() (process, error) { return launch.start(c.name, c.args, log) }
-	made := newChild(c.name, spawn, c.probe, p.config.Clock, p.changed)
+	made := newChild(c, spawn, p.config.Liveness, p.config.Clock, p.changed)
 	made.status.Port, made.status.Log = p.plan.ports[c.name], log.path
 	return made, nil
 }

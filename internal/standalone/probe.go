@@ -15,39 +15,39 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/standalone/pki"
 )
 
-// component is what the plane needs to know to run one.
+// component is what the plane needs to know to run one. ready is asked after
+// each start until it answers well, alive from then on: a component is not to
+// blame for another one that it needs.
 type component struct {
-	name  string
-	args  []string
-	probe func(context.Context) error
+	name         string
+	args         []string
+	ready, alive func(context.Context) error
 }
 
 func (p *Plane) etcd() component {
-	probe := httpProbe(p.plan.endpoint(etcdName)+"/readyz", p.creds.etcdAuthority, p.creds.etcdClient)
-	return component{etcdName, p.plan.etcdArgs(), probe}
+	return component{etcdName, p.plan.etcdArgs(), p.etcdProbe("/readyz"), p.etcdProbe("/livez")}
 }
 
 func (p *Plane) apiserver() component {
-	return component{apiserverName, p.plan.apiserverArgs(), p.clusterProbe(apiserverName, "/readyz")}
+	ready, alive := p.clusterProbe(apiserverName, "/readyz"), p.clusterProbe(apiserverName, "/livez?exclude=etcd")
+	return component{apiserverName, p.plan.apiserverArgs(), ready, alive}
 }
 
 func (p *Plane) controllerManager() component {
-	return component{controllerName, p.plan.controllerArgs(), p.clusterProbe(controllerName, "/healthz")}
+	healthy := p.clusterProbe(controllerName, "/healthz")
+	return component{controllerName, p.plan.controllerArgs(), healthy, healthy}
 }
 
 func (p *Plane) scheduler() component {
-	return component{schedulerName, p.plan.schedulerArgs(), p.clusterProbe(schedulerName, "/readyz")}
+	ready, alive := p.clusterProbe(schedulerName, "/readyz"), p.clusterProbe(schedulerName, "/livez")
+	return component{schedulerName, p.plan.schedulerArgs(), ready, alive}
 }
 
 // simulator has no port to ask: it is ready when its nodes are.
 func (p *Plane) simulator(client kubernetes.Interface) component {
-	probe := func(ctx context.Context) error { return nodesReady(ctx, client, p.config.Nodes) }
-	return component{simulatorName, p.plan.simulatorArgs(), probe}
-}
-
-// clusterProbe asks a health endpoint that answers to everybody.
-func (p *Plane) clusterProbe(listener, path string) func(context.Context) error {
-	return httpProbe(p.plan.endpoint(listener)+path, p.authority, pki.Pair{})
+	ready := func(ctx context.Context) error { return nodesReady(ctx, client, p.config.Nodes) }
+	alive := func(ctx context.Context) error { return nodesAlive(ctx, client, p.config.Nodes) }
+	return component{simulatorName, p.plan.simulatorArgs(), ready, alive}
 }
 
 // httpProbe asks a URL of a server that the authority certified. Every question
