@@ -39,6 +39,8 @@ type Request struct {
 	Options map[string]any
 	// DryRun tells that nothing will be stored.
 	DryRun bool
+
+	memo memo
 }
 
 // Labels of the new object, or of the old one when there is no new one.
@@ -61,6 +63,6 @@ func (r *Request) subject() *unstructured.Unstructured {
 // With returns a copy of the request about another state of the same object.
 func (r *Request) With(object map[string]any) *Request {
 	changed := *r
-	changed.Object = object
+	changed.Object, changed.memo = object, nil
 	return &changed
 }

@@ -88,6 +88,7 @@ func (s *Set) Mutate(ctx context.Context, r *Request, w World) (map[string]any, 
 // Validate lets all policies judge the request as it is.
 func (s *Set) Validate(ctx context.Context, r *Request, w World) []Result {
 	var results []Result
+	r = r.Remembering()
 	for _, evaluator := range s.evaluators {
 		for _, result := range evaluator.Validate(ctx, r, w) {
 			results = append(results, s.waive(evaluator, result, r, w))
