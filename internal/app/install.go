@@ -126,10 +126,16 @@ func installOne(ctx context.Context, c client.Client, part string, object client
 			return nil
 		}
 	}
-	return applyLoose(ctx, c, loose, installManager)
+	return applyLoose(ctx, c, loose)
 }
 
-func applyLoose(ctx context.Context, c client.Client, object *unstructured.Unstructured, manager string) error {
+// applyLoose applies an object as part of an installation.
+func applyLoose(ctx context.Context, c client.Client, object *unstructured.Unstructured) error {
+	return applyAs(ctx, c, object, installManager)
+}
+
+// applyAs applies an object for the manager of its fields.
+func applyAs(ctx context.Context, c client.Client, object *unstructured.Unstructured, manager string) error {
 	body, err := object.MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("encode %s %q: %w", object.GetKind(), object.GetName(), err)
@@ -153,7 +159,7 @@ func installKinds(ctx context.Context, c client.Client) error {
 		return err
 	}
 	for _, definition := range definitions {
-		if err := applyLoose(ctx, c, definition, installManager); err != nil {
+		if err := applyLoose(ctx, c, definition); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,7 @@ func writeSettings(ctx context.Context, c client.Client, settings tenancy.Settin
 	if err != nil {
 		return err
 	}
-	return applyLoose(ctx, c, &unstructured.Unstructured{Object: fields}, apply.FieldManager)
+	return applyAs(ctx, c, &unstructured.Unstructured{Object: fields}, apply.FieldManager)
 }
 
 // PublishedSettings are the settings that the cluster's server works with. The
