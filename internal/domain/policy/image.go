@@ -1,5 +1,12 @@
 package policy
 
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"slices"
+)
+
 // ImageCheck is what a policy wants proved of an image.
 type ImageCheck struct {
 	// Reference is the image as the object names it.
@@ -35,6 +42,91 @@ type Attestor struct {
 	IgnoreSCT bool
 	// RekorURL and RekorKey (PEM) name a transparency log of one's own.
 	RekorURL, RekorKey string
+}
+
+// Check tells whether the attestor can be used at all: that exactly one way to
+// know the signer is given, and that its PEM can be read. Policies are refused
+// for what it says, before any image is.
+func (a Attestor) Check() error {
+	if err := a.checkWays(); err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"", "sha224", "sha256", "sha384", "sha512"}, a.HashAlgorithm) {
+		return a.wrong("hashAlgorithm %q is unknown; use sha224, sha256, sha384 or sha512", a.HashAlgorithm)
+	}
+	if err := a.checkKey("public key", a.Key); err != nil {
+		return err
+	}
+	if err := a.checkKey("transparency log's public key", a.RekorKey); err != nil {
+		return err
+	}
+	return a.checkCertificates()
+}
+
+// checkWays wants one way to know the signer.
+func (a Attestor) checkWays() error {
+	ways := 0
+	for _, given := range []bool{a.Key != "", a.Certificate != "" || a.Chain != "", a.Keyless != nil, len(a.Notary) > 0} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return a.wrong("%d ways to know the signer are given; give one of a key, a certificate, keyless identities or notation certificates", ways)
+	}
+	if a.Keyless != nil && len(a.Keyless.Identities) == 0 {
+		return a.wrong("keyless without identities would accept anybody; name a subject and an issuer")
+	}
+	return nil
+}
+
+func (a Attestor) checkCertificates() error {
+	texts := append([]string{a.Certificate, a.Chain}, a.Notary...)
+	if a.Keyless != nil {
+		texts = append(texts, a.Keyless.Roots)
+	}
+	for _, text := range texts {
+		if text == "" {
+			continue
+		}
+		block, _ := pem.Decode([]byte(text))
+		if block == nil {
+			return a.wrong("a certificate is no PEM; give the whole block, from BEGIN to END")
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return a.wrong("a certificate cannot be read: %w", err)
+		}
+	}
+	return nil
+}
+
+func (a Attestor) wrong(format string, args ...any) error {
+	name := "attestor"
+	if a.Name != "" {
+		name = fmt.Sprintf("attestor %q", a.Name)
+	}
+	return fmt.Errorf(name+": "+format, args...)
+}
+
+// checkKey reads a PEM public key, if there is one, and throws it away.
+func (a Attestor) checkKey(what, text string) error {
+	if text == "" {
+		return nil
+	}
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return a.wrong("the %s is no PEM; give the whole block, from BEGIN to END", what)
+	}
+	var err error
+	if block.Type == "RSA PUBLIC KEY" {
+		_, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	} else {
+		_, err = x509.ParsePKIXPublicKey(block.Bytes)
+	}
+	if err != nil {
+		return a.wrong("the %s cannot be read: %w; give the whole PEM block", what, err)
+	}
+	return nil
 }
 
 // Keyless lists the identities that count, and the roots that may vouch for them.
