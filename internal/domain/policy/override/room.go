@@ -1,0 +1,70 @@
+package override
+
+import "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+
+// What the ledger holds at most. The API server spends no more than a million
+// units on an expression and ten million on a policy, and etcd takes no object
+// of more than 1.5 MB; a ledger beyond either would refuse everything.
+const (
+	maxPolicies  = 1024
+	maxPerPolicy = 512
+	maxCost      = 250_000
+	maxBytes     = 1_000_000
+)
+
+// room is what is left of the ledger.
+type room struct {
+	entries map[string]int
+	cost    map[string]int
+	bytes   int
+}
+
+func newRoom() *room {
+	return &room{entries: map[string]int{}, cost: map[string]int{}, bytes: maxBytes}
+}
+
+// take makes room for the entries of one override, for all of them or none.
+func (r *room) take(waivers map[string]v1alpha1.Waiver) bool {
+	bytes, added := 0, 0
+	for name, entry := range waivers {
+		bytes += len(name) + sizeOf(entry)
+		if r.entries[name] == 0 {
+			added++
+		}
+		if r.entries[name] >= maxPerPolicy || r.cost[name]+costOf(entry) > maxCost {
+			return false
+		}
+	}
+	if bytes > r.bytes || len(r.entries)+added > maxPolicies {
+		return false
+	}
+	for name, entry := range waivers {
+		r.entries[name]++
+		r.cost[name] += costOf(entry)
+	}
+	r.bytes -= bytes
+	return true
+}
+
+// sizeOf is no less than the entry's length in JSON.
+func sizeOf(w v1alpha1.Waiver) int {
+	const frame = 160
+	size := frame + len(w.Override) + 2*len(w.Names)
+	for _, list := range [][]string{w.Rules, w.Tenants, w.Namespaces, w.Kinds} {
+		for _, item := range list {
+			size += len(item) + 3
+		}
+	}
+	return size
+}
+
+// costOf is no less than what the API server charges for looking at the entry,
+// with the longest name an object can have.
+func costOf(w v1alpha1.Waiver) int {
+	const (
+		frame    = 120
+		longName = 26 // a tenth of 253 characters
+	)
+	lists := 2*len(w.Rules) + len(w.Tenants) + len(w.Namespaces) + 2*len(w.Kinds)
+	return frame + lists + longName*((len(w.Names)+3)/4)
+}
