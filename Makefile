@@ -146,10 +146,14 @@ bench-tenancy: kube ## Measure tenancy with 500 tenants; the last line is JSON
 
 ##@ Generate
 
+# Kyverno's kinds are kept apart: they are installed only where they are absent.
+OWN_KINDS := $(filter-out api/kyverno,$(wildcard api/*))
+
 .PHONY: generate
 generate: $(TOOLS)/controller-gen ## Write all generated files: deep copies, config/ and docs/reference/
 	@$(TOOLS)/controller-gen object paths=./api/...
-	@$(TOOLS)/controller-gen crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:dir=config/crds
+	@$(TOOLS)/controller-gen crd:generateEmbeddedObjectMeta=true $(OWN_KINDS:%=paths=./%/...) output:crd:dir=config/crds
+	@$(TOOLS)/controller-gen crd paths=./api/kyverno/... output:crd:dir=config/kyverno
 	@go run ./internal/app/generate config
 	@go run ./internal/docgen
 

@@ -11,3 +11,9 @@ import "embed"
 //
 //go:embed crds/*.yaml
 var CRDs embed.FS
+
+// KyvernoKinds are the definitions of Kyverno's kinds, in the folder kyverno.
+// They are only for clusters in which Kyverno's own are absent.
+//
+//go:embed kyverno/*.yaml
+var KyvernoKinds embed.FS

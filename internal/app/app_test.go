@@ -15,6 +15,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,18 +43,71 @@ func TestServer(t *testing.T) {
 		files = append(files, standalone.Manifest{Name: each.Name, Data: each.Data})
 	}
 	env := kubetest.Private(t, kubetest.WithAdmission(files...))
-	install := app.InstallOptions{Config: env.Admin, StaticGuards: true, Webhook: app.WebhookLoopback, Log: testLog()}
+	foreign := kyvernosOwn(t, env)
+	var notices []string
+	install := app.InstallOptions{Notice: func(sentence string) { notices = append(notices, sentence) }, Config: env.Admin, StaticGuards: true, Webhook: app.WebhookLoopback, Log: testLog()}
 	for range 2 { // The second time upgrades what the first one made.
 		if err := app.Install(t.Context(), install); err != nil {
 			t.Fatal(err)
 		}
 	}
+	t.Run("Kyverno's kinds are made where they are absent", func(t *testing.T) { kinds(t, env, foreign, notices) })
 	reached, stop := serve(t, env)
 	t.Run("a tenant becomes ready", func(t *testing.T) { onboard(t, env) })
 	t.Run("a wrong tenant is refused at once", func(t *testing.T) { refused(t, env) })
 	t.Run("health is told", func(t *testing.T) { healthy(t, reached) })
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// kyvernosOwn makes one of Kyverno's definitions as somebody else would.
+func kyvernosOwn(t *testing.T, env *kubetest.Env) *apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	definition := &apiextensionsv1.CustomResourceDefinition{
+		ObjectMeta: metav1.ObjectMeta{Name: "policyexceptions.kyverno.io"},
+		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+			Group: "kyverno.io",
+			Scope: apiextensionsv1.NamespaceScoped,
+			Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "policyexceptions", Kind: "PolicyException"},
+			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
+				Name: "v2", Served: true, Storage: true,
+				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{
+					Type: "object", XPreserveUnknownFields: new(true),
+				}},
+			}},
+		},
+	}
+	if err := env.Client.Create(t.Context(), definition); err != nil {
+		t.Fatal(err)
+	}
+	return definition
+}
+
+// kinds wants Kyverno's kinds in all their versions, but for the one that was
+// there before: that is left as it was, and said so each time.
+func kinds(t *testing.T, env *kubetest.Env, foreign *apiextensionsv1.CustomResourceDefinition, notices []string) {
+	t.Helper()
+	for name, versions := range map[string]int{
+		"validatingpolicies.policies.kyverno.io": 2, "imagevalidatingpolicies.policies.kyverno.io": 2,
+		"policyexceptions.policies.kyverno.io": 2, "clusterpolicies.kyverno.io": 1, "policies.kyverno.io": 1,
+	} {
+		var definition apiextensionsv1.CustomResourceDefinition
+		if err := env.Client.Get(t.Context(), client.ObjectKey{Name: name}, &definition); err != nil {
+			t.Error(err)
+		} else if len(definition.Spec.Versions) != versions || definition.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy {
+			t.Errorf("%s has %d versions and labels %v", name, len(definition.Spec.Versions), definition.Labels)
+		}
+	}
+	live := foreign.DeepCopy()
+	if err := env.Client.Get(t.Context(), client.ObjectKeyFromObject(foreign), live); err != nil {
+		t.Fatal(err)
+	}
+	if live.Generation != foreign.Generation || len(live.Labels) > 0 {
+		t.Errorf("Kyverno's own definition was changed: labels %v, generation %d", live.Labels, live.Generation)
+	}
+	if len(notices) != 2 || !strings.Contains(notices[1], foreign.Name) {
+		t.Errorf("notices %q do not name %s once for each installation", notices, foreign.Name)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -41,6 +42,9 @@ type InstallOptions struct {
 	// Deployment makes Install apply the Deployment as well, which Manifests
 	// always renders. Left out where the server runs elsewhere.
 	Deployment bool
+	// Notice is told what a person should know of an installation, in whole
+	// sentences. Default nobody.
+	Notice func(sentence string)
 	// Log hears what is done. Default slog.Default().
 	Log *slog.Logger
 }
@@ -51,6 +55,9 @@ func (o InstallOptions) withDefaults() InstallOptions {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Notice == nil {
+		o.Notice = func(string) {}
 	}
 	o.Settings = o.Settings.WithDefaults()
 	return o
@@ -84,6 +91,14 @@ func Install(ctx context.Context, opts InstallOptions) error {
 	}
 	if err := installKinds(ctx, c); err != nil {
 		return fmt.Errorf("install: %w", err)
+	}
+	others, err := installKyvernoKinds(ctx, c)
+	if err != nil {
+		return fmt.Errorf("install: %w", err)
+	}
+	if len(others) > 0 {
+		opts.Log.InfoContext(ctx, "kinds of Kyverno's own are left as they are", "kinds", others)
+		opts.Notice(fmt.Sprintf("Kyverno's own kinds are in this cluster and are left as they are: %s.", strings.Join(others, ", ")))
 	}
 	all := parts(opts)
 	if opts.Deployment {
@@ -163,6 +178,11 @@ func installKinds(ctx context.Context, c client.Client) error {
 			return err
 		}
 	}
+	return allEstablished(ctx, c, definitions)
+}
+
+// allEstablished waits until kinds are served.
+func allEstablished(ctx context.Context, c client.Client, definitions []*unstructured.Unstructured) error {
 	for _, definition := range definitions {
 		if err := established(ctx, c, definition); err != nil {
 			return fmt.Errorf("wait for %q to be served: %w", definition.GetName(), err)
@@ -181,8 +201,12 @@ func established(ctx context.Context, c client.Client, definition *unstructured.
 	if err != nil {
 		return err
 	}
+	version, err := firstVersion(definition)
+	if err != nil {
+		return err
+	}
 	list := &unstructured.UnstructuredList{}
-	list.SetAPIVersion(group + "/v1alpha1")
+	list.SetAPIVersion(group + "/" + version)
 	list.SetKind(kind + "List")
 	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
 		err := c.List(ctx, list, client.Limit(1))
@@ -191,6 +215,20 @@ func established(ctx context.Context, c client.Client, definition *unstructured.
 		}
 		return err == nil, err
 	})
+}
+
+// firstVersion is the first of the versions that a definition serves.
+func firstVersion(definition *unstructured.Unstructured) (string, error) {
+	versions, _, err := unstructured.NestedSlice(definition.Object, "spec", "versions")
+	if err != nil {
+		return "", err
+	}
+	if len(versions) == 0 {
+		return "", errors.New("it has no versions")
+	}
+	version, _ := versions[0].(map[string]any)
+	name, _, err := unstructured.NestedString(version, "name")
+	return name, err
 }
 
 // crdText are the definitions of all kinds as YAML documents.

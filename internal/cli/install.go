@@ -20,6 +20,7 @@ import (
 // installFlags say what is installed.
 type installFlags struct {
 	apply, diff bool
+	kyverno     bool
 	image       string
 	gates       []string
 	ranges      []string
@@ -34,7 +35,8 @@ func (p *program) installVerb() *cobra.Command {
 		Long: `Print, as YAML, what a cluster needs to run the platform: the definitions of its
 kinds, roles, native admission policies, the webhook configuration, the shipped tiers,
 and a Deployment of the server. With --apply it is applied; that may be done any number
-of times and upgrades what is there. Tiers that exist are left as they are.
+of times and upgrades what is there. Tiers that exist are left as they are. The kinds
+of Kyverno's policies are made where they are absent; Kyverno's own are left alone.
 
 --apply needs a cluster admin: it acts as Roadbed, because the policies keep everybody
 else from changing what belongs to the platform. With --diff nothing is changed, what
@@ -55,6 +57,7 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.apply, "apply", false, "apply it to the cluster instead of printing it")
 	flags.BoolVar(&f.diff, "diff", false, "show how the cluster differs from it")
+	flags.BoolVar(&f.kyverno, "kyverno-kinds", false, "print Kyverno's kinds too; --apply makes them by itself where they are absent")
 	flags.StringVar(&f.image, "image", "", "image of the Deployment; the released one when not given")
 	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
 	rangesFlag(flags, &f.ranges)
@@ -99,8 +102,13 @@ func (p *program) install(ctx context.Context, f installFlags, opts app.InstallO
 		}
 		opts.Config = config
 		opts.Log = slog.New(slog.DiscardHandler)
+		var notices []string
+		opts.Notice = func(sentence string) { notices = append(notices, sentence) }
 		if err := p.Slowly("installing", func() error { return app.Install(ctx, opts) }); err != nil {
 			return err
+		}
+		for _, notice := range notices {
+			fmt.Fprintln(p.Out, notice)
 		}
 		_, err = fmt.Fprintln(p.Out, "Installed. \"roadbed doctor\" says what is still missing.")
 		return err
@@ -108,6 +116,13 @@ func (p *program) install(ctx context.Context, f installFlags, opts app.InstallO
 	manifests, err := app.Manifests(opts)
 	if err != nil {
 		return err
+	}
+	if f.kyverno {
+		kinds, err := app.KyvernoManifests()
+		if err != nil {
+			return err
+		}
+		manifests = append(kinds, manifests...)
 	}
 	if f.diff {
 		return p.diffManifests(ctx, manifests)
