@@ -5,12 +5,28 @@ import (
 	"strconv"
 	"strings"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 )
 
 // AuditKey is the key of the audit annotation that names the overrides which
 // covered a request.
 const AuditKey = "overrides"
+
+// ParamKind is the ledger's kind, for admission policies with a Clause.
+func ParamKind() *admissionregistrationv1.ParamKind {
+	return &admissionregistrationv1.ParamKind{APIVersion: v1alpha1.GroupVersion.String(), Kind: "OverrideLedger"}
+}
+
+// ParamRef is the ledger, for bindings of admission policies with a Clause.
+// Without a ledger such a policy does not apply: to refuse instead would refuse
+// good objects as well as bad ones. Nobody but Roadbed can delete the ledger,
+// and policies that are Mandatory do not read it.
+func ParamRef() *admissionregistrationv1.ParamRef {
+	return &admissionregistrationv1.ParamRef{Name: v1alpha1.LedgerName, ParameterNotFoundAction: new(admissionregistrationv1.AllowAction)}
+}
 
 // Clause is a CEL expression, true when an override in force covers the rule of
 // the policy for the request at hand. It belongs into an admission policy whose
@@ -79,8 +95,14 @@ const (
 		".or(optional.ofNonZeroValue(" + subject + ".?metadata.?generateName.orValue('')))" +
 		".orValue('').matches(w.names))"
 
-	timeClause = "(request.operation != 'CREATE' || object == null || object.?metadata.?creationTimestamp.orValue(null) == null || " +
-		"timestamp(object.metadata.creationTimestamp) < timestamp(w.expiresAt))"
+	// Nothing tells the time, but what the API server has just written into the
+	// object does: when it was created, and when which field manager changed it
+	// last. A time that is not before the expiry proves that the override is
+	// over; nobody gains by forging one.
+	timeClause = "(object == null || " +
+		"!(request.operation == 'CREATE' && object.?metadata.?creationTimestamp.orValue(null) != null && " +
+		"timestamp(object.metadata.creationTimestamp) >= timestamp(w.expiresAt)) && " +
+		"!object.?metadata.?managedFields.orValue([]).exists(m, m.?time.orValue(null) != null && timestamp(m.time) >= timestamp(w.expiresAt)))"
 
 	subject = "(object != null ? dyn(object) : oldObject != null ? dyn(oldObject) : dyn({}))"
 )

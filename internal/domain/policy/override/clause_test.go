@@ -175,10 +175,10 @@ func someOverrides(dice *rand.Rand) []v1alpha1.PolicyOverride {
 }
 
 // someRequest is a request as the API server shows it to policies at the time.
-// Only creations tell the time, so others happen before anything expires.
 func someRequest(dice *rand.Rand, now time.Time) *policy.Request {
 	r := &policy.Request{Operation: admissionv1.Create, Namespace: pick(dice, "a1", "a1", "a2", "b1", "none", "")}
-	metadata := map[string]any{"name": pick(dice, "web-1", "batch", "axb", "a.b", "a1"), "creationTimestamp": now.UTC().Format(time.RFC3339)}
+	metadata := map[string]any{"name": pick(dice, "web-1", "batch", "axb", "a.b", "a1")}
+	stamp(dice, r, metadata, now)
 	r.Kind = pick(dice, schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"})
 	switch {
 	case r.Namespace == "" && dice.IntN(2) == 0:
@@ -194,6 +194,24 @@ func someRequest(dice *rand.Rand, now time.Time) *policy.Request {
 		metadata["generateName"] = "web-"
 	}
 	return r
+}
+
+// stamp puts the time where the API server puts it: a creation's before it
+// validates, and the field manager's before it mutates.
+func stamp(dice *rand.Rand, r *policy.Request, metadata map[string]any, now time.Time) {
+	long := noon.Add(-time.Hour).UTC().Format(time.RFC3339)
+	fields := []any{map[string]any{"manager": "old", "time": long}, map[string]any{"manager": "timeless"}}
+	fields = append(fields, map[string]any{"manager": "new", "time": now.UTC().Format(time.RFC3339)})
+	switch dice.IntN(3) {
+	case 0: // A creation that is being validated, of an object without managers.
+		metadata["creationTimestamp"] = now.UTC().Format(time.RFC3339)
+	case 1: // A creation that is being mutated.
+		metadata["creationTimestamp"], metadata["managedFields"] = nil, fields
+	default:
+		r.Operation = admissionv1.Update
+		metadata["creationTimestamp"], metadata["managedFields"] = long, fields
+		r.OldObject = map[string]any{"metadata": map[string]any{"name": metadata["name"], "creationTimestamp": long}}
+	}
 }
 
 func namespaceOf(name string) map[string]any {

@@ -8,9 +8,9 @@
 //   - An entry covers a request when its policy, rule, tenant, namespace, kind
 //     and name do. A list that is empty does not narrow.
 //   - A rule's name stands for the rules that autogen makes of it.
-//   - An entry ends at its expiry. Of the time, the API server knows only when
-//     an object is created, so Clause compares for CREATE alone; the entry's
-//     removal from the ledger ends the others.
+//   - An entry ends at its expiry. A policy in the API server cannot ask for
+//     the time, but finds it in what is created or updated; for requests without
+//     an object, such as DELETE, the entry's removal from the ledger is the end.
 //
 // Invariants: nothing is compiled for a Mandatory policy, for an override that
 // nobody approved, that its own requester approved, whose grant is not on the
