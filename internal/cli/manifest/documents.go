@@ -9,7 +9,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -20,6 +19,7 @@ import (
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
 )
 
 // maxInput bounds a file of manifests, in bytes.
@@ -37,7 +37,7 @@ type Document struct {
 
 // ErrorAt says what is wrong with one line of a file.
 func (d Document) ErrorAt(field, message string) error {
-	where := fmt.Sprintf("%s:%d: ", d.file, lineOf(d.node, field))
+	where := fmt.Sprintf("%s:%d: ", d.file, yamldoc.LineOf(d.node, field))
 	if field != "" && !strings.Contains(message, field) {
 		where += field + ": "
 	}
@@ -73,7 +73,7 @@ func repeated(documents []Document) error {
 		title := Title(d.Object)
 		if before, ok := first[title]; ok && d.Object.GetName() != "" {
 			all = append(all, d.ErrorAt("metadata.name", fmt.Sprintf("%s is described already, at %s:%d",
-				title, before.file, lineOf(before.node, "metadata.name"))))
+				title, before.file, yamldoc.LineOf(before.node, "metadata.name"))))
 			continue
 		}
 		first[title] = d
@@ -157,22 +157,13 @@ func isEmpty(node *yaml.Node) bool {
 	return len(node.Content) == 0 || node.Content[0].Tag == "!!null"
 }
 
-var (
-	yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
-	// zeroBased are the errors whose lines the YAML library counts from 0.
-	zeroBased = regexp.MustCompile(`did not find expected (',' or|key|node content|'-' indicator|<)`)
-)
-
 // malformed puts the YAML library's error into our form.
 func malformed(name string, err error) error {
-	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
-		line, _ := strconv.Atoi(found[1])
-		if zeroBased.MatchString(found[2]) {
-			line++
-		}
-		return fmt.Errorf("%s:%d: malformed YAML: %s", name, line, found[2])
+	line, message := yamldoc.Malformed(err)
+	if line == 0 {
+		return fmt.Errorf("%s: %s", name, message)
 	}
-	return fmt.Errorf("%s: malformed YAML: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+	return fmt.Errorf("%s:%d: %s", name, line, message)
 }
 
 // decode turns the document into an object of the scheme.
@@ -238,7 +229,7 @@ func (d *Document) explainStrict(mistakes []error) error {
 		return ""
 	}
 	slices.SortStableFunc(mistakes, func(a, b error) int {
-		return cmp.Compare(lineOf(d.node, fieldOf(a)), lineOf(d.node, fieldOf(b)))
+		return cmp.Compare(yamldoc.LineOf(d.node, fieldOf(a)), yamldoc.LineOf(d.node, fieldOf(b)))
 	})
 	all := make([]error, len(mistakes))
 	for i, mistake := range mistakes {
@@ -248,7 +239,7 @@ func (d *Document) explainStrict(mistakes []error) error {
 }
 
 func (d *Document) text(key string) string {
-	if node, _ := entry(d.node.Content[0], key); node != nil {
+	if node, _ := yamldoc.Entry(d.node.Content[0], key); node != nil {
 		return node.Value
 	}
 	return ""

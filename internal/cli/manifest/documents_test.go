@@ -10,6 +10,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/roadbed-dev/roadbed/internal/kernel/golden"
+	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
 )
 
 // TestDocuments reads each case's in.yaml and shows what came of it: the objects
@@ -25,7 +26,7 @@ func TestDocuments(t *testing.T) {
 			fmt.Fprintln(&out, err)
 		}
 		for _, d := range documents {
-			fmt.Fprintf(&out, "line %d: %s\n", lineOf(d.node, ""), Title(d.Object))
+			fmt.Fprintf(&out, "line %d: %s\n", yamldoc.LineOf(d.node, ""), Title(d.Object))
 		}
 		golden.SetFile(archive, "out", out.Bytes())
 		return archive
@@ -44,7 +45,7 @@ func FuzzParseDocuments(f *testing.F) {
 			t.Errorf("error %q does not name the file", err)
 		}
 		for _, d := range documents {
-			if line := lineOf(d.node, path); line < 1 || line > strings.Count(text, "\n")+1 {
+			if line := yamldoc.LineOf(d.node, path); line < 1 || line > strings.Count(text, "\n")+1 {
 				t.Errorf("line %d of %q is not in the text", line, path)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
 )
 
 // Refused puts the cluster's refusal into words, each cause at the line of the
@@ -49,7 +51,7 @@ func (d Document) inWords(message string) (field, words string) {
 		return fieldInMessage.FindString(words), words
 	}
 	field = found[1]
-	if index, ok := lastWith(d.node, field, found[2]); ok {
+	if index, ok := yamldoc.LastWith(d.node, field, found[2]); ok {
 		field = fmt.Sprintf("%s[%d]", field, index)
 	}
 	return field, "Duplicate value: " + found[2]

@@ -1,4 +1,4 @@
-package manifest
+package yamldoc
 
 import (
 	"strconv"
@@ -12,7 +12,7 @@ import (
 // items by index or by key (namespaces[name=dev]). Where the path leads nowhere,
 // as for a required field that is missing, the line is that of the nearest
 // parent.
-func lineOf(document *yaml.Node, path string) int {
+func LineOf(document *yaml.Node, path string) int {
 	node := document
 	if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
 		node = node.Content[0]
@@ -52,7 +52,7 @@ func step(node *yaml.Node, path string) (child *yaml.Node, line int, rest string
 // bracket finds the list item or the map entry that stands in brackets.
 func bracket(node *yaml.Node, key string) (child *yaml.Node, line int) {
 	if node.Kind == yaml.MappingNode {
-		return entry(node, key)
+		return Entry(node, key)
 	}
 	if node.Kind != yaml.SequenceNode {
 		return nil, 0
@@ -69,31 +69,31 @@ func bracket(node *yaml.Node, key string) (child *yaml.Node, line int) {
 
 func itemWith(list *yaml.Node, field, value string) (child *yaml.Node, line int) {
 	for _, item := range list.Content {
-		if found, _ := entry(resolve(item), field); found != nil && found.Value == value {
+		if found, _ := Entry(resolve(item), field); found != nil && found.Value == value {
 			return item, item.Line
 		}
 	}
 	return nil, 0
 }
 
-// lastWith is the index of the last item, in the list at the path, whose key is
+// LastWith is the index of the last item, in the list at the path, whose key is
 // such as name="dev".
-func lastWith(document *yaml.Node, path, key string) (index int, found bool) {
+func LastWith(document *yaml.Node, path, key string) (index int, found bool) {
 	field, value, ok := strings.Cut(key, "=")
-	list := at(document, path)
+	list := At(document, path)
 	if !ok || list == nil || list.Kind != yaml.SequenceNode {
 		return 0, false
 	}
 	for i, item := range list.Content {
-		if have, _ := entry(resolve(item), field); have != nil && have.Value == strings.Trim(value, `"`) {
+		if have, _ := Entry(resolve(item), field); have != nil && have.Value == strings.Trim(value, `"`) {
 			index, found = i, true
 		}
 	}
 	return index, found
 }
 
-// at is the node to which the path leads, nil if it leads nowhere.
-func at(document *yaml.Node, path string) *yaml.Node {
+// At is the node to which the path leads, nil if it leads nowhere.
+func At(document *yaml.Node, path string) *yaml.Node {
 	if document == nil || len(document.Content) == 0 {
 		return nil
 	}
@@ -127,7 +127,8 @@ func dotted(node *yaml.Node, path string) (child *yaml.Node, line int, rest stri
 	return child, line, rest
 }
 
-func entry(mapping *yaml.Node, key string) (child *yaml.Node, line int) {
+// Entry is the value and the line of a key of a mapping; nil if there is none.
+func Entry(mapping *yaml.Node, key string) (child *yaml.Node, line int) {
 	if mapping.Kind != yaml.MappingNode {
 		return nil, 0
 	}

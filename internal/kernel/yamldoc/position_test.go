@@ -1,4 +1,4 @@
-package manifest
+package yamldoc
 
 import (
 	"testing"
@@ -52,7 +52,7 @@ func TestLineOfFindsFields(t *testing.T) {
 		{"spec.namespaces[", 11, "a path that is cut off"},
 		{"nonsense[", 1, "a path that leads nowhere"},
 	} {
-		if got := lineOf(&document, test.path); got != test.line {
+		if got := LineOf(&document, test.path); got != test.line {
 			t.Errorf("%s: line of %q is %d, want %d", test.reason, test.path, got, test.line)
 		}
 	}
