@@ -79,13 +79,7 @@ func Install(ctx context.Context, opts InstallOptions) error {
 	if opts.Config == nil {
 		return errors.New("install: no connection to an API server given")
 	}
-	scheme, err := Scheme()
-	if err != nil {
-		return err
-	}
-	acting := tuned(opts.Config)
-	acting.Impersonate = rest.ImpersonationConfig{UserName: identity.Roadbed, Groups: []string{"system:masters"}}
-	c, err := client.New(acting, client.Options{Scheme: scheme})
+	c, err := actingClient(opts.Config)
 	if err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
@@ -113,6 +107,22 @@ func Install(ctx context.Context, opts InstallOptions) error {
 		opts.Log.InfoContext(ctx, "installed", "part", part.name, "objects", len(part.objects))
 	}
 	return nil
+}
+
+// actingClient acts as Roadbed with the rights of the cluster admin whose
+// connection it is.
+func actingClient(admin *rest.Config) (client.Client, error) {
+	scheme, err := Scheme()
+	if err != nil {
+		return nil, err
+	}
+	acting := tuned(admin)
+	acting.Impersonate = rest.ImpersonationConfig{UserName: identity.Roadbed, Groups: []string{"system:masters"}}
+	c, err := client.New(acting, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("reach the cluster: %w", err)
+	}
+	return c, nil
 }
 
 // installOne applies an object. Tiers, and namespaces of the platform that

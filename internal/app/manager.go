@@ -26,6 +26,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 )
 
+// leaderLease is the Lease by which copies of the server agree on one.
+const leaderLease = "roadbed"
+
 // domainNames are the domains that this program has.
 var domainNames = []string{"tenancy"}
 
@@ -87,7 +90,7 @@ func newManager(opts Options, hooks *hooks) (manager.Manager, error) {
 		HealthProbeBindAddress:        "0",
 		WebhookServer:                 hooks,
 		LeaderElection:                opts.LeaderElection,
-		LeaderElectionID:              "roadbed",
+		LeaderElectionID:              leaderLease,
 		LeaderElectionNamespace:       identity.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       new(shutdownGrace),

@@ -40,7 +40,7 @@ func settingsRights() []client.Object {
 // publish writes the settings of the server that works, and tries until it
 // could: the platform works without, only plans made elsewhere would differ.
 func publish(ctx context.Context, c client.Client, opts Options, settings tenancy.Settings) error {
-	const pause = 10 * time.Second
+	const retry = 10 * time.Second
 	for {
 		err := writeSettings(ctx, c, settings)
 		if err == nil || ctx.Err() != nil {
@@ -50,7 +50,7 @@ func publish(ctx context.Context, c client.Client, opts Options, settings tenanc
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-opts.Clock.After(pause):
+		case <-opts.Clock.After(retry):
 		}
 	}
 }

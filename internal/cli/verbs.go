@@ -15,5 +15,5 @@ func (p *program) tenancyVerbs() []*cobra.Command {
 
 // clusterVerbs work with the platform in any cluster.
 func (p *program) clusterVerbs() []*cobra.Command {
-	return []*cobra.Command{p.installVerb(), doctor.Verb(&p.Program), p.domainsVerb(), p.trailVerb()}
+	return []*cobra.Command{p.installVerb(), p.uninstallVerb(), doctor.Verb(&p.Program), p.domainsVerb(), p.trailVerb()}
 }
