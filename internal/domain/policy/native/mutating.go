@@ -1,0 +1,122 @@
+package native
+
+import (
+	"fmt"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
+)
+
+// Mutating turns a policy into native ones. There are no objects when there is
+// a reason against it. An error means that the policy itself is wrong.
+func Mutating(p *policiesv1.MutatingPolicy, opts Options) (Objects, Reason, error) {
+	return mutating("MutatingPolicy", p, opts)
+}
+
+// NamespacedMutating does the same for a policy of one namespace.
+func NamespacedMutating(p *policiesv1.NamespacedMutatingPolicy, opts Options) (Objects, Reason, error) {
+	return mutating("NamespacedMutatingPolicy", &policiesv1.MutatingPolicy{ObjectMeta: p.ObjectMeta, Spec: p.Spec}, opts)
+}
+
+func mutating(kind string, p *policiesv1.MutatingPolicy, opts Options) (Objects, Reason, error) {
+	o, err := newOrigin(kind, p, policy.Mutate, opts)
+	if err != nil {
+		return nil, "", err
+	}
+	if reason := whyNotMutating(&p.Spec); reason != "" {
+		return nil, reason, nil
+	}
+	variants, err := mutatingVariants(&p.Spec)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s %q: %w", kind, Key(p), err)
+	}
+	var objects Objects
+	for _, v := range variants {
+		objects = append(objects, o.mutatingPolicy(v), o.mutatingBinding(v.suffix))
+	}
+	return objects, "", nil
+}
+
+func whyNotMutating(spec *policiesv1.MutatingPolicySpec) Reason {
+	if e := spec.Evaluation; e != nil {
+		if reason := whyNotEvaluated(&policiesv1.EvaluationConfiguration{Mode: e.Mode, Admission: e.Admission}); reason != "" {
+			return reason
+		}
+		if e.MutateExisting != nil && e.MutateExisting.Enabled != nil && *e.MutateExisting.Enabled {
+			return ReasonExisting
+		}
+	}
+	if spec.TargetMatchConstraints != nil {
+		return ReasonExisting
+	}
+	if spec.MatchConstraints == nil || len(spec.MatchConstraints.ResourceRules) == 0 {
+		return ReasonNoResources
+	}
+	return whyNotExpressions(mutatingExpressions(spec))
+}
+
+func mutatingExpressions(spec *policiesv1.MutatingPolicySpec) []expression {
+	all := sharedExpressions(spec.MatchConditions, spec.Variables)
+	for i, m := range spec.Mutations {
+		if m.ApplyConfiguration != nil {
+			all = append(all, expression{fmt.Sprintf("spec.mutations[%d].applyConfiguration.expression", i), m.ApplyConfiguration.Expression})
+		}
+		if m.JSONPatch != nil {
+			all = append(all, expression{fmt.Sprintf("spec.mutations[%d].jsonPatch.expression", i), m.JSONPatch.Expression})
+		}
+	}
+	return all
+}
+
+func (o origin) mutatingPolicy(v mutatingVariant) *admissionv1.MutatingAdmissionPolicy {
+	native := &admissionv1.MutatingAdmissionPolicy{
+		ObjectMeta: o.meta(v.suffix),
+		Spec: admissionv1.MutatingAdmissionPolicySpec{
+			MatchConstraints:   constraints(o.namespacedRules(v.spec.MatchConstraints)),
+			MatchConditions:    v.spec.MatchConditions,
+			Variables:          v.spec.Variables,
+			FailurePolicy:      failure(v.spec.FailurePolicy),
+			ReinvocationPolicy: v.spec.ReinvocationPolicy,
+		},
+	}
+	if native.Spec.ReinvocationPolicy == "" {
+		native.Spec.ReinvocationPolicy = admissionv1.NeverReinvocationPolicy
+	}
+	for i, mutation := range v.spec.Mutations {
+		native.Spec.Mutations = append(native.Spec.Mutations, o.waived(*mutation.DeepCopy(), v.rule(i)))
+	}
+	if o.waivable() {
+		native.Spec.ParamKind = ledgerKind()
+	}
+	return native
+}
+
+// waived makes a mutation change nothing where an override covers it.
+func (o origin) waived(m admissionv1.Mutation, rule string) admissionv1.Mutation {
+	if !o.waivable() {
+		return m
+	}
+	clause := override.Clause(Key(o.object), rule)
+	if m.ApplyConfiguration != nil {
+		m.ApplyConfiguration.Expression = clause + " ? Object{} : (" + m.ApplyConfiguration.Expression + ")"
+	}
+	if m.JSONPatch != nil {
+		m.JSONPatch.Expression = clause + " ? [] : (" + m.JSONPatch.Expression + ")"
+	}
+	return m
+}
+
+func (o origin) mutatingBinding(suffix string) *admissionv1.MutatingAdmissionPolicyBinding {
+	meta := o.meta(suffix)
+	binding := &admissionv1.MutatingAdmissionPolicyBinding{
+		ObjectMeta: meta,
+		Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: meta.Name, MatchResources: o.reach()},
+	}
+	if o.waivable() {
+		binding.Spec.ParamRef = ledger()
+	}
+	return binding
+}

@@ -1,0 +1,127 @@
+package native
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+)
+
+// The labels and annotations of native objects.
+const (
+	// PolicyLabel marks what was made of a policy. Its value is the kind of the
+	// policy in lower case.
+	PolicyLabel = "policy.roadbed.dev/source"
+	// PolicyAnnotation names the policy: its name, or "namespace/name".
+	PolicyAnnotation = "policy.roadbed.dev/policy"
+)
+
+// Reason says in one phrase why a policy is not native; empty when it is.
+type Reason string
+
+// The reasons that do not depend on what the policy's expressions say.
+const (
+	// ReasonNoAdmission is for a policy that asks for scans only.
+	ReasonNoAdmission Reason = "it is switched off at admission and judges existing objects only"
+	// ReasonJSON is for a policy about documents that are no Kubernetes objects.
+	ReasonJSON Reason = "it judges JSON documents, which no request holds"
+	// ReasonExisting is for a policy that changes objects which are there.
+	ReasonExisting Reason = "it changes objects that exist already, which admission never sees"
+	// ReasonNoResources is for a policy that matches nothing.
+	ReasonNoResources Reason = "it names no resources to match"
+)
+
+// Objects are native policies and their bindings, each policy before its binding.
+type Objects []client.Object
+
+// Options change what policies become.
+type Options struct {
+	// NoOverrides leaves the OverrideLedger out: for clusters without Roadbed.
+	NoOverrides bool
+}
+
+// origin is what all kinds of policies have in common.
+type origin struct {
+	kind       string
+	object     client.Object
+	tier       policy.Tier
+	namespaced bool
+	opts       Options
+}
+
+func newOrigin(kind string, object client.Object, action policy.Action, opts Options) (origin, error) {
+	tier, err := policy.TierOf(object.GetLabels(), object.GetAnnotations(), action)
+	if err != nil {
+		return origin{}, fmt.Errorf("%s %q: %w", kind, Key(object), err)
+	}
+	return origin{kind: kind, object: object, tier: tier, namespaced: object.GetNamespace() != "", opts: opts}, nil
+}
+
+// Key is how results and overrides name a policy: its name, or "namespace/name".
+func Key(object client.Object) string {
+	if object.GetNamespace() == "" {
+		return object.GetName()
+	}
+	return object.GetNamespace() + "/" + object.GetName()
+}
+
+// The longest name of an object.
+const maxName = 253
+
+// Name is the native objects' name for the policy, before any suffix for
+// workload kinds. Names do not collide: that of a namespaced policy begins
+// differently, and one that is too long ends in a hash of the whole.
+func Name(object client.Object) string {
+	name := "roadbed-policy-" + object.GetName()
+	if object.GetNamespace() != "" {
+		name = "roadbed-policyns-" + object.GetNamespace() + "." + object.GetName()
+	}
+	const room = maxName - len("-autogen-cronjob") - len(staticSuffix)
+	if len(name) <= room {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	end := "-" + hex.EncodeToString(sum[:6])
+	return name[:room-len(end)] + end
+}
+
+// meta is the metadata of a native object.
+func (o origin) meta(suffix string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: Name(o.object) + suffix,
+		Labels: map[string]string{
+			tenancyv1alpha1.LabelManagedBy: tenancyv1alpha1.ManagedBy,
+			PolicyLabel:                    labelValue(o.kind),
+		},
+		Annotations: map[string]string{PolicyAnnotation: Key(o.object)},
+	}
+}
+
+// waivable tells whether overrides may waive the policy.
+func (o origin) waivable() bool { return o.tier.Waivable() && !o.opts.NoOverrides }
+
+// actions are what a failed validation does.
+func (o origin) actions() []admissionv1.ValidationAction {
+	if o.tier.Blocks() {
+		return []admissionv1.ValidationAction{admissionv1.Deny}
+	}
+	return []admissionv1.ValidationAction{admissionv1.Warn, admissionv1.Audit}
+}
+
+// ledgerKind is the kind of the parameter that holds the overrides in force.
+func ledgerKind() *admissionv1.ParamKind {
+	return &admissionv1.ParamKind{APIVersion: policyv1alpha1.GroupVersion.String(), Kind: "OverrideLedger"}
+}
+
+// ledger names the parameter. Without it nothing is waived: what asks is
+// refused by a policy that fails closed, and passes one that fails open.
+func ledger() *admissionv1.ParamRef {
+	return &admissionv1.ParamRef{Name: policyv1alpha1.LedgerName, ParameterNotFoundAction: new(admissionv1.DenyAction)}
+}

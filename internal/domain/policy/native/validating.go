@@ -1,0 +1,128 @@
+package native
+
+import (
+	"fmt"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
+)
+
+// Validating turns a policy into native ones. There are no objects when there
+// is a reason against it. An error means that the policy itself is wrong.
+func Validating(p *policiesv1.ValidatingPolicy, opts Options) (Objects, Reason, error) {
+	return validating("ValidatingPolicy", p, opts)
+}
+
+// NamespacedValidating does the same for a policy of one namespace.
+func NamespacedValidating(p *policiesv1.NamespacedValidatingPolicy, opts Options) (Objects, Reason, error) {
+	return validating("NamespacedValidatingPolicy", &policiesv1.ValidatingPolicy{ObjectMeta: p.ObjectMeta, Spec: p.Spec}, opts)
+}
+
+func validating(kind string, p *policiesv1.ValidatingPolicy, opts Options) (Objects, Reason, error) {
+	o, err := newOrigin(kind, p, actionOf(p.Spec.ValidationActions), opts)
+	if err != nil {
+		return nil, "", err
+	}
+	if reason := whyNotValidating(&p.Spec); reason != "" {
+		return nil, reason, nil
+	}
+	variants, err := validatingVariants(&p.Spec)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s %q: %w", kind, Key(p), err)
+	}
+	var objects Objects
+	for _, v := range variants {
+		objects = append(objects, o.validatingPolicy(v), o.validatingBinding(v.suffix))
+	}
+	return objects, "", nil
+}
+
+// actionOf is what the format asked for, where no tier says otherwise.
+func actionOf(actions []admissionv1.ValidationAction) policy.Action {
+	for _, action := range actions {
+		if action == admissionv1.Deny {
+			return policy.Enforce
+		}
+	}
+	if len(actions) == 0 {
+		return policy.Enforce
+	}
+	return policy.Audit
+}
+
+func whyNotValidating(spec *policiesv1.ValidatingPolicySpec) Reason {
+	if reason := whyNotEvaluated(spec.Evaluation); reason != "" {
+		return reason
+	}
+	if spec.MatchConstraints == nil || len(spec.MatchConstraints.ResourceRules) == 0 {
+		return ReasonNoResources
+	}
+	return whyNotExpressions(validatingExpressions(spec))
+}
+
+func whyNotEvaluated(e *policiesv1.EvaluationConfiguration) Reason {
+	switch {
+	case e == nil:
+		return ""
+	case e.Mode == policiesv1.EvaluationModeJSON:
+		return ReasonJSON
+	case e.Admission != nil && e.Admission.Enabled != nil && !*e.Admission.Enabled:
+		return ReasonNoAdmission
+	}
+	return ""
+}
+
+// validatingExpressions are all there are, in the order of the format.
+func validatingExpressions(spec *policiesv1.ValidatingPolicySpec) []expression {
+	all := sharedExpressions(spec.MatchConditions, spec.Variables)
+	for i, v := range spec.Validations {
+		all = append(all, expression{fmt.Sprintf("spec.validations[%d].expression", i), v.Expression},
+			expression{fmt.Sprintf("spec.validations[%d].messageExpression", i), v.MessageExpression})
+	}
+	for i, a := range spec.AuditAnnotations {
+		all = append(all, expression{fmt.Sprintf("spec.auditAnnotations[%d].valueExpression", i), a.ValueExpression})
+	}
+	return all
+}
+
+func (o origin) validatingPolicy(v validatingVariant) *admissionv1.ValidatingAdmissionPolicy {
+	native := &admissionv1.ValidatingAdmissionPolicy{
+		ObjectMeta: o.meta(v.suffix),
+		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: constraints(o.namespacedRules(v.spec.MatchConstraints)),
+			MatchConditions:  v.spec.MatchConditions,
+			Variables:        v.spec.Variables,
+			FailurePolicy:    failure(v.spec.FailurePolicy),
+			AuditAnnotations: v.spec.AuditAnnotations,
+		},
+	}
+	for i, validation := range v.spec.Validations {
+		if o.waivable() {
+			validation.Expression = "(" + validation.Expression + ") || " + override.Clause(Key(o.object), v.rule(i))
+		}
+		native.Spec.Validations = append(native.Spec.Validations, validation)
+	}
+	if o.waivable() {
+		native.Spec.ParamKind = ledgerKind()
+		native.Spec.AuditAnnotations = append(native.Spec.AuditAnnotations[:len(native.Spec.AuditAnnotations):len(native.Spec.AuditAnnotations)],
+			admissionv1.AuditAnnotation{Key: override.AuditKey, ValueExpression: override.Annotation(Key(o.object))})
+	}
+	return native
+}
+
+func (o origin) validatingBinding(suffix string) *admissionv1.ValidatingAdmissionPolicyBinding {
+	meta := o.meta(suffix)
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: meta,
+		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: meta.Name, MatchResources: o.reach(), ValidationActions: o.actions(),
+		},
+	}
+	if o.waivable() {
+		binding.Spec.ParamRef = ledger()
+	}
+	return binding
+}
