@@ -64,7 +64,16 @@ type World struct {
 	Images Images
 	// Now is the time of the decision.
 	Now time.Time
+	// Values stand in for what rules would look up, as a test gives them; nil
+	// outside of tests.
+	Values Values
 }
+
+// Values returns the variables that a test gives for a rule, by dotted names
+// such as "settings.data.registry". A context entry whose name is the first part
+// of one of them is not looked up. Implementations MUST be safe for concurrent
+// use, and the caller must not change the map.
+type Values func(policy, rule string) map[string]any
 
 // Lookup reads objects of the cluster, with the rights of a reader that the
 // operator chose for policies; or of a file of values. Implementations MUST be
