@@ -13,6 +13,7 @@ import (
 	"github.com/roadbed-dev/roadbed/examples"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/corpbank"
 )
 
@@ -36,6 +37,7 @@ time: what is printed today can be compared with what was printed yesterday.`,
 type bankFlags struct {
 	tenants int
 	apply   bool
+	dryRun  string
 	waitFlags
 }
 
@@ -50,9 +52,11 @@ dozen tenants written by hand. --tenants adds invented ones, always the same.
 
 Without --apply its objects are printed as YAML and no cluster is needed. With --apply
 they are created or updated in the cluster, and a table shows the tenants' way until
-every one is Ready.`,
+every one is Ready. With --dry-run as well nothing is changed: what would be is shown as
+a diff, and the exit code is 3 when there is a difference.`,
 		Example: `  roadbed example corp-bank
   roadbed example corp-bank --tenants 500 -o name
+  roadbed example corp-bank --apply --dry-run=server
   roadbed example corp-bank --apply`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -60,21 +64,92 @@ every one is Ready.`,
 			if f.tenants < 0 {
 				return verb.Usagef("--tenants must not be negative")
 			}
+			if err := manifest.CheckDryRun(f.dryRun); err != nil {
+				return err
+			}
+			if f.dryRun != manifest.DryRunNone && !f.apply {
+				return verb.Usagef("--dry-run goes with --apply: without it nothing is changed anyhow")
+			}
 			bank, err := corpbank.Objects(examples.Files, f.tenants)
 			if err != nil {
 				return err
 			}
-			if f.apply {
-				return p.applyBank(cmd.Context(), bank, f.waitFlags)
-			}
-			return p.printBank(bank, out)
+			return p.corpBank(cmd.Context(), bank, f, out)
 		},
 	}
 	cmd.Flags().IntVar(&f.tenants, "tenants", 0, "number of tenants in all; fewer than those written by hand means only those")
 	cmd.Flags().BoolVar(&f.apply, "apply", false, "create or update the objects in the cluster")
+	manifest.AddDryRunFlag(cmd, &f.dryRun)
 	f.waitFlags.add(cmd, exampleTimeout)
 	out.AddFlag(cmd)
 	return cmd
+}
+
+// corpBank does with the bank what the flags say.
+func (p *program) corpBank(ctx context.Context, bank []client.Object, f bankFlags, out *verb.Output) error {
+	switch {
+	case !f.apply:
+		return p.printBank(bank, out)
+	case f.dryRun != manifest.DryRunNone:
+		return p.rehearseBank(ctx, bank, f.dryRun)
+	default:
+		return p.applyBank(ctx, bank, f.waitFlags)
+	}
+}
+
+// rehearseBank shows what applying the bank would change. The cluster is asked
+// only about objects that it can judge: a dry run leaves nothing for the ones
+// that build on it.
+func (p *program) rehearseBank(ctx context.Context, bank []client.Object, dryRun string) error {
+	c, err := p.Client()
+	if err != nil {
+		return err
+	}
+	documents := make([]manifest.Document, 0, len(bank))
+	for _, object := range bank {
+		documents = append(documents, manifest.Document{Object: object})
+	}
+	if dryRun == manifest.DryRunServer {
+		if err := p.askAbout(ctx, c, documents); err != nil {
+			return err
+		}
+	}
+	return manifest.Show(ctx, p.Program, c, documents)
+}
+
+// askAbout makes each document what the cluster would make of it, if it can say.
+func (p *program) askAbout(ctx context.Context, c client.Client, documents []manifest.Document) error {
+	w, err := p.liveWorld(ctx, c)
+	if err != nil {
+		return err
+	}
+	s := manifest.Submission{Program: p.Program, Client: c, Force: true}
+	left := 0
+	for i, d := range documents {
+		if !founded(d.Object, w) {
+			left++
+			continue
+		}
+		if documents[i].Object, err = s.Send(ctx, d, true); err != nil {
+			return err
+		}
+	}
+	if left > 0 {
+		fmt.Fprintf(p.Err, "The cluster was not asked about %d of %d objects: what they build on is not there yet.\n", left, len(documents))
+	}
+	return nil
+}
+
+// founded says whether all that the object names is in the world.
+func founded(object client.Object, w tenancy.World) bool {
+	switch o := object.(type) {
+	case *tenancyv1.Tenant:
+		return w.Units[o.Spec.BusinessUnit] != nil && w.Tiers[o.Spec.Tier] != nil
+	case *tenancyv1.BusinessUnit:
+		return o.Spec.Parent == "" || w.Units[o.Spec.Parent] != nil
+	default:
+		return true
+	}
 }
 
 func (p *program) printBank(bank []client.Object, out *verb.Output) error {
