@@ -29,13 +29,9 @@ func mutating(kind string, p *policiesv1.MutatingPolicy, opts Options) (Objects,
 	if reason := whyNotMutating(&p.Spec); reason != "" {
 		return nil, reason, nil
 	}
-	variants, err := mutatingVariants(&p.Spec)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s %q: %w", kind, Key(p), err)
-	}
 	var objects Objects
-	for _, v := range variants {
-		objects = append(objects, o.mutatingPolicy(v), o.mutatingBinding(v.suffix))
+	for _, v := range mutatingVariants(p) {
+		objects = append(objects, o.mutatingPolicy(v), o.mutatingBinding(v.suffix()))
 	}
 	return objects, "", nil
 }
@@ -71,9 +67,9 @@ func mutatingExpressions(spec *policiesv1.MutatingPolicySpec) []expression {
 	return all
 }
 
-func (o origin) mutatingPolicy(v mutatingVariant) *admissionv1.MutatingAdmissionPolicy {
+func (o origin) mutatingPolicy(v variant[policiesv1.MutatingPolicySpec]) *admissionv1.MutatingAdmissionPolicy {
 	native := &admissionv1.MutatingAdmissionPolicy{
-		ObjectMeta: o.meta(v.suffix),
+		ObjectMeta: o.meta(v.suffix()),
 		Spec: admissionv1.MutatingAdmissionPolicySpec{
 			MatchConstraints:   constraints(o.namespacedRules(v.spec.MatchConstraints)),
 			MatchConditions:    v.spec.MatchConditions,
@@ -86,7 +82,7 @@ func (o origin) mutatingPolicy(v mutatingVariant) *admissionv1.MutatingAdmission
 		native.Spec.ReinvocationPolicy = admissionv1.NeverReinvocationPolicy
 	}
 	for i, mutation := range v.spec.Mutations {
-		native.Spec.Mutations = append(native.Spec.Mutations, o.waived(*mutation.DeepCopy(), v.rule(i)))
+		native.Spec.Mutations = append(native.Spec.Mutations, o.waived(*mutation.DeepCopy(), v.rule("mutations", i)))
 	}
 	if o.waivable() {
 		native.Spec.ParamKind = ledgerKind()

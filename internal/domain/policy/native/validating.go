@@ -29,13 +29,9 @@ func validating(kind string, p *policiesv1.ValidatingPolicy, opts Options) (Obje
 	if reason := whyNotValidating(&p.Spec); reason != "" {
 		return nil, reason, nil
 	}
-	variants, err := validatingVariants(&p.Spec)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s %q: %w", kind, Key(p), err)
-	}
 	var objects Objects
-	for _, v := range variants {
-		objects = append(objects, o.validatingPolicy(v), o.validatingBinding(v.suffix))
+	for _, v := range validatingVariants(p) {
+		objects = append(objects, o.validatingPolicy(v), o.validatingBinding(v.suffix()))
 	}
 	return objects, "", nil
 }
@@ -88,9 +84,9 @@ func validatingExpressions(spec *policiesv1.ValidatingPolicySpec) []expression {
 	return all
 }
 
-func (o origin) validatingPolicy(v validatingVariant) *admissionv1.ValidatingAdmissionPolicy {
+func (o origin) validatingPolicy(v variant[policiesv1.ValidatingPolicySpec]) *admissionv1.ValidatingAdmissionPolicy {
 	native := &admissionv1.ValidatingAdmissionPolicy{
-		ObjectMeta: o.meta(v.suffix),
+		ObjectMeta: o.meta(v.suffix()),
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: constraints(o.namespacedRules(v.spec.MatchConstraints)),
 			MatchConditions:  v.spec.MatchConditions,
@@ -101,7 +97,7 @@ func (o origin) validatingPolicy(v validatingVariant) *admissionv1.ValidatingAdm
 	}
 	for i, validation := range v.spec.Validations {
 		if o.waivable() {
-			validation.Expression = "(" + validation.Expression + ") || " + override.Clause(Key(o.object), v.rule(i))
+			validation.Expression = "(" + validation.Expression + ") || " + override.Clause(Key(o.object), v.rule("validations", i))
 		}
 		native.Spec.Validations = append(native.Spec.Validations, validation)
 	}
