@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+)
 
 // LedgerName is the name of the one OverrideLedger.
 const LedgerName = "overrides"
@@ -37,7 +41,7 @@ type OverrideLedgerSpec struct {
 	// terms says, by the tier of a tenant, what an override may be. The key "*"
 	// is for all others.
 	// +kubebuilder:validation:MaxProperties=128
-	Terms map[string]OverrideTerms `json:"terms"`
+	Terms map[string]tenancyv1alpha1.TierOverrides `json:"terms"`
 }
 
 // Waivers are the waivers of one policy.
@@ -82,31 +86,6 @@ type Waiver struct {
 
 	// expiresAt is the first moment at which it waives nothing any more.
 	ExpiresAt metav1.Time `json:"expiresAt"`
-}
-
-// OverrideApprover says who may approve an override.
-// +kubebuilder:validation:Enum=Platform;BusinessUnit
-type OverrideApprover string
-
-// The approvers.
-const (
-	// ApproverPlatform is the platform team: whoever has the verb approve on
-	// policyoverrides.
-	ApproverPlatform OverrideApprover = "Platform"
-	// ApproverBusinessUnit is the admins of the tenant's business unit, and of
-	// those above it, as well as the platform team.
-	ApproverBusinessUnit OverrideApprover = "BusinessUnit"
-)
-
-// OverrideTerms say what an override may be in a tier.
-type OverrideTerms struct {
-	// maxDays is how many days after its creation an override may expire.
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=365
-	MaxDays int32 `json:"maxDays"`
-
-	// approver says who may approve.
-	Approver OverrideApprover `json:"approver"`
 }
 
 // OverrideLedgerList is a list of ledgers.

@@ -85,6 +85,40 @@ type TierSpec struct {
 	// +listMapKey=name
 	// +optional
 	StorageClasses []StorageClassQuota `json:"storageClasses,omitempty"`
+
+	// overrides says what a PolicyOverride of a tenant may be. Without it,
+	// overrides last 30 days at most and the platform team approves them.
+	// +optional
+	Overrides *TierOverrides `json:"overrides,omitempty"`
+}
+
+// OverrideApprover says who may approve a PolicyOverride of a tenant.
+// +kubebuilder:validation:Enum=Platform;BusinessUnit
+type OverrideApprover string
+
+// The approvers.
+const (
+	// ApproverPlatform is the platform team: whoever has the verb approve on
+	// policyoverrides.
+	ApproverPlatform OverrideApprover = "Platform"
+	// ApproverBusinessUnit is the admins of the tenant's business unit and of
+	// those above it, as well as the platform team.
+	ApproverBusinessUnit OverrideApprover = "BusinessUnit"
+)
+
+// TierOverrides says what a PolicyOverride of a tenant may be.
+type TierOverrides struct {
+	// maxDays is how many days after its creation an override may expire.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=365
+	// +kubebuilder:default=30
+	// +optional
+	MaxDays int32 `json:"maxDays,omitempty"`
+
+	// approver says who may approve.
+	// +kubebuilder:default=Platform
+	// +optional
+	Approver OverrideApprover `json:"approver,omitempty"`
 }
 
 // TierIsolation says which isolation models tenants of a tier get.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
@@ -26,7 +27,7 @@ type World struct {
 	// Places are all namespaces by name.
 	Places map[string]Place
 	// Terms are the terms by tier, "*" for all others.
-	Terms map[string]v1alpha1.OverrideTerms
+	Terms map[string]tenancyv1alpha1.TierOverrides
 	// Now is the time of the decision.
 	Now time.Time
 }
@@ -35,8 +36,8 @@ type World struct {
 const TermsAny = "*"
 
 // DefaultTerms are for tiers, and places of no tenant, that have none of their own.
-func DefaultTerms() v1alpha1.OverrideTerms {
-	return v1alpha1.OverrideTerms{MaxDays: 30, Approver: v1alpha1.ApproverPlatform}
+func DefaultTerms() tenancyv1alpha1.TierOverrides {
+	return tenancyv1alpha1.TierOverrides{MaxDays: 30, Approver: tenancyv1alpha1.ApproverPlatform}
 }
 
 // Key is the override's "namespace/name".
@@ -69,7 +70,7 @@ func Compile(overrides []v1alpha1.PolicyOverride, w World) Ledger {
 	ledger := Ledger{Spec: v1alpha1.OverrideLedgerSpec{
 		Policies:  map[string]v1alpha1.Waivers{},
 		Mandatory: mandatory(w.Policies),
-		Terms:     map[string]v1alpha1.OverrideTerms{TermsAny: DefaultTerms()},
+		Terms:     map[string]tenancyv1alpha1.TierOverrides{TermsAny: DefaultTerms()},
 	}}
 	maps.Copy(ledger.Spec.Terms, w.Terms)
 	room := newRoom()

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
@@ -129,7 +130,7 @@ func tierNamed(tier string) string {
 }
 
 // TermsFor are the terms of the tier, or those for all others.
-func TermsFor(terms map[string]v1alpha1.OverrideTerms, tier string) v1alpha1.OverrideTerms {
+func TermsFor(terms map[string]tenancyv1alpha1.TierOverrides, tier string) tenancyv1alpha1.TierOverrides {
 	for _, key := range []string{tier, TermsAny} {
 		if found, ok := terms[key]; ok {
 			return found

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/guards"
@@ -71,7 +72,7 @@ func start(t *testing.T) *plane {
 func ledger() *v1alpha1.OverrideLedger {
 	spec := override.Compile(nil, override.World{
 		Policies: map[string]policy.Info{"require-signatures": {Tier: policy.Mandatory}},
-		Terms:    map[string]v1alpha1.OverrideTerms{"tier-2": {MaxDays: 10, Approver: v1alpha1.ApproverBusinessUnit}},
+		Terms:    map[string]tenancyv1alpha1.TierOverrides{"tier-2": {MaxDays: 10, Approver: tenancyv1alpha1.ApproverBusinessUnit}},
 	}).Spec
 	return &v1alpha1.OverrideLedger{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.LedgerName}, Spec: spec}
 }
