@@ -11,6 +11,7 @@ import (
 	"github.com/blang/semver/v4"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/jmespath/value"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
 
 // text are Kyverno's functions on strings.
@@ -150,29 +151,7 @@ func substituted(re *regexp.Regexp, source, replacement string, literal bool) (a
 }
 
 func patternMatch(_ *Env, arguments []any) (any, error) {
-	return wildcard(str(arguments[0]), scalarText(arguments[1])), nil
-}
-
-// wildcard matches "*" with any text and "?" with one character. It remembers
-// the last "*" only, so that no pattern takes more than quadratic time.
-func wildcard(pattern, text string) bool {
-	p, t := []rune(pattern), []rune(text)
-	i, j, star, mark := 0, 0, -1, 0
-	for j < len(t) {
-		switch {
-		case i < len(p) && p[i] == '*':
-			star, mark = i, j
-			i++
-		case i < len(p) && (p[i] == '?' || p[i] == t[j]):
-			i, j = i+1, j+1
-		case star >= 0:
-			mark++
-			i, j = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(string(p[i:]), "*") == ""
+	return pattern.Match(str(arguments[0]), scalarText(arguments[1])), nil
 }
 
 // semverCompare tells whether a version is in a range. What is no version
