@@ -77,11 +77,12 @@ func chartFiles(opts InstallOptions) ([]File, error) {
 	return append(files, File{Path: "chart/templates/server.yaml", Data: generated(templated)}), nil
 }
 
-// chartText is YAML in which nothing is a template by accident. Tiers are made
-// once and then belong to the platform's people.
+// chartText is YAML in which nothing is a template by accident. Tiers and
+// policies that are not Mandatory are made once and then belong to the
+// platform's people.
 func chartText(part string, text []byte) []byte {
 	escaped := bytes.ReplaceAll(text, []byte("{{"), []byte("{{ `{{` }}"))
-	if part != "tiers" {
+	if part != "tiers" && part != "catalogue" {
 		return escaped
 	}
 	return []byte("{{- if .Release.IsInstall }}\n" + string(escaped) + "{{- end }}\n")

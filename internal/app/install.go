@@ -67,9 +67,9 @@ func (o InstallOptions) withDefaults() InstallOptions {
 const installManager = "roadbed-install"
 
 // Install prepares the cluster: kinds, rights, guards, webhook configuration,
-// platform namespaces and the shipped tiers. It may be called any number of
-// times and then upgrades what it finds. A tier that exists is left as it is:
-// its owner may have changed it.
+// platform namespaces, policies and the shipped tiers. It may be called any
+// number of times and then upgrades what it finds. A tier, or a policy that is
+// not Mandatory, is left as it is: its owner may have changed it.
 //
 // It acts as Roadbed, with a cluster admin's rights, because the guards keep
 // everybody else from changing what belongs to the platform: the API server's
@@ -125,8 +125,8 @@ func actingClient(admin *rest.Config) (client.Client, error) {
 	return c, nil
 }
 
-// installOne applies an object. Tiers, and namespaces of the platform that
-// exist, are not ours to change.
+// installOne applies an object. Tiers, policies that are not Mandatory, and
+// namespaces of the platform that exist, are not ours to change.
 func installOne(ctx context.Context, c client.Client, part string, object client.Object) error {
 	fields, err := content(c.Scheme(), object)
 	if err != nil {
@@ -134,7 +134,7 @@ func installOne(ctx context.Context, c client.Client, part string, object client
 	}
 	loose := &unstructured.Unstructured{Object: fields}
 	what := fmt.Sprintf("%s %q", loose.GetKind(), loose.GetName())
-	if part == "tiers" || part == "install" {
+	if part == "tiers" || part == "catalogue" || part == "install" {
 		if err := c.Create(ctx, loose); err != nil && !apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("create %s: %w", what, err)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/exportdir"
@@ -62,6 +63,9 @@ func Scheme() (*runtime.Scheme, error) {
 	}
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register the tenancy kinds: %w", err)
+	}
+	if err := policiesv1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("register Kyverno's CEL kinds: %w", err)
 	}
 	if err := policyv1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register the policy kinds: %w", err)

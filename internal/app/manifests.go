@@ -37,11 +37,12 @@ func parts(opts InstallOptions) []part {
 		{"rbac", slices.Concat(rbac.Objects(), webhookRights(), settingsRights())},
 		{"install", platformNamespaces(opts.Settings)},
 		{"admission", guardObjects(opts)},
+		{"policies", mandatoryObjects(opts.StaticGuards)},
 	}
 	if opts.Webhook != WebhookOff {
 		all = append(all, part{"webhook", []client.Object{installedWebhooks(opts.Webhook)}})
 	}
-	return append(all, part{"tiers", tierObjects()})
+	return append(all, part{"tiers", tierObjects()}, part{"catalogue", advisedObjects()})
 }
 
 // GuardedPlatform is what guards are told of the settings, so that they and the

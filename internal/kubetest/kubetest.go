@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
@@ -216,6 +217,7 @@ func newScheme() (*runtime.Scheme, error) {
 		clientgoscheme.AddToScheme(scheme),
 		apiextensionsv1.AddToScheme(scheme),
 		tenancyv1alpha1.AddToScheme(scheme),
+		policiesv1.AddToScheme(scheme),
 		policyv1alpha1.AddToScheme(scheme),
 	)
 	if err != nil {

@@ -114,9 +114,13 @@ func settings() tenancy.Settings {
 	return tenancy.Settings{ClusterCIDRs: standalone.ClusterCIDRs()}.WithDefaults()
 }
 
+// staticGuards are the core guards of tenancy and the Mandatory policies.
 func staticGuards(settings tenancy.Settings) []standalone.Manifest {
 	var manifests []standalone.Manifest
 	for _, file := range guards.Static(guards.WithPlatform(app.GuardedPlatform(settings))) {
+		manifests = append(manifests, standalone.Manifest{Name: file.Name, Data: file.Data})
+	}
+	for _, file := range app.StaticPolicies() {
 		manifests = append(manifests, standalone.Manifest{Name: file.Name, Data: file.Data})
 	}
 	return manifests

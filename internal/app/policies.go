@@ -1,0 +1,71 @@
+package app
+
+import (
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
+)
+
+// PolicyFile is a Mandatory policy of the platform as a file for the API server.
+type PolicyFile struct {
+	// Name of the file, such as roadbed-policy-public-buckets.yaml.
+	Name string
+	// Data is YAML: native policies and their bindings.
+	Data []byte
+}
+
+// StaticPolicies renders the platform's Mandatory policies as files.
+func StaticPolicies() []PolicyFile {
+	var files []PolicyFile
+	for _, entry := range catalogue.Of(policy.Mandatory) {
+		data, err := native.Static(nativeOf(entry))
+		if err != nil {
+			panic(fmt.Sprintf("policy %q of the catalogue as a file: %v", entry.Name, err))
+		}
+		files = append(files, PolicyFile{Name: native.Name(entry.Object) + ".yaml", Data: data})
+	}
+	return files
+}
+
+// mandatoryObjects are the same policies as objects, for an API server whose
+// files are not ours. They belong to the installation: no policy object stands
+// behind them, and so nothing that is deleted takes them along.
+func mandatoryObjects(static bool) []client.Object {
+	if static {
+		return nil
+	}
+	var objects []client.Object
+	for _, entry := range catalogue.Of(policy.Mandatory) {
+		objects = append(objects, nativeOf(entry)...)
+	}
+	return objects
+}
+
+// advisedObjects are the platform's other policies, as its people may change
+// them: they are made once and then belong to them, as tiers do.
+func advisedObjects() []client.Object {
+	var objects []client.Object
+	for _, entry := range catalogue.Of(policy.Default, policy.Recommended) {
+		objects = append(objects, entry.Object)
+	}
+	return objects
+}
+
+// nativeOf compiles a Mandatory policy of the catalogue. It panics when that is
+// not possible, which the catalogue's tests rule out.
+func nativeOf(entry catalogue.Entry) native.Objects {
+	validating, ok := entry.Object.(*policiesv1.ValidatingPolicy)
+	if !ok {
+		panic(fmt.Sprintf("policy %q of the catalogue: a Mandatory %T", entry.Name, entry.Object))
+	}
+	objects, reason, err := native.Validating(validating, native.Options{})
+	if err != nil || reason != "" {
+		panic(fmt.Sprintf("policy %q of the catalogue is not native: %s %v", entry.Name, reason, err))
+	}
+	return objects
+}
