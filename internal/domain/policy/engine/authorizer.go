@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+)
+
+// reviewPath is where the API server says who may do what.
+const reviewPath = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+
+// reviewer answers CEL's authorizer by asking the API server. It notes that it
+// could not, because CEL would take a missing answer for a no.
+type reviewer struct {
+	world policy.World
+	err   error
+}
+
+var _ authorizer.UnconditionalAuthorizer = (*reviewer)(nil)
+
+// Authorize asks for a SubjectAccessReview.
+func (a *reviewer) Authorize(ctx context.Context, wanted authorizer.Attributes) (authorizer.Decision, string, error) {
+	if a.world.Lookup == nil {
+		a.err = policy.ErrNoWorld
+		return authorizer.DecisionNoOpinion, "", a.err
+	}
+	answer, err := a.world.Lookup.Call(ctx, "POST", reviewPath, review(wanted))
+	if err != nil {
+		a.err = fmt.Errorf("asking who may do what: %w", err)
+		return authorizer.DecisionNoOpinion, "", a.err
+	}
+	content, _ := answer.(map[string]any)
+	status, _ := content["status"].(map[string]any)
+	reason, _ := status["reason"].(string)
+	if allowed, _ := status["allowed"].(bool); allowed {
+		return authorizer.DecisionAllow, reason, nil
+	}
+	if denied, _ := status["denied"].(bool); denied {
+		return authorizer.DecisionDeny, reason, nil
+	}
+	return authorizer.DecisionNoOpinion, reason, nil
+}
+
+// failure is the result of an evaluation that got no answer; nil if it got all.
+func (a *reviewer) failure(s subject, rule string) []policy.Result {
+	if a.err == nil {
+		return nil
+	}
+	return []policy.Result{s.error(rule, a.err.Error())}
+}
+
+// review is the SubjectAccessReview that asks.
+func review(wanted authorizer.Attributes) map[string]any {
+	who := wanted.GetUser()
+	extra := map[string]any{}
+	for key, values := range who.GetExtra() {
+		extra[key] = values
+	}
+	spec := map[string]any{"user": who.GetName(), "uid": who.GetUID(), "groups": who.GetGroups(), "extra": extra}
+	if wanted.IsResourceRequest() {
+		spec["resourceAttributes"] = map[string]any{
+			"namespace": wanted.GetNamespace(), "verb": wanted.GetVerb(), "group": wanted.GetAPIGroup(),
+			"version": wanted.GetAPIVersion(), "resource": wanted.GetResource(),
+			"subresource": wanted.GetSubresource(), "name": wanted.GetName(),
+		}
+	} else {
+		spec["nonResourceAttributes"] = map[string]any{"path": wanted.GetPath(), "verb": wanted.GetVerb()}
+	}
+	return map[string]any{"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+}

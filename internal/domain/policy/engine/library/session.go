@@ -1,0 +1,134 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"math/rand/v2"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types/ref"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+)
+
+// ErrNoHTTP is what http.Get and its like answer where nobody switched them on.
+var ErrNoHTTP = errors.New("policies may not make HTTP requests here; an administrator can allow it")
+
+// HTTP makes requests for policies. Implementations MUST be safe for concurrent
+// use and MUST NOT wait longer than the context.
+type HTTP interface {
+	// Do sends a request with a JSON body, if it is not nil, and returns the
+	// decoded JSON of the answer, nil when it is no JSON, and the status. The
+	// bundle is PEM; empty means the system's.
+	Do(ctx context.Context, method, url string, headers map[string]string, body any, bundle string) (any, int, error)
+}
+
+// Verifier is the functions of a policy that validates images.
+type Verifier interface {
+	// Signatures counts those of the attestors who signed the image.
+	Signatures(s *Session, image string, attestors []any) (int, error)
+	// Attestations counts those of the attestors who signed the attestation.
+	Attestations(s *Session, image, attestation string, attestors []any) (int, error)
+	// Payload returns the predicate of an attestation that was verified.
+	Payload(s *Session, image, attestation string) (any, error)
+}
+
+// Session is what the functions see of the world in one evaluation. It is for
+// one goroutine.
+type Session struct {
+	// Context bounds lookups.
+	Context context.Context
+	// World is what may be looked up.
+	World policy.World
+	// HTTP is nil where requests are not allowed.
+	HTTP HTTP
+	// Verifier is nil but for policies that validate images.
+	Verifier Verifier
+	// Namespace is the policy's own; it may look nowhere else. Empty for
+	// policies of the cluster.
+	Namespace string
+	// Subject names what the request is about, and seeds random.
+	Subject string
+	// AllowedImages and AllowedValues are what exceptions allow.
+	AllowedImages, AllowedValues []string
+	// Variables are more names that expressions may use.
+	Variables map[string]ref.Val
+
+	random *rand.Rand
+	// bundle is the PEM of the roots that HTTP requests trust.
+	bundle string
+}
+
+// Random returns the session's source of randomness: the same for the same
+// subject at the same time.
+func (s *Session) Random() *rand.Rand {
+	if s.random == nil {
+		seed := fnv.New64a()
+		seed.Write([]byte(s.Subject))
+		s.random = rand.New(rand.NewPCG(seed.Sum64(), uint64(s.World.Now.UnixNano())))
+	}
+	return s.random
+}
+
+// sessionKey finds the session of a context.
+type sessionKey struct{}
+
+// WithSession returns a context that evaluates in the session. CEL programs of
+// the API server take nothing else along.
+func WithSession(ctx context.Context, s *Session) context.Context {
+	return context.WithValue(ctx, sessionKey{}, s)
+}
+
+// Program returns a program that knows the names of this library. It must be
+// evaluated with a context of WithSession.
+func Program(planned cel.Program) cel.Program { return program{planned} }
+
+type program struct{ cel.Program }
+
+// ContextEval evaluates with the variables and the context's session.
+func (p program) ContextEval(ctx context.Context, vars any) (ref.Val, *cel.EvalDetails, error) {
+	session, _ := ctx.Value(sessionKey{}).(*Session)
+	if session == nil {
+		session = &Session{Context: ctx}
+	}
+	activation, err := cel.NewActivation(vars)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.Program.ContextEval(ctx, names{activation, session})
+}
+
+// names adds the library's variables to those of a request.
+type names struct {
+	cel.Activation
+	session *Session
+}
+
+// ResolveName finds the library's variables, and then the request's.
+func (n names) ResolveName(name string) (any, bool) {
+	if kind, ok := receivers[name]; ok {
+		return receiver{kind, n.session}, true
+	}
+	if name == exceptionsName {
+		return n.session.exceptions(), true
+	}
+	if value, ok := n.session.Variables[name]; ok {
+		return value, true
+	}
+	return n.Activation.ResolveName(name)
+}
+
+// Parent keeps CEL from looking past the library.
+func (names) Parent() cel.Activation { return nil }
+
+func (s *Session) exceptions() map[string]any {
+	return map[string]any{"allowedImages": orEmpty(s.AllowedImages), "allowedValues": orEmpty(s.AllowedValues)}
+}
+
+func orEmpty(values []string) []string {
+	if values == nil {
+		return []string{}
+	}
+	return values
+}

@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"maps"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// carry applies what changed from before to after to an object that says the
+// same as before in other words: without the fields that Go types always write,
+// and with quantities as their author spelled them. The result shares what did
+// not change with the object.
+func carry(object, before, after any) any {
+	if reflect.DeepEqual(before, after) {
+		return object
+	}
+	switch changed := after.(type) {
+	case map[string]any:
+		return carryMap(object, before, changed)
+	case []any:
+		return carryList(object, before, changed)
+	}
+	return after
+}
+
+func carryMap(object, before any, after map[string]any) any {
+	was, wasMap := before.(map[string]any)
+	is, isMap := object.(map[string]any)
+	if !wasMap || !isMap {
+		return runtime.DeepCopyJSONValue(after)
+	}
+	carried := maps.Clone(is)
+	for key := range was {
+		if _, kept := after[key]; !kept {
+			delete(carried, key)
+		}
+	}
+	for key, value := range after {
+		old, had := was[key]
+		if had && reflect.DeepEqual(old, value) {
+			continue
+		}
+		carried[key] = carry(is[key], old, value)
+	}
+	return carried
+}
+
+func carryList(object, before any, after []any) any {
+	was, wasList := before.([]any)
+	is, isList := object.([]any)
+	if !wasList || !isList || len(was) != len(is) {
+		return runtime.DeepCopyJSONValue(after)
+	}
+	carried := make([]any, len(after))
+	for i, value := range after {
+		if i < len(was) {
+			carried[i] = carry(is[i], was[i], value)
+		} else {
+			carried[i] = runtime.DeepCopyJSONValue(value)
+		}
+	}
+	return carried
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/autogen"
+)
+
+// mutatingPolicy is a compiled MutatingPolicy.
+type mutatingPolicy struct {
+	shared
+	variants []changeVariant
+}
+
+var _ policy.Mutator = (*mutatingPolicy)(nil)
+
+// changeVariant is a policy as it was written, or rewritten for workload kinds.
+type changeVariant struct {
+	constraints *constraints
+	change      *change
+}
+
+// CompileMutating compiles a MutatingPolicy with what Kyverno writes for
+// workload kinds. A NamespacedMutatingPolicy is given as its cluster twin with its
+// namespace in metadata. The error is Faults; changing existing objects is
+// unsupported.
+func CompileMutating(p *policiesv1.MutatingPolicy, options Options) (policy.Mutator, error) {
+	made := &mutatingPolicy{shared: newShared(p.Labels, p.Namespace, evaluationOf(p), options)}
+	made.failure = p.Spec.FailurePolicy
+	faults := made.describe(kindOf("MutatingPolicy", p.Namespace), p.Name, p.Annotations, policy.Mutate)
+	faults = append(faults, unsupportedChanges(&p.Spec)...)
+	if needs := NeedsMutating(p); needs != "" {
+		made.info.Lane, made.info.LaneReason = policy.Engine, needs
+	}
+	faults = append(faults, made.add(p.Name, &p.Spec, "")...)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	for _, rewritten := range autogen.Mutating(p) {
+		faults = append(faults, made.add(p.Name, &rewritten.Spec, rewritten.Prefix)...)
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return made, nil
+}
+
+// unsupportedChanges names what Roadbed does not do.
+func unsupportedChanges(spec *policiesv1.MutatingPolicySpec) Faults {
+	var faults Faults
+	if spec.TargetMatchConstraints != nil {
+		faults = append(faults, Fault{Field: "spec.targetMatchConstraints", Message: "changing existing objects is not supported", Unsupported: true})
+	}
+	if spec.Evaluation != nil && spec.Evaluation.MutateExisting != nil && spec.Evaluation.MutateExisting.Enabled != nil && *spec.Evaluation.MutateExisting.Enabled {
+		faults = append(faults, Fault{Field: "spec.evaluation.mutateExisting", Message: "changing existing objects is not supported", Unsupported: true})
+	}
+	return faults
+}
+
+// evaluationOf is the part that all kinds have.
+func evaluationOf(p *policiesv1.MutatingPolicy) *policiesv1.EvaluationConfiguration {
+	if p.Spec.Evaluation == nil {
+		return nil
+	}
+	return &policiesv1.EvaluationConfiguration{
+		Mode: p.Spec.Evaluation.Mode, Admission: p.Spec.Evaluation.Admission, Background: p.Spec.Evaluation.Background,
+	}
+}
+
+// NeedsMutating is Needs for a MutatingPolicy.
+func NeedsMutating(p *policiesv1.MutatingPolicy) string {
+	if p.Spec.Evaluation != nil && p.Spec.Evaluation.Mode == policiesv1.EvaluationModeJSON {
+		return "it changes JSON documents, not objects"
+	}
+	s := changeSourceOf(p.Name, &p.Spec)
+	_, faults := compileChange(kubernetes(), s, p.Spec.Mutations, "")
+	expressions := expressionsOf(s)
+	for _, mutation := range p.Spec.Mutations {
+		if mutation.JSONPatch != nil {
+			expressions = append(expressions, mutation.JSONPatch.Expression)
+		}
+		if mutation.ApplyConfiguration != nil {
+			expressions = append(expressions, mutation.ApplyConfiguration.Expression)
+		}
+	}
+	return reason(faults, expressions)
+}
+
+func changeSourceOf(name string, spec *policiesv1.MutatingPolicySpec) source {
+	return source{
+		path: "spec", name: name, variables: spec.Variables, matchConditions: spec.MatchConditions, failurePolicy: spec.FailurePolicy,
+	}
+}
+
+// add compiles one variant.
+func (p *mutatingPolicy) add(name string, spec *policiesv1.MutatingPolicySpec, prefix string) Faults {
+	matching, faults := newConstraints("spec.matchConstraints", spec.MatchConstraints)
+	if spec.MatchConstraints == nil && !p.json {
+		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
+	}
+	compiled, found := compileChange(p.dialect(), changeSourceOf(name, spec), spec.Mutations, prefix)
+	p.variants = append(p.variants, changeVariant{constraints: matching, change: compiled})
+	p.info.Rules = append(p.info.Rules, compiled.rules...)
+	return append(faults, found...)
+}
+
+// Validate has nothing to say: the policy changes what it does not like.
+func (p *mutatingPolicy) Validate(context.Context, *policy.Request, policy.World) []policy.Result {
+	return nil
+}
+
+// Mutate changes the object by all mutations of the variant that matches.
+func (p *mutatingPolicy) Mutate(ctx context.Context, r *policy.Request, w policy.World, waived policy.Waived) (map[string]any, []policy.Result) {
+	if p.ignores(r) || r.Object == nil {
+		return nil, nil
+	}
+	session := p.options.session(ctx, r, w, p.namespace)
+	request := p.request(r)
+	for _, one := range p.variants {
+		found, err := p.match(one.constraints, request)
+		if err != nil {
+			return nil, p.unmatched(one.change.prefix, err)
+		}
+		if found == nil {
+			continue
+		}
+		changing := newState(found, converters{p.options})
+		judged := subject{matched: changing.matched, template: template(p.info)}
+		results := one.change.mutate(ctx, judged, changing, session, orNever(waived))
+		object, err := changing.result(request)
+		if err != nil {
+			results = append(results, judged.error(one.change.prefix+"mutations", fmt.Sprintf("the changed object has no JSON form: %s", err)))
+		}
+		return p.plain(r, object), results
+	}
+	return nil, nil
+}
+
+// orNever is for callers without overrides.
+func orNever(waived policy.Waived) policy.Waived {
+	if waived == nil {
+		return func(string) string { return "" }
+	}
+	return waived
+}
+
+// kindless are the fields that a JSON document may lack and the API server's
+// code wants.
+var kindless = []string{"apiVersion", "kind"}
+
+// request names a JSON document's kind while it is changed.
+func (p *mutatingPolicy) request(r *policy.Request) *policy.Request {
+	if !p.json || r.Object["kind"] != nil {
+		return r
+	}
+	object := map[string]any{"apiVersion": "roadbed.dev/v1", "kind": "Document"}
+	for key, value := range r.Object {
+		object[key] = value
+	}
+	return r.With(object)
+}
+
+// plain takes the name away again.
+func (p *mutatingPolicy) plain(r *policy.Request, object map[string]any) map[string]any {
+	if object == nil || !p.json || slices.ContainsFunc(kindless, func(field string) bool { return r.Object[field] != nil }) {
+		return object
+	}
+	for _, field := range kindless {
+		delete(object, field)
+	}
+	return object
+}

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+)
+
+// params are the objects that a binding's paramRef chooses from.
+type params struct {
+	reference  *admissionregistrationv1.ParamRef
+	selector   labels.Selector
+	candidates []*unstructured.Unstructured
+}
+
+// newParams keeps the objects of the policy's kind of parameter. It is nil for a
+// policy or binding without parameters.
+func newParams(kind *admissionregistrationv1.ParamKind, reference *admissionregistrationv1.ParamRef, objects []map[string]any) (*params, error) {
+	if kind == nil || reference == nil {
+		return nil, nil
+	}
+	made := &params{reference: reference}
+	if reference.Selector != nil {
+		selector, err := metav1.LabelSelectorAsSelector(reference.Selector)
+		if err != nil {
+			return nil, err
+		}
+		made.selector = selector
+	}
+	if (reference.Name == "") == (reference.Selector == nil) {
+		return nil, errors.New("give either a name or a selector")
+	}
+	for _, object := range objects {
+		candidate := &unstructured.Unstructured{Object: object}
+		if candidate.GetAPIVersion() == kind.APIVersion && candidate.GetKind() == kind.Kind {
+			made.candidates = append(made.candidates, candidate)
+		}
+	}
+	return made, nil
+}
+
+// errNoParams is the API server's message.
+var errNoParams = errors.New("no params found for policy binding with `Deny` parameterNotFoundAction")
+
+// collect returns the parameters for a request: one evaluation each. A binding
+// without parameters is evaluated once, without.
+func (p *params) collect(r *policy.Request) ([]runtime.Object, error) {
+	if p == nil {
+		return []runtime.Object{nil}, nil
+	}
+	var found []runtime.Object
+	for _, candidate := range p.candidates {
+		ok, err := p.chooses(candidate, r)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found = append(found, candidate)
+		}
+	}
+	action := p.reference.ParameterNotFoundAction
+	if len(found) == 0 && action != nil && *action == admissionregistrationv1.DenyAction {
+		return nil, errNoParams
+	}
+	return found, nil
+}
+
+func (p *params) chooses(candidate *unstructured.Unstructured, r *policy.Request) (bool, error) {
+	if candidate.GetNamespace() != "" {
+		namespace := p.reference.Namespace
+		if namespace == "" {
+			namespace = r.Namespace
+		}
+		if namespace == "" {
+			return false, errors.New("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources")
+		}
+		if candidate.GetNamespace() != namespace {
+			return false, nil
+		}
+	} else if p.reference.Namespace != "" {
+		return false, fmt.Errorf("paramRef.namespace must not be provided for a cluster-scoped `paramKind`")
+	}
+	if p.selector != nil {
+		return p.selector.Matches(labels.Set(candidate.GetLabels())), nil
+	}
+	return candidate.GetName() == p.reference.Name, nil
+}

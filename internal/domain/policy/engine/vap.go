@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
+)
+
+// staticSuffix ends the names of policies that the API server reads from files.
+const staticSuffix = ".static.k8s.io"
+
+// admissionPolicy is a compiled ValidatingAdmissionPolicy.
+type admissionPolicy struct {
+	info        policy.Info
+	constraints *constraints
+	body        *body
+	failure     *admissionregistrationv1.FailurePolicyType
+	bindings    []binding
+	static      bool
+	options     Options
+}
+
+var _ policy.Evaluator = (*admissionPolicy)(nil)
+
+// binding is where an admission policy applies, and with which parameters.
+type binding struct {
+	name        string
+	constraints *constraints
+	params      *params
+	tier        policy.Tier
+}
+
+// CompileVAP compiles a ValidatingAdmissionPolicy with those of the bindings
+// that name it. The error is Faults.
+//
+// Results are the API server's decisions: a binding that denies gives results of
+// the policy's tier, or Mandatory if that would not block, and any other gives
+// Recommended ones.
+func CompileVAP(vap *admissionregistrationv1.ValidatingAdmissionPolicy, bindings []*admissionregistrationv1.ValidatingAdmissionPolicyBinding, options Options) (policy.Evaluator, error) {
+	made := &admissionPolicy{failure: vap.Spec.FailurePolicy, options: options, static: strings.HasSuffix(vap.Name, staticSuffix)}
+	var faults Faults
+	made.constraints, faults = newConstraints("spec.matchConstraints", vap.Spec.MatchConstraints)
+	compiled, found := compileBody(kubernetes(), source{
+		path: "spec", name: vap.Name, variables: vap.Spec.Variables, matchConditions: vap.Spec.MatchConditions,
+		validations: vap.Spec.Validations, auditAnnotations: vap.Spec.AuditAnnotations,
+		failurePolicy: vap.Spec.FailurePolicy, hasParams: vap.Spec.ParamKind != nil,
+	}, "")
+	made.body = compiled
+	faults = append(faults, found...)
+	faults = append(faults, made.describe(vap)...)
+	for _, bound := range chosen(vap.Name, bindings, options.Unbound) {
+		one, found := made.bind(vap, bound)
+		made.bindings, faults = append(made.bindings, one), append(faults, found...)
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	made.info.Tier = strictest(made.info.Tier, made.bindings)
+	return made, nil
+}
+
+// describe reads the policy's metadata.
+func (p *admissionPolicy) describe(vap *admissionregistrationv1.ValidatingAdmissionPolicy) Faults {
+	info, err := infoOf("ValidatingAdmissionPolicy", "", vap.Name, vap.Labels, vap.Annotations, policy.Enforce)
+	p.info, p.info.Rules = info, p.body.rules
+	if err != nil {
+		return Faults{{Field: "metadata", Message: err.Error()}}
+	}
+	return nil
+}
+
+// chosen are the bindings of a policy, by name.
+func chosen(name string, all []*admissionregistrationv1.ValidatingAdmissionPolicyBinding, unbound bool) []*admissionregistrationv1.ValidatingAdmissionPolicyBinding {
+	var found []*admissionregistrationv1.ValidatingAdmissionPolicyBinding
+	for _, one := range all {
+		if one.Spec.PolicyName == name {
+			found = append(found, one)
+		}
+	}
+	if len(found) == 0 && unbound {
+		return append(found, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: name},
+		})
+	}
+	slices.SortFunc(found, func(a, b *admissionregistrationv1.ValidatingAdmissionPolicyBinding) int {
+		return cmp.Compare(a.Name, b.Name)
+	})
+	return found
+}
+
+func (p *admissionPolicy) bind(vap *admissionregistrationv1.ValidatingAdmissionPolicy, bound *admissionregistrationv1.ValidatingAdmissionPolicyBinding) (binding, Faults) {
+	matching, faults := newConstraints("spec.matchResources", bound.Spec.MatchResources)
+	selected, err := newParams(vap.Spec.ParamKind, bound.Spec.ParamRef, p.options.Params)
+	if err != nil {
+		faults = append(faults, Fault{Field: "spec.paramRef", Message: err.Error()})
+	}
+	tier := policy.Recommended
+	if actionOf(bound.Spec.ValidationActions) == policy.Enforce {
+		tier = blocking(p.info.Tier)
+	}
+	for i := range faults {
+		faults[i].Field = fmt.Sprintf("binding %q: %s", bound.Name, faults[i].Field)
+	}
+	return binding{name: bound.Name, constraints: matching, params: selected, tier: tier}, faults
+}
+
+// blocking is the tier, if it blocks; a binding that denies always does.
+func blocking(tier policy.Tier) policy.Tier {
+	if tier.Blocks() {
+		return tier
+	}
+	return policy.Mandatory
+}
+
+// strictest is the tier of the strictest binding.
+func strictest(tier policy.Tier, bindings []binding) policy.Tier {
+	if len(bindings) == 0 {
+		return tier
+	}
+	strict := policy.Recommended
+	for _, bound := range bindings {
+		if bound.tier.Blocks() {
+			strict = bound.tier
+		}
+	}
+	return strict
+}
+
+// Info describes the policy.
+func (p *admissionPolicy) Info() policy.Info { return p.info }
+
+// Validate gives, for each binding that applies and each of its parameters, one
+// result for each validation.
+func (p *admissionPolicy) Validate(ctx context.Context, r *policy.Request, w policy.World) []policy.Result {
+	if exempt(r) && !p.static {
+		return nil
+	}
+	found, err := p.constraints.match(r)
+	if err != nil {
+		return p.misconfigured(p.info.Tier, fmt.Errorf("failed to configure policy: %w", err))
+	}
+	if found == nil {
+		return nil
+	}
+	session := p.options.session(ctx, r, w, "")
+	var results []policy.Result
+	for _, bound := range p.bindings {
+		results = append(results, p.validateBound(ctx, r, found, bound, session)...)
+	}
+	return results
+}
+
+func (p *admissionPolicy) validateBound(ctx context.Context, r *policy.Request, found *matched, bound binding, session *library.Session) []policy.Result {
+	applies, err := bound.constraints.match(r)
+	if err == nil && applies == nil {
+		return nil
+	}
+	objects, paramsErr := bound.params.collect(r)
+	if err := errors.Join(err, paramsErr); err != nil {
+		return p.misconfigured(bound.tier, fmt.Errorf("failed to configure binding: %w", err))
+	}
+	judged := subject{matched: found, template: template(p.info)}
+	judged.template.Tier = bound.tier
+	var results []policy.Result
+	for _, object := range objects {
+		judged.params = object
+		results = append(results, p.body.evaluate(ctx, judged, session)...)
+	}
+	return results
+}
+
+// misconfigured is the result for a policy that cannot be applied to a request.
+func (p *admissionPolicy) misconfigured(tier policy.Tier, err error) []policy.Result {
+	if p.failure != nil && *p.failure == admissionregistrationv1.Ignore {
+		return nil
+	}
+	result := template(p.info)
+	result.Rule, result.Tier, result.Status, result.Message = "matchConstraints", blocking(tier), policy.Error, err.Error()
+	return []policy.Result{result}
+}
