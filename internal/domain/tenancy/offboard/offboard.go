@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
@@ -173,6 +174,8 @@ func (o *Procedure) finish(ctx context.Context, t *v1alpha1.Tenant) steps.Result
 	if err := o.ledger.Release(ctx, t.Spec.BusinessUnit, estate.TenantHolder(t)); err != nil {
 		return steps.Failed(tenancy.ReasonReserveFailed, err)
 	}
+	retell(t, nil)
+	t.Status.Provisioned = nil
 	gone := o.Reservation(t)
 	if !Offboarded(t) {
 		gone = steps.Waiting(tenancy.ReasonOffboarded, offboardedMessage, 0)
@@ -182,6 +185,30 @@ func (o *Procedure) finish(ctx context.Context, t *v1alpha1.Tenant) steps.Result
 	}
 	o.tell(t, tenancy.ConditionOffboarded, metav1.ConditionTrue, gone)
 	return gone
+}
+
+// What the status says of a namespace that the procedure has come to.
+const (
+	deletedMessage  = "deleted by the offboarding"
+	deletingMessage = "being deleted by the offboarding"
+	leftMessage     = "the tenant has no part in this shared namespace any more"
+)
+
+// retell has the tenant's status say of each of its namespaces what has become
+// of it; home are those that are still there. Their names stay on record.
+func retell(t *v1alpha1.Tenant, home map[string]*corev1.Namespace) {
+	for i := range t.Status.Namespaces {
+		told := &t.Status.Namespaces[i]
+		ns := home[told.Name]
+		switch {
+		case estate.Shared(t):
+			told.Isolated, told.Message = false, leftMessage
+		case ns == nil:
+			told.Isolated, told.Message = false, deletedMessage
+		case !ns.DeletionTimestamp.IsZero():
+			told.Isolated, told.Message = estate.Isolated(ns), deletingMessage
+		}
+	}
 }
 
 // offboardedMessage is what a tenant that is no more says.

@@ -264,6 +264,7 @@ func (o *Procedure) delete(ctx context.Context, t *v1alpha1.Tenant) steps.Result
 			return steps.Failed(tenancy.ReasonOffboarding, err)
 		}
 	}
+	retell(t, home)
 	if len(home) > 0 {
 		return o.remnants.Wait(ctx, tenancy.ReasonOffboarding, home)
 	}

@@ -148,6 +148,11 @@ func (p *platform) leftAsRecord(t *testing.T, name, unit string) {
 	if got := strings.Join(order, " "); got != "Cordon Export LegalHold Drain Delete Residue" {
 		t.Errorf("steps %s", got)
 	}
+	for _, ns := range tenant.Status.Namespaces {
+		if ns.Isolated || !strings.Contains(ns.Message, "deleted") {
+			t.Errorf("of a namespace that is gone the status says %+v", ns)
+		}
+	}
 	if residue := strings.Join(tenant.Status.Offboarding.Residue, "\n"); !strings.Contains(residue, "leave-a-volume") {
 		t.Errorf("residue %q", residue)
 	}
