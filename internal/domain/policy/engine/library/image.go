@@ -115,7 +115,7 @@ func (i Image) ConvertToType(to ref.Type) ref.Val {
 // Equal compares references.
 func (i Image) Equal(other ref.Val) ref.Val {
 	same, ok := other.(Image)
-	return types.Bool(ok && same.Reference.String() == i.Reference.String())
+	return types.Bool(ok && same.Reference.Name() == i.Reference.Name())
 }
 
 // Type returns the image type.

@@ -14,6 +14,7 @@ const (
 	defaultPattern = "[0-9a-z]{8}"
 	maxRepeat      = 64
 	maxRandom      = 4096
+	maxSteps       = 1 << 17
 )
 
 // random is random([pattern]): a text that matches a regular expression.
@@ -36,12 +37,13 @@ func random(s *Session, args []ref.Val) (any, error) {
 // matching writes a text that matches.
 type matching struct {
 	strings.Builder
-	rand *rand.Rand
+	rand  *rand.Rand
+	steps int
 }
 
 func (m *matching) write(re *syntax.Regexp) error {
-	if m.Len() > maxRandom {
-		return fmt.Errorf("longer than %d bytes", maxRandom)
+	if m.steps++; m.Len() > maxRandom || m.steps > maxSteps {
+		return fmt.Errorf("the text becomes longer than %d bytes, or the pattern nests too deep", maxRandom)
 	}
 	switch re.Op {
 	case syntax.OpLiteral:
