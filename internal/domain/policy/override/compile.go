@@ -178,3 +178,19 @@ func sorted(list []string) []string {
 	slices.Sort(copied)
 	return copied
 }
+
+// TermsOf are the terms of the tiers by name.
+func TermsOf(tiers []tenancyv1alpha1.Tier) map[string]tenancyv1alpha1.TierOverrides {
+	terms := map[string]tenancyv1alpha1.TierOverrides{}
+	for _, tier := range tiers {
+		if tier.Spec.Overrides != nil {
+			terms[tier.Name] = *tier.Spec.Overrides
+		}
+	}
+	return terms
+}
+
+// PlaceOf reads a namespace's labels.
+func PlaceOf(labels map[string]string) Place {
+	return Place{Tenant: labels[tenancyv1alpha1.LabelTenant], Tier: labels[tenancyv1alpha1.LabelTier]}
+}

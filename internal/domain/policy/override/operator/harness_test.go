@@ -1,0 +1,284 @@
+package operator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/guards"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/operator"
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
+	"github.com/roadbed-dev/roadbed/internal/kubetest"
+)
+
+func TestMain(m *testing.M) { kubetest.Main(m) }
+
+// patience is how long tests wait for what takes a moment.
+const patience = 45 * time.Second
+
+// place is the namespace of the tenant payments.
+const place = "tenant-payments"
+
+// platform is the controllers at work on an API server of their own, because
+// there is one ledger in a cluster.
+type platform struct {
+	env      *kubetest.Env
+	client   client.Client
+	trail    *memoryTrail
+	policies *catalogue
+	clock    clock.WithTicker
+	live     *operator.Live
+	stop     func() error
+}
+
+func start(t *testing.T, c clock.WithTicker) *platform {
+	t.Helper()
+	env := kubetest.Private(t)
+	env.InstallCRDs(t)
+	p := &platform{env: env, client: env.Client, trail: &memoryTrail{}, clock: c, policies: &catalogue{infos: []policy.Info{
+		{Name: "require-owner", Tier: policy.Default, Rules: []string{"validations[0]"}},
+		{Name: "add-owner", Tier: policy.Default},
+		{Name: "require-signatures", Tier: policy.Mandatory},
+	}}}
+	for _, object := range guards.Objects() {
+		p.create(t, object)
+	}
+	p.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: place, Labels: map[string]string{
+		tenancyv1alpha1.LabelTenant: "payments", tenancyv1alpha1.LabelTier: "tier-2",
+	}}})
+	p.run(t)
+	t.Cleanup(func() {
+		if err := p.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func (p *platform) create(t *testing.T, object client.Object) {
+	t.Helper()
+	if err := p.client.Create(t.Context(), object); err != nil {
+		t.Fatalf("create %T %s: %v", object, object.GetName(), err)
+	}
+}
+
+// run starts the controllers. They end abruptly with stop: nothing is flushed.
+func (p *platform) run(t *testing.T) {
+	t.Helper()
+	mgr := p.manager(t)
+	host := &module.Host{
+		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: p.clock,
+		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
+	}
+	live, err := operator.Setup(host, p.policies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.live = live
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	p.stop = func() error { cancel(); return <-done }
+	kubetest.Eventually(t, patience, "the ledger exists and every controller is alive", func() error {
+		return errors.Join(p.client.Get(ctx, client.ObjectKey{Name: v1alpha1.LedgerName}, &v1alpha1.OverrideLedger{}), host.Liveness.Check(ctx))
+	})
+}
+
+func (p *platform) manager(t *testing.T) manager.Manager {
+	t.Helper()
+	connection := p.as(t, identity.Roadbed, "system:masters")
+	log := logr.FromSlogHandler(testLog().Handler())
+	ctrl.SetLogger(log)
+	mgr, err := ctrl.NewManager(connection, manager.Options{
+		Scheme: p.env.Scheme, Logger: log,
+		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Client:                 client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
+		Metrics:                metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress: "0",
+		Controller:             config.Controller{SkipNameValidation: new(true)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mgr
+}
+
+// as acts as somebody. Admission sees only whom one acts as.
+func (p *platform) as(t *testing.T, user string, groups ...string) *rest.Config {
+	t.Helper()
+	connection := rest.CopyConfig(p.env.Admin)
+	connection.QPS, connection.Burst = -1, -1
+	connection.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: append(slices.Clone(groups), "system:authenticated")}
+	return connection
+}
+
+// by is a client of somebody whose rights are no matter here.
+func (p *platform) by(t *testing.T, user string) client.Client {
+	t.Helper()
+	c, err := client.New(p.as(t, user, "system:masters"), client.Options{Scheme: p.env.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// ask makes ann ask for an override for a while.
+func (p *platform) ask(t *testing.T, name string, life time.Duration, changes ...func(*v1alpha1.PolicyOverride)) {
+	t.Helper()
+	o := &v1alpha1.PolicyOverride{
+		ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: name},
+		Spec: v1alpha1.PolicyOverrideSpec{
+			Policies:      []v1alpha1.OverriddenPolicy{{Name: "require-owner"}, {Name: "add-owner"}},
+			Justification: "the vendor's chart cannot set labels", Ticket: "CHG-1",
+			Scope:     v1alpha1.OverrideScope{Kinds: []string{"ConfigMap"}, Names: []string{"vendor-*"}},
+			ExpiresAt: metav1.NewTime(time.Now().Add(life).Truncate(time.Second)),
+		},
+	}
+	for _, change := range changes {
+		change(o)
+	}
+	if err := p.by(t, "ann").Create(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// decide makes bob decide.
+func (p *platform) decide(t *testing.T, name string, verdict v1alpha1.OverrideVerdict) {
+	t.Helper()
+	o := &v1alpha1.PolicyOverride{ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: name}}
+	patch := fmt.Sprintf(`{"status":{"decision":{"verdict":%q}}}`, verdict)
+	if err := p.by(t, "bob").Status().Patch(t.Context(), o, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaits waits for a phase and returns the override in it.
+func (p *platform) awaits(t *testing.T, name string, phase v1alpha1.OverridePhase) *v1alpha1.PolicyOverride {
+	t.Helper()
+	o := &v1alpha1.PolicyOverride{}
+	kubetest.Eventually(t, patience, fmt.Sprintf("override %s is %s", name, phase), func() error {
+		if err := p.client.Get(t.Context(), client.ObjectKey{Namespace: place, Name: name}, o); err != nil {
+			return err
+		}
+		if o.Status.Phase != phase {
+			return fmt.Errorf("it is %q: %+v", o.Status.Phase, o.Status.Conditions)
+		}
+		return nil
+	})
+	return o
+}
+
+// entries are the overrides in the ledger for the policy.
+func (p *platform) entries(t *testing.T, policyName string) []string {
+	t.Helper()
+	var ledger v1alpha1.OverrideLedger
+	if err := p.client.Get(t.Context(), client.ObjectKey{Name: v1alpha1.LedgerName}, &ledger); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, w := range ledger.Spec.Policies[policyName] {
+		names = append(names, w.Override)
+	}
+	return names
+}
+
+func testLog() *slog.Logger {
+	if os.Getenv("ROADBED_TEST_LOG") == "" {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+}
+
+// catalogue is the policies there are.
+type catalogue struct {
+	mu       sync.Mutex
+	infos    []policy.Info // guarded by mu
+	onChange []func()      // guarded by mu
+}
+
+var _ operator.Policies = (*catalogue)(nil)
+
+func (c *catalogue) Infos() []policy.Info {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.infos)
+}
+
+func (c *catalogue) OnChange(call func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onChange = append(c.onChange, call)
+}
+
+func (c *catalogue) set(infos ...policy.Info) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.infos = infos
+	for _, call := range c.onChange {
+		call()
+	}
+}
+
+// memoryTrail keeps records for tests to look at.
+type memoryTrail struct {
+	mu      sync.Mutex
+	records []trail.Record
+	full    bool // guarded by mu
+}
+
+var _ trail.Recorder = (*memoryTrail)(nil)
+
+func (m *memoryTrail) Record(_ context.Context, record trail.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.full {
+		return errors.New("the trail's disk is full")
+	}
+	m.records = append(m.records, record)
+	return nil
+}
+
+func (m *memoryTrail) fill(full bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.full = full
+}
+
+// of are "actor action" of what was recorded about the override, in order.
+func (m *memoryTrail) of(name string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var found []string
+	for _, r := range m.records {
+		if r.Object.Name == name {
+			found = append(found, r.Actor.Name+" "+r.Action)
+		}
+	}
+	return found
+}
