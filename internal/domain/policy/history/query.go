@@ -14,6 +14,8 @@ import (
 // Query chooses what is read. An empty field chooses everything.
 type Query struct {
 	Namespace, Tenant, UID, Policy string
+	// Override chooses results that the override waives.
+	Override string
 	// Clustered chooses subjects without a namespace.
 	Clustered bool
 	// Status chooses results of one status.
@@ -94,6 +96,10 @@ func (q Query) results() (string, []any) {
 	if q.Status != "" {
 		text.WriteString(" AND r.status = ?")
 		args = append(args, q.Status)
+	}
+	if q.Override != "" {
+		text.WriteString(" AND r.waived_by = ?")
+		args = append(args, q.Override)
 	}
 	return text.String(), args
 }
