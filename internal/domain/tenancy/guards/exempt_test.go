@@ -38,7 +38,7 @@ func TestMalformedSourcesAreRefused(t *testing.T) {
 	tests := []struct{ name, document, want string }{
 		{"unknown field", "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nspec: {failurePolice: Fail}", "unknown field"},
 		{"unknown kind", "apiVersion: v1\nkind: ConfigMap", "is not expected here"},
-		{"no YAML", "kind: [", "read kind"},
+		{"no YAML", "kind: [", "malformed YAML"},
 	}
 	for _, test := range tests {
 		if _, err := apply.Decode(admissionKinds(), test.document); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -114,7 +114,7 @@ func load(name string, platform Platform) ([]client.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return apply.Decode(admissionKinds(), source)
+	return apply.DecodeFile(admissionKinds(), name+".yaml", source)
 }
 
 // admissionKinds are the kinds that a guard may consist of.

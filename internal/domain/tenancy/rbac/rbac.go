@@ -50,7 +50,7 @@ func load(file string) ([]client.Object, error) {
 	if err := t.Execute(&source, nil); err != nil {
 		return nil, err
 	}
-	return apply.Decode(kinds(), source.String())
+	return apply.DecodeFile(kinds(), file, source.String())
 }
 
 // kinds are what a role's source may hold: roles, bindings, and whom they are for.
