@@ -1,19 +1,21 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
 
 // Compilers turn one policy into an evaluator. A policy of a namespace comes as
 // the kind of the cluster with its namespace set, and judges that namespace only.
+// A kind without a compiler is reported as unsupported.
 type Compilers struct {
 	Validating       func(*policiesv1.ValidatingPolicy) (policy.Evaluator, error)
 	Mutating         func(*policiesv1.MutatingPolicy) (policy.Evaluator, error)
@@ -87,27 +89,44 @@ func bindingsAmong(documents []Document) bindings {
 func (c Compilers) compile(object runtime.Object, bound bindings) (policy.Evaluator, error) {
 	switch p := object.(type) {
 	case *policiesv1.ValidatingPolicy:
-		return c.Validating(p)
+		return with(c.Validating, p)
 	case *policiesv1.NamespacedValidatingPolicy:
-		return c.Validating(&policiesv1.ValidatingPolicy{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta, Spec: p.Spec, Status: p.Status})
+		return with(c.Validating, &policiesv1.ValidatingPolicy{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta, Spec: p.Spec, Status: p.Status})
 	case *policiesv1.MutatingPolicy:
-		return c.Mutating(p)
+		return with(c.Mutating, p)
 	case *policiesv1.NamespacedMutatingPolicy:
-		return c.Mutating(&policiesv1.MutatingPolicy{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta, Spec: p.Spec, Status: p.Status})
+		return with(c.Mutating, &policiesv1.MutatingPolicy{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta, Spec: p.Spec, Status: p.Status})
 	case *policiesv1.ImageValidatingPolicy:
-		return c.ImageValidating(p)
+		return with(c.ImageValidating, p)
 	case *policiesv1.NamespacedImageValidatingPolicy:
-		return c.ImageValidating(&policiesv1.ImageValidatingPolicy{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta, Spec: p.Spec, Status: p.Status})
+		return with(c.ImageValidating, &policiesv1.ImageValidatingPolicy{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta, Spec: p.Spec, Status: p.Status})
 	case *admissionregistrationv1.ValidatingAdmissionPolicy:
-		return c.NativeValidating(p, bound.validating[p.Name])
+		return withBindings(c.NativeValidating, p, bound.validating[p.Name])
 	case *admissionregistrationv1.MutatingAdmissionPolicy:
-		return c.NativeMutating(p, bound.mutating[p.Name])
+		return withBindings(c.NativeMutating, p, bound.mutating[p.Name])
 	case *kyvernov1.ClusterPolicy:
-		return c.Legacy(p)
+		return with(c.Legacy, p)
 	case *kyvernov1.Policy:
-		return c.Legacy(&kyvernov1.ClusterPolicy{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta, Spec: p.Spec, Status: p.Status})
+		return with(c.Legacy, &kyvernov1.ClusterPolicy{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta, Spec: p.Spec, Status: p.Status})
 	}
 	return nil, nil
+}
+
+// errNoCompiler says that a kind is read but not evaluated here.
+var errNoCompiler = errors.New("policies of this kind are not evaluated here")
+
+func with[P any](compile func(P) (policy.Evaluator, error), p P) (policy.Evaluator, error) {
+	if compile == nil {
+		return nil, errNoCompiler
+	}
+	return compile(p)
+}
+
+func withBindings[P, B any](compile func(P, []B) (policy.Evaluator, error), p P, bound []B) (policy.Evaluator, error) {
+	if compile == nil {
+		return nil, errNoCompiler
+	}
+	return compile(p, bound)
 }
 
 // repeated reports objects that are there twice: only one of them could be in a
@@ -129,9 +148,4 @@ func repeated(documents []Document) []Problem {
 		found = append(found, document.problem("metadata.name", fmt.Sprintf("is given twice, first at %s:%d", before.File, before.Line)))
 	}
 	return found
-}
-
-// faults puts a compiler's error at its lines.
-func (d Document) faults(err error) []Problem {
-	return []Problem{d.problem("", err.Error())}
 }

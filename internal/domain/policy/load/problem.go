@@ -21,7 +21,7 @@ type Problem struct {
 	// Message says what is wrong, and what to do.
 	Message string `json:"message"`
 	// Unsupported tells that the document is well formed, but asks for something
-	// that Roadbed does not do. What else it asks for is done.
+	// that Roadbed does not do.
 	Unsupported bool `json:"unsupported,omitempty"`
 	// Foreign tells that the document is no policy: whoever looks for policies
 	// among other things may go on.

@@ -1,0 +1,116 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+)
+
+// Verdict is what one policy says of one object.
+type Verdict struct {
+	Info   policy.Info
+	Object Object
+	// Changed is the object as this policy and those before it leave it; nil
+	// when this one changed nothing.
+	Changed map[string]any
+	// Results of the policy's rules, those of mutations first. None when the
+	// policy does not concern the object.
+	Results []policy.Result
+}
+
+// Exempt returns the name of the exception that takes a request out of a rule,
+// or "". An exempt rule is skipped, whatever it would have said.
+type Exempt func(info policy.Info, rule string, r *policy.Request, w policy.World) (string, error)
+
+// Judge lets all policies change the object in turn, and then judge what came of
+// it. There is a verdict for each policy, in their order, and the object as all
+// of them leave it, nil when none changed it. Exempt may be nil.
+func (s *Scenario) Judge(ctx context.Context, o Object, policies []policy.Evaluator, w policy.World, exempt Exempt) ([]Verdict, map[string]any, error) {
+	r, err := s.Request(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if w.Values == nil {
+		w.Values = s.ValuesFor(o)
+	}
+	j := &judging{world: w, exempt: exempt, verdicts: make([]Verdict, len(policies))}
+	changed := j.mutate(ctx, r, policies)
+	if changed != nil {
+		r = r.With(changed)
+	}
+	r = r.Remembering()
+	for i, evaluator := range policies {
+		v := &j.verdicts[i]
+		v.Info, v.Object = evaluator.Info(), o
+		for _, result := range evaluator.Validate(ctx, r, w) {
+			v.Results = append(v.Results, j.except(v.Info, result, r))
+		}
+	}
+	return j.verdicts, changed, j.err
+}
+
+// judging is one object's way through the policies.
+type judging struct {
+	world    policy.World
+	exempt   Exempt
+	verdicts []Verdict
+	err      error
+}
+
+// mutate runs the policies that change objects, each on what the ones before it
+// left.
+func (j *judging) mutate(ctx context.Context, r *policy.Request, policies []policy.Evaluator) map[string]any {
+	var object map[string]any
+	if r.Object == nil {
+		return nil
+	}
+	for i, evaluator := range policies {
+		mutator, ok := evaluator.(policy.Mutator)
+		if !ok {
+			continue
+		}
+		info, state := mutator.Info(), r
+		changed, results := mutator.Mutate(ctx, r, j.world, func(rule string) string { return j.exemptBy(info, rule, state) })
+		if changed != nil {
+			object, r = changed, r.With(changed)
+		}
+		j.verdicts[i].Changed, j.verdicts[i].Results = changed, results
+	}
+	return object
+}
+
+// except turns the result of a rule that an exception covers into a skip.
+func (j *judging) except(info policy.Info, result policy.Result, r *policy.Request) policy.Result {
+	name := j.exemptBy(info, result.Rule, r)
+	if name == "" {
+		return result
+	}
+	result.Status, result.Override = policy.Skip, name
+	result.Message = fmt.Sprintf("rule is skipped due to exception %s", name)
+	return result
+}
+
+func (j *judging) exemptBy(info policy.Info, rule string, r *policy.Request) string {
+	if j.exempt == nil {
+		return ""
+	}
+	name, err := j.exempt(info, rule, r, j.world)
+	if err != nil && j.err == nil {
+		j.err = err
+	}
+	return name
+}
+
+// Summary is what a policy as a whole says: its worst result, and that result's
+// message. Policies of kinds without named rules are reported so. ok is false
+// when the policy does not concern the object.
+func Summary(results []policy.Result) (worst policy.Result, ok bool) {
+	rank := map[policy.Status]int{policy.Skip: 1, policy.Pass: 2, policy.Warn: 3, policy.Fail: 4, policy.Error: 5}
+	for _, result := range results {
+		if !ok || rank[result.Status] > rank[worst.Status] {
+			worst, ok = result, true
+		}
+	}
+	return worst, ok
+}

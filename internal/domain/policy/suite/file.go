@@ -1,0 +1,158 @@
+package suite
+
+import (
+	"encoding/json"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
+	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
+)
+
+// FileName is the name under which tests are looked for.
+const FileName = "kyverno-test.yaml"
+
+// Test is the content of a test file. Paths are relative to its folder.
+type Test struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Name is the older place of metadata.name.
+	Name string `json:"name,omitempty"`
+
+	Policies         []string             `json:"policies,omitempty"`
+	Resources        []string             `json:"resources,omitempty"`
+	TargetResources  []string             `json:"targetResources,omitempty"`
+	ParamResources   []string             `json:"paramResources,omitempty"`
+	ClusterResources []string             `json:"clusterResources,omitempty"`
+	Exceptions       []string             `json:"exceptions,omitempty"`
+	Variables        string               `json:"variables,omitempty"`
+	Values           *scenario.ValuesSpec `json:"values,omitempty"`
+	UserInfo         string               `json:"userinfo,omitempty"`
+	Context          string               `json:"context,omitempty"`
+	Results          []Expectation        `json:"results,omitempty"`
+
+	// JSONPayload, JSONPayloads and Checks are read to be reported.
+	JSONPayload  string            `json:"jsonPayload,omitempty"`
+	JSONPayloads []string          `json:"jsonPayloads,omitempty"`
+	Checks       []json.RawMessage `json:"checks,omitempty"`
+}
+
+// Title is the test's name.
+func (t *Test) Title() string {
+	if t.ObjectMeta.Name != "" {
+		return t.ObjectMeta.Name
+	}
+	return t.Name
+}
+
+// Expectation is what a policy is expected to say of objects.
+type Expectation struct {
+	// Policy is NAME or NAMESPACE/NAME.
+	Policy string `json:"policy"`
+	// Rule is required for kinds that name their rules.
+	Rule string `json:"rule,omitempty"`
+
+	IsValidatingAdmissionPolicy bool `json:"isValidatingAdmissionPolicy,omitempty"`
+	IsMutatingAdmissionPolicy   bool `json:"isMutatingAdmissionPolicy,omitempty"`
+	IsValidatingPolicy          bool `json:"isValidatingPolicy,omitempty"`
+	IsMutatingPolicy            bool `json:"isMutatingPolicy,omitempty"`
+	IsImageValidatingPolicy     bool `json:"isImageValidatingPolicy,omitempty"`
+	IsDeletingPolicy            bool `json:"isDeletingPolicy,omitempty"`
+	IsGeneratingPolicy          bool `json:"isGeneratingPolicy,omitempty"`
+
+	// Result is expected; Status is its older name.
+	Result policy.Status `json:"result,omitempty"`
+	Status policy.Status `json:"status,omitempty"`
+
+	// Kind of the objects; any unless it is set.
+	Kind string `json:"kind,omitempty"`
+	// Resources are NAME or NAMESPACE/NAME; all objects of the kind when neither
+	// they nor ResourceSpecs are given. Resource and Namespace are older forms.
+	Resources     []string       `json:"resources,omitempty"`
+	ResourceSpecs []ResourceSpec `json:"resourceSpecs,omitempty"`
+	Resource      string         `json:"resource,omitempty"`
+	Namespace     string         `json:"namespace,omitempty"`
+
+	// PatchedResources is a file with the objects as they must be after the
+	// policy; PatchedResource is its older name.
+	PatchedResources string `json:"patchedResources,omitempty"`
+	PatchedResource  string `json:"patchedResource,omitempty"`
+	// GeneratedResource and CloneSourceResource are read to be reported.
+	GeneratedResource   string `json:"generatedResource,omitempty"`
+	CloneSourceResource string `json:"cloneSourceResource,omitempty"`
+}
+
+// ResourceSpec names one object.
+type ResourceSpec struct {
+	Group       string `json:"group,omitempty"`
+	Version     string `json:"version,omitempty"`
+	Kind        string `json:"kind,omitempty"`
+	Namespace   string `json:"namespace,omitempty"`
+	Subresource string `json:"subresource,omitempty"`
+	Name        string `json:"name,omitempty"`
+}
+
+// result is the expected one.
+func (e *Expectation) result() policy.Status {
+	if e.Result != "" {
+		return e.Result
+	}
+	return e.Status
+}
+
+func (e *Expectation) patched() string {
+	if e.PatchedResources != "" {
+		return e.PatchedResources
+	}
+	return e.PatchedResource
+}
+
+// wants tells whether the expectation is about a rule. Kinds without named rules
+// are judged as a whole.
+func (e *Expectation) wants(rule string) bool {
+	return rule == e.Rule || rule == "autogen-"+e.Rule || rule == "autogen-cronjob-"+e.Rule
+}
+
+// selects tells whether the expectation is about an object.
+func (e *Expectation) selects(name string, o scenario.Object) bool {
+	if e.Kind != "" && e.Kind != o.GVK().Kind {
+		return false
+	}
+	if e.Namespace != "" && e.Namespace != o.Namespace() {
+		return false
+	}
+	namespace, short, qualified := strings.Cut(name, "/")
+	if qualified {
+		return short == o.Name() && namespace == o.Namespace()
+	}
+	return name == o.Name()
+}
+
+func (s ResourceSpec) selects(o scenario.Object) bool {
+	kind := o.GVK()
+	fits := func(wanted, have string) bool { return wanted == "" || wanted == have }
+	return fits(s.Group, kind.Group) && fits(s.Version, kind.Version) && fits(s.Kind, kind.Kind) &&
+		fits(s.Namespace, o.Namespace()) && fits(s.Name, o.Name())
+}
+
+// ParseFile reads the tests in a file.
+func ParseFile(file string, data []byte) ([]*Case, []yamldoc.Mistake) {
+	documents, mistakes := yamldoc.Split(file, data)
+	var cases []*Case
+	for _, document := range documents {
+		if document.Kind() != "" && document.Kind() != "Test" {
+			mistakes = append(mistakes, document.Mistake("kind", "must be Test, not "+document.Kind()))
+			continue
+		}
+		c := &Case{File: file, source: document}
+		if wrong := document.Decode(&c.Test); len(wrong) > 0 {
+			mistakes = append(mistakes, wrong...)
+			continue
+		}
+		cases = append(cases, c)
+	}
+	return cases, mistakes
+}
