@@ -144,14 +144,19 @@ func validatingWebhooks(reach func(path string) admissionv1.WebhookClientConfig)
 }
 
 // Manifests renders what Install applies, and a Deployment that runs the
-// server, as YAML documents in the order in which to apply them.
+// server, as YAML documents in the order in which to apply them. Kyverno's kinds
+// are among them: who applies this beside a Kyverno leaves those out.
 func Manifests(opts InstallOptions) ([]byte, error) {
 	opts = opts.withDefaults()
 	text, err := crdText()
 	if err != nil {
 		return nil, err
 	}
-	out := bytes.NewBuffer(text)
+	kyverno, err := KyvernoManifests()
+	if err != nil {
+		return nil, err
+	}
+	out := bytes.NewBuffer(append(text, kyverno...))
 	for _, part := range append(parts(opts), part{"install", workload(opts)}) {
 		document, err := render(part.objects)
 		if err != nil {

@@ -24,6 +24,7 @@ import (
 
 	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
@@ -283,10 +284,7 @@ func definitionOf(object *unstructured.Unstructured) *apiextensionsv1.CustomReso
 func installLedger(t *testing.T, env *kubetest.Env) {
 	t.Helper()
 	ledger := &policyv1alpha1.OverrideLedger{
-		ObjectMeta: metav1.ObjectMeta{Name: policyv1alpha1.LedgerName},
-		Spec: policyv1alpha1.OverrideLedgerSpec{
-			Policies: map[string]policyv1alpha1.Waivers{}, Mandatory: []string{}, Terms: map[string]policyv1alpha1.OverrideTerms{},
-		},
+		ObjectMeta: metav1.ObjectMeta{Name: policyv1alpha1.LedgerName}, Spec: override.Compile(nil, override.World{}).Spec,
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(ledger)
 	if err != nil {

@@ -1,12 +1,11 @@
 package native
 
 import (
-	"fmt"
-
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 )
 
@@ -26,7 +25,7 @@ func mutating(kind string, p *policiesv1.MutatingPolicy, opts Options) (Objects,
 	if err != nil {
 		return nil, "", err
 	}
-	if reason := whyNotMutating(&p.Spec); reason != "" {
+	if reason := whyNotMutating(p); reason != "" {
 		return nil, reason, nil
 	}
 	var objects Objects
@@ -36,7 +35,8 @@ func mutating(kind string, p *policiesv1.MutatingPolicy, opts Options) (Objects,
 	return objects, "", nil
 }
 
-func whyNotMutating(spec *policiesv1.MutatingPolicySpec) Reason {
+func whyNotMutating(p *policiesv1.MutatingPolicy) Reason {
+	spec := &p.Spec
 	if e := spec.Evaluation; e != nil {
 		if reason := whyNotEvaluated(&policiesv1.EvaluationConfiguration{Mode: e.Mode, Admission: e.Admission}); reason != "" {
 			return reason
@@ -51,20 +51,7 @@ func whyNotMutating(spec *policiesv1.MutatingPolicySpec) Reason {
 	if spec.MatchConstraints == nil || len(spec.MatchConstraints.ResourceRules) == 0 {
 		return ReasonNoResources
 	}
-	return whyNotExpressions(mutatingExpressions(spec))
-}
-
-func mutatingExpressions(spec *policiesv1.MutatingPolicySpec) []expression {
-	all := sharedExpressions(spec.MatchConditions, spec.Variables)
-	for i, m := range spec.Mutations {
-		if m.ApplyConfiguration != nil {
-			all = append(all, expression{fmt.Sprintf("spec.mutations[%d].applyConfiguration.expression", i), m.ApplyConfiguration.Expression})
-		}
-		if m.JSONPatch != nil {
-			all = append(all, expression{fmt.Sprintf("spec.mutations[%d].jsonPatch.expression", i), m.JSONPatch.Expression})
-		}
-	}
-	return all
+	return Reason(engine.NeedsMutating(p))
 }
 
 func (o origin) mutatingPolicy(v variant[policiesv1.MutatingPolicySpec]) *admissionv1.MutatingAdmissionPolicy {
@@ -85,7 +72,7 @@ func (o origin) mutatingPolicy(v variant[policiesv1.MutatingPolicySpec]) *admiss
 		native.Spec.Mutations = append(native.Spec.Mutations, o.waived(*mutation.DeepCopy(), v.rule("mutations", i)))
 	}
 	if o.waivable() {
-		native.Spec.ParamKind = ledgerKind()
+		native.Spec.ParamKind = override.ParamKind()
 	}
 	return native
 }
@@ -112,7 +99,7 @@ func (o origin) mutatingBinding(suffix string) *admissionv1.MutatingAdmissionPol
 		Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: meta.Name, MatchResources: o.reach()},
 	}
 	if o.waivable() {
-		binding.Spec.ParamRef = ledger()
+		binding.Spec.ParamRef = override.ParamRef()
 	}
 	return binding
 }

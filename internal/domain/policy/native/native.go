@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
@@ -113,15 +112,4 @@ func (o origin) actions() []admissionv1.ValidationAction {
 		return []admissionv1.ValidationAction{admissionv1.Deny}
 	}
 	return []admissionv1.ValidationAction{admissionv1.Warn, admissionv1.Audit}
-}
-
-// ledgerKind is the kind of the parameter that holds the overrides in force.
-func ledgerKind() *admissionv1.ParamKind {
-	return &admissionv1.ParamKind{APIVersion: policyv1alpha1.GroupVersion.String(), Kind: "OverrideLedger"}
-}
-
-// ledger names the parameter. Without it nothing is waived: what asks is
-// refused by a policy that fails closed, and passes one that fails open.
-func ledger() *admissionv1.ParamRef {
-	return &admissionv1.ParamRef{Name: policyv1alpha1.LedgerName, ParameterNotFoundAction: new(admissionv1.DenyAction)}
 }

@@ -1,12 +1,11 @@
 package native
 
 import (
-	"fmt"
-
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 )
 
@@ -26,7 +25,7 @@ func validating(kind string, p *policiesv1.ValidatingPolicy, opts Options) (Obje
 	if err != nil {
 		return nil, "", err
 	}
-	if reason := whyNotValidating(&p.Spec); reason != "" {
+	if reason := whyNotValidating(p); reason != "" {
 		return nil, reason, nil
 	}
 	var objects Objects
@@ -49,14 +48,15 @@ func actionOf(actions []admissionv1.ValidationAction) policy.Action {
 	return policy.Audit
 }
 
-func whyNotValidating(spec *policiesv1.ValidatingPolicySpec) Reason {
+func whyNotValidating(p *policiesv1.ValidatingPolicy) Reason {
+	spec := &p.Spec
 	if reason := whyNotEvaluated(spec.Evaluation); reason != "" {
 		return reason
 	}
 	if spec.MatchConstraints == nil || len(spec.MatchConstraints.ResourceRules) == 0 {
 		return ReasonNoResources
 	}
-	return whyNotExpressions(validatingExpressions(spec))
+	return Reason(engine.Needs(p))
 }
 
 func whyNotEvaluated(e *policiesv1.EvaluationConfiguration) Reason {
@@ -69,19 +69,6 @@ func whyNotEvaluated(e *policiesv1.EvaluationConfiguration) Reason {
 		return ReasonNoAdmission
 	}
 	return ""
-}
-
-// validatingExpressions are all there are, in the order of the format.
-func validatingExpressions(spec *policiesv1.ValidatingPolicySpec) []expression {
-	all := sharedExpressions(spec.MatchConditions, spec.Variables)
-	for i, v := range spec.Validations {
-		all = append(all, expression{fmt.Sprintf("spec.validations[%d].expression", i), v.Expression},
-			expression{fmt.Sprintf("spec.validations[%d].messageExpression", i), v.MessageExpression})
-	}
-	for i, a := range spec.AuditAnnotations {
-		all = append(all, expression{fmt.Sprintf("spec.auditAnnotations[%d].valueExpression", i), a.ValueExpression})
-	}
-	return all
 }
 
 func (o origin) validatingPolicy(v variant[policiesv1.ValidatingPolicySpec]) *admissionv1.ValidatingAdmissionPolicy {
@@ -102,7 +89,7 @@ func (o origin) validatingPolicy(v variant[policiesv1.ValidatingPolicySpec]) *ad
 		native.Spec.Validations = append(native.Spec.Validations, validation)
 	}
 	if o.waivable() {
-		native.Spec.ParamKind = ledgerKind()
+		native.Spec.ParamKind = override.ParamKind()
 		native.Spec.AuditAnnotations = append(native.Spec.AuditAnnotations[:len(native.Spec.AuditAnnotations):len(native.Spec.AuditAnnotations)],
 			admissionv1.AuditAnnotation{Key: override.AuditKey, ValueExpression: override.Annotation(Key(o.object))})
 	}
@@ -118,7 +105,7 @@ func (o origin) validatingBinding(suffix string) *admissionv1.ValidatingAdmissio
 		},
 	}
 	if o.waivable() {
-		binding.Spec.ParamRef = ledger()
+		binding.Spec.ParamRef = override.ParamRef()
 	}
 	return binding
 }
