@@ -49,9 +49,9 @@ func (l *Ledger) lock(unit string) *sync.Mutex {
 // returns a *quota.EnvelopeError if that is refused. What is there already
 // costs neither a read nor a write.
 func (l *Ledger) Hold(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) error {
-	return l.swap(ctx, unit, holder, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
-		return quota.Reserve(u, holder, asked)
-	})
+	return l.swap(ctx, unit, &entry{holder: holder, change: func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
+		return reserve(u, holder, asked)
+	}})
 }
 
 // Holds says whether the holder's reservation in the unit's envelope, as the
@@ -83,43 +83,53 @@ func (l *Ledger) Covers(ctx context.Context, unit string, holder quota.Holder, a
 
 // Secure makes the holder's reservation cover asked and, until settled, what
 // it holds already: the objects that use it are still there.
-func (l *Ledger) Secure(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList) error {
-	return l.swap(ctx, unit, holder, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
-		return quota.Reserve(u, holder, Larger(asked, held(u, holder)))
-	})
+//
+// When that takes a write, others are asked who else will want a share, and
+// all of them that fit are entered by the same write.
+func (l *Ledger) Secure(ctx context.Context, unit string, holder quota.Holder, asked corev1.ResourceList, others func(context.Context) []Claim) error {
+	return l.swap(ctx, unit, &entry{holder: holder, others: others, change: func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
+		return reserve(u, holder, Larger(asked, held(u, holder)))
+	}})
+}
+
+// reserve is quota.Reserve, at no cost where the holder has exactly asked.
+func reserve(u *v1alpha1.BusinessUnit, holder quota.Holder, asked corev1.ResourceList) ([]v1alpha1.Reservation, error) {
+	if has := held(u, holder); has != nil && equality.Semantic.DeepEqual(has, quota.Budget(asked)) {
+		return u.Status.Reservations, nil
+	}
+	return quota.Reserve(u, holder, asked)
 }
 
 // Release gives the holder's reservation back.
 func (l *Ledger) Release(ctx context.Context, unit string, holder quota.Holder) error {
-	err := l.swap(ctx, unit, holder, func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
+	err := l.swap(ctx, unit, &entry{holder: holder, change: func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error) {
 		return quota.Release(u, holder), nil
-	})
+	}})
 	return client.IgnoreNotFound(err)
 }
 
-// Change computes a unit's reservations anew.
+// Change computes a unit's reservations anew. It MUST NOT change the unit.
 type Change func(u *v1alpha1.BusinessUnit) ([]v1alpha1.Reservation, error)
 
-// swap writes what change makes of the unit's reservations, if it differs.
-func (l *Ledger) swap(ctx context.Context, name string, holder quota.Holder, change Change) error {
+// swap writes what the entry makes of the unit's reservations, if it differs.
+func (l *Ledger) swap(ctx context.Context, name string, e *entry) error {
 	var cached v1alpha1.BusinessUnit
-	if err := l.Client.Get(ctx, types.NamespacedName{Name: name}, &cached); err != nil {
+	if err := l.Client.Get(ctx, types.NamespacedName{Name: name}, &cached, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("read business unit %q: %w", name, err)
 	}
-	if next, err := l.Next(ctx, &cached, change); err == nil && sameReservations(next, cached.Status.Reservations) {
+	if next, err := l.Next(ctx, &cached, e.change); err == nil && sameReservations(next, cached.Status.Reservations) {
 		return nil
 	}
 	lock := l.lock(name)
 	lock.Lock()
 	defer lock.Unlock()
-	recorded := false
 	// The cache has our own last write, so it nearly always suffices; what is
 	// refused by it, or overtaken, is decided by the API server.
-	if err := l.attempt(ctx, l.Client, name, holder, change, &recorded); err == nil {
+	if err := l.attempt(ctx, l.Client, name, e); err == nil {
 		return nil
 	}
 	for {
-		err := l.attempt(ctx, l.Live, name, holder, change, &recorded)
+		err := l.attempt(ctx, l.Live, name, e)
 		if !apierrors.IsConflict(err) {
 			return err
 		}
@@ -128,24 +138,24 @@ func (l *Ledger) swap(ctx context.Context, name string, holder quota.Holder, cha
 }
 
 // attempt is one compare-and-swap on what the reader has.
-func (l *Ledger) attempt(ctx context.Context, reader client.Reader, name string, holder quota.Holder, change Change, recorded *bool) error {
+func (l *Ledger) attempt(ctx context.Context, reader client.Reader, name string, e *entry) error {
 	var unit v1alpha1.BusinessUnit
 	if err := reader.Get(ctx, types.NamespacedName{Name: name}, &unit); err != nil {
 		return fmt.Errorf("read business unit %q: %w", name, err)
 	}
-	next, err := l.Next(ctx, &unit, change)
+	next, err := l.Next(ctx, &unit, e.change)
 	if err != nil {
 		return err
 	}
 	if sameReservations(next, unit.Status.Reservations) {
 		return nil
 	}
-	if !*recorded {
-		reason := fmt.Sprintf("%s %q holds another share of the envelope than before", holder.Kind, holder.Name)
-		if err := l.Record(ctx, "businessunit.reserve", &unit, KindBusinessUnit, reason, ""); err != nil {
-			return err
-		}
-		*recorded = true
+	next, joined, err := l.join(ctx, &unit, next, e.others)
+	if err != nil {
+		return err
+	}
+	if err := l.announce(ctx, &unit, e, joined); err != nil {
+		return err
 	}
 	base := client.MergeFromWithOptions(unit.DeepCopy(), client.MergeFromWithOptimisticLock{})
 	unit.Status.Reservations, unit.Status.Reserved = next, quota.Reserved(next)
@@ -180,7 +190,6 @@ func secured(unit, parent *v1alpha1.BusinessUnit) (*v1alpha1.BusinessUnit, error
 	if share == nil && len(unit.Spec.Envelope)+len(parent.Spec.Envelope) > 0 {
 		return nil, fmt.Errorf("business unit %q %w", unit.Name, ErrEnvelopePending)
 	}
-	unit = unit.DeepCopy()
 	envelope := maps.Clone(unit.Spec.Envelope)
 	if envelope == nil {
 		envelope = corev1.ResourceList{}
@@ -195,8 +204,9 @@ func secured(unit, parent *v1alpha1.BusinessUnit) (*v1alpha1.BusinessUnit, error
 			envelope[name] = share[name]
 		}
 	}
-	unit.Spec.Envelope = envelope
-	return unit, nil
+	limited := *unit // shares what is only read
+	limited.Spec.Envelope = envelope
+	return &limited, nil
 }
 
 // held is what the holder has reserved, nil if nothing.

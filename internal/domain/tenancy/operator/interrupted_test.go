@@ -40,6 +40,7 @@ func TestNothingGoesOnUnrecorded(t *testing.T) {
 		}
 		return nil
 	})
+	t.Run("newcomers", func(t *testing.T) { p.reservesTogether(t) })
 	t.Run("offboarding", func(t *testing.T) { p.offboardsStageByStage(t, "careful-a") })
 }
 

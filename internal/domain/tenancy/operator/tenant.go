@@ -60,17 +60,25 @@ func (c *tenants) accept(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
 	if err != nil {
 		return steps.Failed(tenancy.ReasonInvalidSpec, err)
 	}
-	if errs := tenancy.Validate(t, w); len(errs) > 0 {
-		return steps.Blocked(tenancy.ReasonFor(errs[0]), errs.ToAggregate().Error())
-	}
-	if ns := inherited(t, home); ns != nil {
-		return steps.Blocked(tenancy.ReasonNamespaceTaken, fmt.Sprintf(
-			"namespace %q is left from an earlier tenant of this name in business unit %q: choose another name, or have a platform admin offboard that one first",
-			ns.Name, ns.Labels[v1alpha1.LabelBusinessUnit]))
+	if refused, why := refusal(t, w, home); refused {
+		return why
 	}
 	tier := w.Tiers[t.Spec.Tier]
 	t.Status.Model, t.Status.Quota = tenancy.Model(t, tier), quota.Effective(t, tier)
 	return steps.Done(tenancy.ReasonAccepted, fmt.Sprintf("The spec fits tier %q and business unit %q.", t.Spec.Tier, t.Spec.BusinessUnit))
+}
+
+// refusal says why a tenant cannot be accepted as it is.
+func refusal(t *v1alpha1.Tenant, w tenancy.World, home map[string]*corev1.Namespace) (refused bool, why steps.Result) {
+	if errs := tenancy.Validate(t, w); len(errs) > 0 {
+		return true, steps.Blocked(tenancy.ReasonFor(errs[0]), errs.ToAggregate().Error())
+	}
+	if ns := inherited(t, home); ns != nil {
+		return true, steps.Blocked(tenancy.ReasonNamespaceTaken, fmt.Sprintf(
+			"namespace %q is left from an earlier tenant of this name in business unit %q: choose another name, or have a platform admin offboard that one first",
+			ns.Name, ns.Labels[v1alpha1.LabelBusinessUnit]))
+	}
+	return false, steps.Result{}
 }
 
 // inherited is a namespace that a namesake in another business unit left: a new
@@ -92,7 +100,9 @@ func (c *tenants) reserve(ctx context.Context, t *v1alpha1.Tenant) steps.Result 
 	}
 	asked, err := c.share(ctx, t)
 	if err == nil {
-		err = c.ledger.Secure(ctx, t.Spec.BusinessUnit, estate.TenantHolder(t), asked)
+		err = c.ledger.Secure(ctx, t.Spec.BusinessUnit, estate.TenantHolder(t), asked, func(ctx context.Context) []estate.Claim {
+			return c.newcomers(ctx, t.Spec.BusinessUnit)
+		})
 	}
 	var exceeded *quota.EnvelopeError
 	switch {

@@ -189,7 +189,7 @@ func (c *tenants) add(ctx context.Context, q queue, which func(*v1alpha1.Tenant)
 
 // calm is how long a count of tenants may lag behind, so that five hundred new
 // tenants are not five hundred writes of it.
-const calm = time.Second
+const calm = 3 * time.Second
 
 // watches wakes a business unit when its tenants, its relatives, what was
 // generated for it or what a tenant of the past left behind changed.

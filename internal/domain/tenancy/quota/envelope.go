@@ -97,7 +97,7 @@ func (e *EnvelopeError) Error() string {
 // Only budgeted resources are reserved; see Budgeted. The caller writes the
 // result by compare-and-swap.
 func Reserve(unit *v1alpha1.BusinessUnit, holder Holder, quota corev1.ResourceList) ([]v1alpha1.Reservation, error) {
-	asked := budget(quota)
+	asked := Budget(quota)
 	held, rest := take(unit.Status.Reservations, holder)
 	over := excesses(unit.Spec.Envelope, rest, asked)
 	over = slices.DeleteFunc(over, func(e Excess) bool {
@@ -198,8 +198,8 @@ func sorted(reservations []v1alpha1.Reservation) []v1alpha1.Reservation {
 	return reservations
 }
 
-// budget keeps the resources that a reservation carries.
-func budget(quota corev1.ResourceList) corev1.ResourceList {
+// Budget keeps the resources that a reservation carries; see Budgeted.
+func Budget(quota corev1.ResourceList) corev1.ResourceList {
 	kept := corev1.ResourceList{}
 	for name, amount := range quota {
 		if Budgeted(name) {
