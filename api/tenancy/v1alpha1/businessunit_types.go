@@ -100,6 +100,7 @@ type BusinessUnitStatus struct {
 	Tenants int32 `json:"tenants,omitempty"`
 
 	// reserved is the sum of the reservations.
+	// +mapType=atomic
 	// +optional
 	Reserved corev1.ResourceList `json:"reserved,omitempty"`
 

@@ -22,13 +22,13 @@ type TenantStatus struct {
 	Model IsolationModel `json:"model,omitempty"`
 
 	// quota is the tenant's quota in force: the tier's, with the tenant's laid over it.
+	// +mapType=atomic
 	// +optional
 	Quota corev1.ResourceList `json:"quota,omitempty"`
 
 	// namespaces are the tenant's namespaces as Roadbed last saw them.
 	// +kubebuilder:validation:MaxItems=16
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +optional
 	Namespaces []TenantNamespaceStatus `json:"namespaces,omitempty"`
 
@@ -38,6 +38,7 @@ type TenantStatus struct {
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=object
 	// +kubebuilder:pruning:PreserveUnknownFields
+	// +structType=atomic
 	// +optional
 	Provisioned *Provisioned `json:"provisioned,omitempty"`
 
