@@ -167,7 +167,7 @@ func (a *Applier) one(ctx context.Context, ref Ref, desired client.Object) (outc
 	if err != nil {
 		return untouched, fmt.Errorf("apply %s: %w", ref, err)
 	}
-	err = a.reader.Get(ctx, types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, live)
+	err = a.reader.Get(ctx, types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, live, client.UnsafeDisableDeepCopy) // live is only read
 	done := changed
 	switch {
 	case apierrors.IsNotFound(err):
@@ -181,7 +181,7 @@ func (a *Applier) one(ctx context.Context, ref Ref, desired client.Object) (outc
 		return untouched, fmt.Errorf("apply %s: %w", ref, err)
 	}
 	if done == changed && !sameRole(live, desired) {
-		if err := a.remove(ctx, live); err != nil {
+		if err := a.remove(ctx, live.DeepCopyObject().(client.Object)); err != nil {
 			return untouched, fmt.Errorf("replace %s, whose role cannot be changed: %w", ref, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -38,9 +39,27 @@ func Cached() map[client.Object]cache.ByObject {
 		&rbacv1.ClusterRoleBinding{}: ours,
 	}
 	for _, each := range GeneratedObjects() {
-		cached[each] = ours
+		kept := ours
+		if _, is := each.(*corev1.ResourceQuota); is {
+			kept.Transform = lean
+		}
+		cached[each] = kept
 	}
 	return cached
+}
+
+// lean takes from a quota what nobody here reads. Quotas are the largest of the
+// generated objects: three lists of some forty amounts, of which the third,
+// what is used, is left out, and the second is nearly always the first.
+func lean(obj any) (any, error) {
+	obj, err := cache.TransformStripManagedFields()(obj)
+	if quota, is := obj.(*corev1.ResourceQuota); is {
+		quota.Status.Used = nil
+		if equality.Semantic.DeepEqual(quota.Spec.Hard, quota.Status.Hard) {
+			quota.Status.Hard = quota.Spec.Hard
+		}
+	}
+	return obj, err
 }
 
 // GeneratedObjects are new, empty objects of the kinds that are generated in
