@@ -62,8 +62,9 @@ func serve(log *slog.Logger, in io.Reader, out io.Writer) error {
 func options(o order, log *slog.Logger, ready func(app.Endpoints)) app.Options {
 	return app.Options{
 		Config: &rest.Config{
-			Host:            o.Host,
-			TLSClientConfig: rest.TLSClientConfig{CAData: o.CA, CertData: o.Cert, KeyData: o.Key},
+			Host:               o.Host,
+			TLSClientConfig:    rest.TLSClientConfig{CAData: o.CA, CertData: o.Cert, KeyData: o.Key},
+			DisableCompression: o.Uncompressed,
 		},
 		TrailPath: o.TrailPath,
 		ExportDir: o.ExportTo,

@@ -33,6 +33,7 @@ type order struct {
 	Host                string
 	CA, Cert, Key       []byte
 	TrailPath, ExportTo string
+	Uncompressed        bool
 	Profile             bool
 }
 
@@ -116,8 +117,8 @@ func (p *Process) start(config Config) error {
 
 func orderOf(config Config) order {
 	return order{
-		Host: config.Cluster.Host,
-		CA:   config.Cluster.CAData, Cert: config.Cluster.CertData, Key: config.Cluster.KeyData,
+		Host: config.Cluster.Host, Uncompressed: config.Cluster.DisableCompression,
+		CA: config.Cluster.CAData, Cert: config.Cluster.CertData, Key: config.Cluster.KeyData,
 		TrailPath: filepath.Join(config.Dir, "trail.jsonl"),
 		ExportTo:  filepath.Join(config.Dir, "exports"),
 		Profile:   config.Profile,

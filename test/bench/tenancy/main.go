@@ -45,6 +45,7 @@ type settings struct {
 	seed       uint64
 	dir        string
 	profile    string
+	onboarding bool
 
 	concurrency
 }
@@ -80,6 +81,7 @@ func parse(args []string, errOut io.Writer) (settings, error) {
 	flags.DurationVar(&s.idle, "idle", time.Minute, "how long to count writes while nobody wants anything")
 	flags.Uint64Var(&s.seed, "seed", 1, "chooses what is tampered with")
 	flags.StringVar(&s.dir, "dir", "", "directory for data and logs, which stay there (default a temporary one)")
+	flags.BoolVar(&s.onboarding, "onboarding", false, "measure the onboarding of all tenants together and no more")
 	flags.StringVar(&s.profile, "profile", "", "directory for profiles of the server")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -138,7 +140,7 @@ func (b *bench) withRoadbed(ctx context.Context, p *platform) (err error) {
 		return err
 	}
 	defer p.stopServer()
-	for _, phase := range []struct {
+	phases := []struct {
 		name string
 		run  func(context.Context, *platform) error
 	}{
@@ -148,7 +150,11 @@ func (b *bench) withRoadbed(ctx context.Context, p *platform) (err error) {
 		{"more namespaces", b.fill},
 		{"restart", b.restart},
 		{"idle", b.rest},
-	} {
+	}
+	if b.onboarding {
+		phases = phases[:1]
+	}
+	for _, phase := range phases {
 		b.say("%s", phase.name)
 		if err := phase.run(ctx, p); err != nil {
 			return fmt.Errorf("%s: %w", phase.name, err)
