@@ -302,3 +302,38 @@ func TestQueriesRunInParallel(t *testing.T) {
 		})
 	}
 }
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for expression, want := range map[string]string{
+		"request.object.metadata.name":  "request",
+		"@.request.object":              "request",
+		"a.b || c[0] && !d":             "a c d",
+		"x | y":                         "x",
+		"list[?name == element.name].z": "list",
+		"list[*].length(name)":          "list",
+		"map(&name, list)":              "list",
+		"{k: a, l: [b, c.d]}":           "a b c",
+		"to_string(@)":                  "*",
+		"[0]":                           "*",
+		"*.a":                           "*",
+		"'text'":                        "",
+		"time_now()":                    "",
+		"a[1:2].b == `1`":               "a",
+		"sort_by(a[].b, &c) | [0]":      "a",
+		"regex_match(pattern, request.object.kind)": "pattern request",
+	} {
+		query, err := jmespath.Compile(expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, whole := query.Names()
+		got := strings.Join(names, " ")
+		if whole {
+			got = strings.TrimSpace(got + " *")
+		}
+		if got != want {
+			t.Errorf("%s reads %q, want %q", expression, got, want)
+		}
+	}
+}

@@ -174,19 +174,25 @@ func toNumber(_ *Env, arguments []any) (any, error) {
 	return nil, nil
 }
 
-func toString(_ *Env, arguments []any) (any, error) { return Text(arguments[0]) }
+func toString(_ *Env, arguments []any) (any, error) {
+	written, err := Text(arguments[0])
+	if err != nil {
+		return nil, err
+	}
+	return written, nil
+}
 
 // Text is a string as it is, and anything else as JSON, no longer than MaxText.
-func Text(v any) (any, error) {
+func Text(v any) (string, error) {
 	if text, ok := v.(string); ok {
 		return text, nil
 	}
 	if size := value.Size(v, MaxText); size > MaxText {
-		return nil, tooLong(size)
+		return "", tooLong(size)
 	}
 	encoded, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("writing a value as JSON: %w", err)
+		return "", fmt.Errorf("writing a value as JSON: %w", err)
 	}
 	return string(encoded), nil
 }
