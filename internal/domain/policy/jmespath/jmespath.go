@@ -48,6 +48,7 @@ type NotFoundError struct {
 	Key string
 }
 
+// Error names the key.
 func (e *NotFoundError) Error() string { return fmt.Sprintf("there is no key %q in the path", e.Key) }
 
 // IsNotFound tells whether a search failed because of a missing key alone.
@@ -66,6 +67,7 @@ type SyntaxError struct {
 	Message string
 }
 
+// Error shows the expression, or the part of it around the fault.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("JMESPath expression %q, column %d: %s", shown(e.Expression, e.Column), e.Column, e.Message)
 }
