@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -73,6 +74,7 @@ func start(t *testing.T, c clock.WithTicker) *platform {
 		tenancyv1alpha1.LabelTenant: "payments", tenancyv1alpha1.LabelTier: "tier-2",
 	}}})
 	p.run(t)
+	p.awaitGuards(t)
 	t.Cleanup(func() {
 		if err := p.stop(); err != nil {
 			t.Error(err)
@@ -86,6 +88,35 @@ func (p *platform) create(t *testing.T, object client.Object) {
 	if err := p.client.Create(t.Context(), object); err != nil {
 		t.Fatalf("create %T %s: %v", object, object.GetName(), err)
 	}
+}
+
+// awaitGuards returns when the API server judges by the guards.
+func (p *platform) awaitGuards(t *testing.T) {
+	t.Helper()
+	o := request("probe", time.Hour)
+	kubetest.Eventually(t, patience, "the guards are in force", func() error {
+		probe := o.DeepCopy()
+		if err := p.by(t, "ann").Create(t.Context(), probe, client.DryRunAll); err != nil || probe.Spec.Requester != "ann" {
+			return fmt.Errorf("asked for by %q: %w", probe.Spec.Requester, err)
+		}
+		if err := p.by(t, "ann").Create(t.Context(), request("probe", -time.Hour), client.DryRunAll); !apierrors.IsForbidden(err) {
+			return fmt.Errorf("one that is over: %w", err)
+		}
+		ledger := &v1alpha1.OverrideLedger{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.LedgerName}}
+		if err := p.client.Delete(t.Context(), ledger, client.DryRunAll); !apierrors.IsForbidden(err) {
+			return fmt.Errorf("a ledger deleted by an admin: %w", err)
+		}
+		return nil
+	})
+	if err := p.by(t, "ann").Create(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	kubetest.Eventually(t, patience, "decisions are judged", func() error {
+		if err := p.decision(t, "ann", "probe", v1alpha1.VerdictApproved); !apierrors.IsForbidden(err) {
+			return fmt.Errorf("one's own: %w", err)
+		}
+		return p.decision(t, "bob", "probe", v1alpha1.VerdictRejected)
+	})
 }
 
 // run starts the controllers. They end abruptly with stop: nothing is flushed.
@@ -148,10 +179,9 @@ func (p *platform) by(t *testing.T, user string) client.Client {
 	return c
 }
 
-// ask makes ann ask for an override for a while.
-func (p *platform) ask(t *testing.T, name string, life time.Duration, changes ...func(*v1alpha1.PolicyOverride)) {
-	t.Helper()
-	o := &v1alpha1.PolicyOverride{
+// request is an override for a while.
+func request(name string, life time.Duration) *v1alpha1.PolicyOverride {
+	return &v1alpha1.PolicyOverride{
 		ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: name},
 		Spec: v1alpha1.PolicyOverrideSpec{
 			Policies:      []v1alpha1.OverriddenPolicy{{Name: "require-owner"}, {Name: "add-owner"}},
@@ -160,6 +190,12 @@ func (p *platform) ask(t *testing.T, name string, life time.Duration, changes ..
 			ExpiresAt: metav1.NewTime(time.Now().Add(life).Truncate(time.Second)),
 		},
 	}
+}
+
+// ask makes ann ask for an override for a while.
+func (p *platform) ask(t *testing.T, name string, life time.Duration, changes ...func(*v1alpha1.PolicyOverride)) {
+	t.Helper()
+	o := request(name, life)
 	for _, change := range changes {
 		change(o)
 	}
@@ -171,11 +207,16 @@ func (p *platform) ask(t *testing.T, name string, life time.Duration, changes ..
 // decide makes bob decide.
 func (p *platform) decide(t *testing.T, name string, verdict v1alpha1.OverrideVerdict) {
 	t.Helper()
-	o := &v1alpha1.PolicyOverride{ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: name}}
-	patch := fmt.Sprintf(`{"status":{"decision":{"verdict":%q}}}`, verdict)
-	if err := p.by(t, "bob").Status().Patch(t.Context(), o, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+	if err := p.decision(t, "bob", name, verdict); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (p *platform) decision(t *testing.T, user, name string, verdict v1alpha1.OverrideVerdict) error {
+	t.Helper()
+	o := &v1alpha1.PolicyOverride{ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: name}}
+	patch := fmt.Sprintf(`{"status":{"decision":{"verdict":%q}}}`, verdict)
+	return p.by(t, user).Status().Patch(t.Context(), o, client.RawPatch(types.MergePatchType, []byte(patch)))
 }
 
 // awaits waits for a phase and returns the override in it.

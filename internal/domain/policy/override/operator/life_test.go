@@ -29,6 +29,7 @@ func TestLives(t *testing.T) {
 	clock := clocktesting.NewFakeClock(time.Now())
 	p := start(t, clock)
 	t.Run("rejected", func(t *testing.T) { testRejected(t, p) })
+	t.Run("approved before Roadbed saw it", func(t *testing.T) { testApprovedAtOnce(t, p) })
 	t.Run("revoked", func(t *testing.T) { testRevoked(t, p) })
 	t.Run("invalid until it is not", func(t *testing.T) { testInvalid(t, p) })
 	t.Run("trail unavailable", func(t *testing.T) { testTrailUnavailable(t, p) })
@@ -65,6 +66,18 @@ func testRejected(t *testing.T, p *platform) {
 	p.decide(t, "rejected", v1alpha1.VerdictRejected)
 	p.awaits(t, "rejected", v1alpha1.PhaseRejected)
 	p.wantTrail(t, "rejected", "bob policy.override.reject")
+}
+
+// testApprovedAtOnce stops Roadbed meanwhile.
+func testApprovedAtOnce(t *testing.T, p *platform) {
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	p.ask(t, "quick", day)
+	p.decide(t, "quick", v1alpha1.VerdictApproved)
+	p.run(t)
+	p.awaits(t, "quick", v1alpha1.PhaseActive)
+	p.wantTrail(t, "quick", "bob policy.override.grant")
 }
 
 func testRevoked(t *testing.T, p *platform) {

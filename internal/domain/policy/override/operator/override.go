@@ -185,7 +185,9 @@ func (c *overrides) entering(ctx context.Context, o *v1alpha1.PolicyOverride) st
 	case reasonOf(override.Validate(o, w)) == override.ReasonMandatoryPolicy:
 		return steps.Blocked(override.ReasonMandatoryPolicy, "The policies have become Mandatory since it was granted, and are waived for nobody any more.")
 	}
-	return steps.Waiting(override.ReasonEntering, "It is about to be in force.", 0).Briefly()
+	// Not briefly: the status must say that the grant is on the trail, or the
+	// ledger waits for it.
+	return steps.Waiting(override.ReasonEntering, "It is about to be in force.", 0)
 }
 
 // warn tells people that the end is near. The condition's appearance is an
