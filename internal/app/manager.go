@@ -97,7 +97,11 @@ func newManager(opts Options, hooks *hooks) (manager.Manager, error) {
 		LeaderElectionID:              leaderLease,
 		LeaderElectionNamespace:       identity.SystemNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       new(shutdownGrace),
+		// The shares that Kubernetes' own components have of theirs.
+		LeaseDuration:           new(opts.LeaseDuration),
+		RenewDeadline:           new(opts.LeaseDuration * 2 / 3),
+		RetryPeriod:             new(opts.LeaseDuration * 2 / 15),
+		GracefulShutdownTimeout: new(shutdownGrace),
 		// Tests run several managers in one process.
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -51,6 +52,9 @@ type Options struct {
 
 	// LeaderElection lets several copies run, of which one works.
 	LeaderElection bool
+	// LeaseDuration is how long a copy that works and is not heard of any more
+	// keeps the others from working. Default 15 s, as everywhere in Kubernetes.
+	LeaseDuration time.Duration
 	// Domains names the domains to run; empty means all.
 	Domains []string
 	// FeatureGates switches unfinished things on, by name.
@@ -75,12 +79,16 @@ type Endpoints struct {
 	Health, Metrics, Webhook string
 }
 
+// minLease is the shortest lease: leases are counted in whole seconds.
+const minLease = time.Second
+
 // withDefaults returns the options with every default filled in.
 func (o Options) withDefaults() Options {
 	o.HealthAddr = cmp.Or(o.HealthAddr, "127.0.0.1:0")
 	o.MetricsAddr = cmp.Or(o.MetricsAddr, "127.0.0.1:0")
 	o.Webhook = cmp.Or(o.Webhook, WebhookLoopback)
 	o.WebhookPort = cmp.Or(o.WebhookPort, 9443)
+	o.LeaseDuration = cmp.Or(o.LeaseDuration, 15*time.Second)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -104,6 +112,9 @@ func (o Options) validate() error {
 	}
 	if modes := []WebhookMode{WebhookLoopback, WebhookService, WebhookOff}; !slices.Contains(modes, o.Webhook) {
 		errs = append(errs, fmt.Errorf("unknown webhook mode %q: use one of %v", o.Webhook, modes))
+	}
+	if o.LeaseDuration < minLease {
+		errs = append(errs, fmt.Errorf("a lease of %v is too short to be renewed in time: use at least %v", o.LeaseDuration, minLease))
 	}
 	for _, name := range o.Domains {
 		if !slices.Contains(domainNames, name) {

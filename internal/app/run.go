@@ -120,14 +120,14 @@ func (p *program) complete(ctx context.Context, opts Options, record trail.Recor
 		return err
 	}
 	p.endpoints.Webhook = hooks.address()
-	// Both wait for the lead: what is told is what the working copy does.
+	// It waits for the lead: what is told is what the working copy does.
 	err = p.manager.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		return publish(ctx, p.manager.GetClient(), opts, operator.Gated(opts.Settings, opts.FeatureGates))
 	}))
 	if err != nil {
 		return err
 	}
-	return p.manager.Add(manager.RunnableFunc(func(ctx context.Context) error { return p.watch(ctx, opts) }))
+	return p.manager.Add(everywhere(func(ctx context.Context) error { return p.watch(ctx, opts) }))
 }
 
 // listen opens the addresses for operators and hands them to the manager.
@@ -155,7 +155,19 @@ func (p *program) listen(opts Options, routes http.Handler) error {
 	return p.manager.Add(&server{name: "metrics", listener: numbers, handler: mux})
 }
 
-// watch turns the program ready once its caches are filled, and says so.
+// everywhere runs in every copy of the program, also in those that stand by.
+type everywhere func(context.Context) error
+
+var _ manager.LeaderElectionRunnable = everywhere(nil)
+
+// Start runs it.
+func (f everywhere) Start(ctx context.Context) error { return f(ctx) }
+
+// NeedLeaderElection says no.
+func (everywhere) NeedLeaderElection() bool { return false }
+
+// watch turns the program ready once its caches are filled, and says so. A copy
+// that stands by is ready to take over.
 func (p *program) watch(ctx context.Context, opts Options) error {
 	if !p.manager.GetCache().WaitForCacheSync(ctx) {
 		return nil // The context ended first.

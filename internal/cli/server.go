@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,7 @@ type serverFlags struct {
 	health, metrics, webhook string
 	webhookPort              int
 	leaderElect              bool
+	lease                    time.Duration
 	domains, gates, ranges   []string
 	exportSecrets            bool
 }
@@ -48,6 +50,7 @@ tenants; in a cluster it should be a volume.`,
 	flags.StringVar(&f.webhook, "webhook", string(app.WebhookOff), "how the API server reaches the webhooks: loopback, service or off")
 	flags.IntVar(&f.webhookPort, "webhook-port", 9443, "port of the webhooks with --webhook service")
 	flags.BoolVar(&f.leaderElect, "leader-elect", false, "run beside copies of which one works")
+	flags.DurationVar(&f.lease, "leader-elect-lease-duration", 15*time.Second, "how long copies wait for one that is not heard of before another works")
 	flags.StringSliceVar(&f.domains, "domains", nil, "domains to run; all when not given")
 	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
 	flags.BoolVar(&f.exportSecrets, "export-secrets", false, "write the values of Secrets into exports of offboarded tenants")
@@ -86,6 +89,7 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 		Webhook:        app.WebhookMode(f.webhook),
 		WebhookPort:    f.webhookPort,
 		LeaderElection: f.leaderElect,
+		LeaseDuration:  f.lease,
 		Domains:        f.domains,
 		FeatureGates:   gates,
 		Settings:       settings,

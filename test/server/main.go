@@ -66,10 +66,12 @@ func options(o order, log *slog.Logger, ready func(app.Endpoints)) app.Options {
 			TLSClientConfig:    rest.TLSClientConfig{CAData: o.CA, CertData: o.Cert, KeyData: o.Key},
 			DisableCompression: o.Uncompressed,
 		},
-		TrailPath: o.TrailPath,
-		ExportDir: o.ExportTo,
-		Ready:     ready,
-		Log:       log,
+		TrailPath:      o.TrailPath,
+		ExportDir:      o.ExportTo,
+		LeaderElection: o.Lease > 0,
+		LeaseDuration:  o.Lease,
+		Ready:          ready,
+		Log:            log,
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"k8s.io/client-go/rest"
 
@@ -35,6 +36,7 @@ type order struct {
 	TrailPath, ExportTo string
 	Uncompressed        bool
 	Profile             bool
+	Lease               time.Duration
 }
 
 // greeting is what a server says once it is ready, as a line on its standard output.
@@ -56,7 +58,7 @@ type Process struct {
 	end    sync.Once
 }
 
-// Config says how a server is started. Every field but Profile is required.
+// Config says how a server is started. Cluster and Dir are required.
 type Config struct {
 	// Cluster is how the server reaches the API server, by client certificate
 	// in the configuration itself.
@@ -65,6 +67,9 @@ type Config struct {
 	Dir string
 	// Profile makes it serve pprof on a loopback port.
 	Profile bool
+	// Lease lets it run beside others of which one works: it is how long they
+	// wait for that one when it is not heard of. 0 runs it alone.
+	Lease time.Duration
 }
 
 // Start starts a server and does not wait until it is ready.
@@ -122,6 +127,7 @@ func orderOf(config Config) order {
 		TrailPath: filepath.Join(config.Dir, "trail.jsonl"),
 		ExportTo:  filepath.Join(config.Dir, "exports"),
 		Profile:   config.Profile,
+		Lease:     config.Lease,
 	}
 }
 
