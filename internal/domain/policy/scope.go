@@ -83,3 +83,17 @@ func (r Served) String() string {
 	parts := []string{r.Group, r.Version, r.Resource, r.Subresource}
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "/")
 }
+
+// Imaged is an Evaluator that decides on container images.
+type Imaged interface {
+	// ImagePatterns are globs of the images it decides on; none when it decides
+	// on no image. They are never narrower than what it matches.
+	ImagePatterns() []string
+}
+
+// Closed is an Evaluator whose author says what an unanswered request is worth.
+type Closed interface {
+	// FailsClosed tells that a request must be refused when nobody can evaluate
+	// the policy, because the policy says so itself.
+	FailsClosed() bool
+}

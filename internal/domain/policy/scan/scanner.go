@@ -214,11 +214,11 @@ func (s *Scanner) resources(ctx context.Context, set *policy.Set) ([]policy.Serv
 // finish removes the results of what was not seen.
 func (s *Scanner) finish(ctx context.Context, seen *seen, version int) {
 	for ctx.Err() == nil {
-		if err := s.sweep(ctx, seen); err == nil {
+		err := s.sweep(ctx, seen)
+		if err == nil {
 			break
-		} else {
-			s.Log.Warn("results of deleted objects stay for now", "error", err)
 		}
+		s.Log.Warn("results of deleted objects stay for now", "error", err)
 		s.wait(ctx, retry)
 	}
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package scan_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -179,7 +180,7 @@ func TestScanSweeps(t *testing.T) {
 	w.await()
 	kubetest.Eventually(t, 20*time.Second, "synced", func() error {
 		if !w.scanner.Synced() {
-			return fmt.Errorf("not synced")
+			return errors.New("not synced")
 		}
 		return nil
 	})

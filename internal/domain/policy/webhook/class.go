@@ -1,0 +1,100 @@
+package webhook
+
+import (
+	"context"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+)
+
+// Class tells policies apart by what happens when nobody answers.
+type Class string
+
+// The classes.
+const (
+	// Open policies let pass when nobody answers.
+	Open Class = "open"
+	// Strict policies refuse then, because they say so.
+	Strict Class = "strict"
+	// Images refuses Pods with the images that its policies name, then.
+	Images Class = "images"
+)
+
+// Classes are all classes.
+func Classes() []Class { return []Class{Open, Strict, Images} }
+
+// Split sorts the policies that are not native into classes. A policy about
+// images is asked about Pods in the class Images, and about everything else,
+// such as Deployments, in the class that its failure policy asks for.
+func Split(evaluators []policy.Evaluator) map[Class][]policy.Evaluator {
+	split := map[Class][]policy.Evaluator{}
+	for _, evaluator := range evaluators {
+		info := evaluator.Info()
+		if info.Lane == policy.Native || !info.Admission {
+			continue
+		}
+		class := Open
+		if closed, ok := evaluator.(policy.Closed); ok && closed.FailsClosed() {
+			class = Strict
+		}
+		if len(patterns(evaluator)) > 0 {
+			split[Images] = append(split[Images], evaluator)
+			evaluator = beyondPods(evaluator)
+		}
+		split[class] = append(split[class], evaluator)
+	}
+	return split
+}
+
+func patterns(evaluator policy.Evaluator) []string {
+	if imaged, ok := evaluator.(policy.Imaged); ok {
+		return imaged.ImagePatterns()
+	}
+	return nil
+}
+
+// beyond is a policy about images that is not asked about Pods.
+type beyond struct{ policy.Evaluator }
+
+// beyondMutator is the same for one that changes objects.
+type beyondMutator struct {
+	beyond
+	mutator policy.Mutator
+}
+
+func beyondPods(evaluator policy.Evaluator) policy.Evaluator {
+	if mutator, ok := evaluator.(policy.Mutator); ok {
+		return beyondMutator{beyond{evaluator}, mutator}
+	}
+	return beyond{evaluator}
+}
+
+// Scopes are the policy's; a policy that does not know them concerns everything.
+func (b beyond) Scopes() []policy.Scope {
+	if scoped, ok := b.Evaluator.(policy.Scoped); ok {
+		return scoped.Scopes()
+	}
+	return []policy.Scope{everything}
+}
+
+// beyondPods marks the policy for concerns.
+func (beyond) beyondPods() {}
+
+// Validate leaves Pods to the class Images.
+func (b beyond) Validate(ctx context.Context, r *policy.Request, w policy.World) []policy.Result {
+	if podRequest(r) {
+		return nil
+	}
+	return b.Evaluator.Validate(ctx, r, w)
+}
+
+// Mutate leaves Pods to the class Images.
+func (b beyondMutator) Mutate(ctx context.Context, r *policy.Request, w policy.World, waived policy.Waived) (map[string]any, []policy.Result) {
+	if podRequest(r) {
+		return nil, nil
+	}
+	return b.mutator.Mutate(ctx, r, w, waived)
+}
+
+func podRequest(r *policy.Request) bool {
+	return isPod(policy.Served{Group: r.Resource.Group, Resource: r.Resource.Resource, Subresource: r.SubResource})
+}

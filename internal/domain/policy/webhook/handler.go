@@ -1,0 +1,158 @@
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync/atomic"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+)
+
+// Cluster tells what admission requests leave out.
+type Cluster interface {
+	// Namespace returns a namespace, or nil when there is none, from a cache.
+	Namespace(ctx context.Context, name string) (map[string]any, error)
+	// Roles lists the roles bound to a user: "namespace:name" and "name".
+	Roles(ctx context.Context, user authenticationv1.UserInfo) (roles, clusterRoles []string, err error)
+}
+
+// Policies are the sets of each class that are in force. The zero value has none.
+type Policies struct {
+	sets atomic.Pointer[map[Class]*policy.Set]
+}
+
+// Use puts other policies in force, at once for all classes.
+func (p *Policies) Use(evaluators []policy.Evaluator, waivers policy.Waivers) {
+	sets := map[Class]*policy.Set{}
+	for class, members := range Split(evaluators) {
+		sets[class] = policy.NewSet(members, waivers)
+	}
+	p.sets.Store(&sets)
+}
+
+// of is the set of a class.
+func (p *Policies) of(class Class) *policy.Set {
+	if sets := p.sets.Load(); sets != nil && (*sets)[class] != nil {
+		return (*sets)[class]
+	}
+	return policy.NewSet(nil, nil)
+}
+
+// Deps are what the handlers need. All are required.
+type Deps struct {
+	Policies *Policies
+	Cluster  Cluster
+	// World is what policies may look at. Now is set for each request.
+	World   policy.World
+	Clock   clock.PassiveClock
+	Metrics *Metrics
+}
+
+// handler answers for one class, either by judging or by changing.
+type handler struct {
+	Deps
+	class  Class
+	answer func(ctx context.Context, h *handler, r *policy.Request, raw []byte) (admission.Response, []policy.Result)
+	verb   string
+}
+
+// Validator judges requests by the policies of a class.
+func Validator(class Class, deps Deps) admission.Handler {
+	return &handler{Deps: deps, class: class, answer: validate, verb: "validate"}
+}
+
+// Mutator changes objects by the policies of a class.
+func Mutator(class Class, deps Deps) admission.Handler {
+	return &handler{Deps: deps, class: class, answer: mutate, verb: "mutate"}
+}
+
+// Handle answers one request.
+func (h *handler) Handle(ctx context.Context, in admission.Request) admission.Response {
+	begun := h.Clock.Now()
+	r, err := requestOf(&in.AdmissionRequest)
+	if err != nil {
+		return admission.Errored(http.StatusBadRequest, err)
+	}
+	if err := h.complete(ctx, r); err != nil {
+		return admission.Errored(http.StatusInternalServerError, err)
+	}
+	response, results := h.answer(ctx, h, r, in.Object.Raw)
+	response.AuditAnnotations = annotations(results)
+	h.Metrics.decided(h.verb, h.class, r.Tenant(), results, h.Clock.Since(begun))
+	return response
+}
+
+// complete adds what the request leaves out.
+func (h *handler) complete(ctx context.Context, r *policy.Request) (err error) {
+	if r.Namespace != "" {
+		if r.NamespaceObject, err = h.Cluster.Namespace(ctx, r.Namespace); err != nil {
+			return err
+		}
+	}
+	r.Roles, r.ClusterRoles, err = h.Cluster.Roles(ctx, r.User)
+	return err
+}
+
+func (h *handler) world() policy.World {
+	world := h.World
+	world.Now = h.Clock.Now()
+	return world
+}
+
+func validate(ctx context.Context, h *handler, r *policy.Request, _ []byte) (admission.Response, []policy.Result) {
+	decision := policy.Decision{Results: h.Policies.of(h.class).Validate(ctx, r, h.world())}
+	if !decision.Allowed() {
+		return refused(decision), decision.Results
+	}
+	return admission.Allowed("").WithWarnings(decision.Warnings()...), decision.Results
+}
+
+func mutate(ctx context.Context, h *handler, r *policy.Request, raw []byte) (admission.Response, []policy.Result) {
+	object, results := h.Policies.of(h.class).Mutate(ctx, r, h.world())
+	decision := policy.Decision{Object: object, Results: results}
+	if !decision.Allowed() {
+		return refused(decision), results
+	}
+	if object == nil {
+		return admission.Allowed("").WithWarnings(decision.Warnings()...), results
+	}
+	changed, err := json.Marshal(object)
+	if err != nil {
+		return admission.Errored(http.StatusInternalServerError, err), results
+	}
+	return admission.PatchResponseFromRaw(raw, changed).WithWarnings(decision.Warnings()...), results
+}
+
+func refused(decision policy.Decision) admission.Response {
+	response := admission.Denied("")
+	response.Result = &metav1.Status{Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: decision.Refusal()}
+	return response.WithWarnings(decision.Warnings()...)
+}
+
+// annotations tell the audit event which rules were not content, and which
+// overrides were used.
+func annotations(results []policy.Result) map[string]string {
+	notes := map[string]string{}
+	for _, result := range results {
+		switch {
+		case result.Override != "":
+			notes["override"] = appended(notes["override"], result.Override)
+		case result.Status == policy.Fail || result.Status == policy.Error || result.Status == policy.Warn:
+			notes["failed"] = appended(notes["failed"], result.Policy+"/"+result.Rule)
+		}
+	}
+	return notes
+}
+
+func appended(list, item string) string {
+	if list == "" {
+		return item
+	}
+	return list + "," + item
+}

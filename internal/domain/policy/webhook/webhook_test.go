@@ -1,0 +1,192 @@
+package webhook_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admission/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/webhook"
+)
+
+// fake is a policy about a resource, and about images where it has patterns.
+type fake struct {
+	name     string
+	lane     policy.Lane
+	tier     policy.Tier
+	resource string
+	images   []string
+	closed   bool
+}
+
+func (f fake) Info() policy.Info {
+	return policy.Info{Name: f.name, Lane: f.lane, Tier: f.tier, Admission: true}
+}
+
+func (f fake) Scopes() []policy.Scope {
+	group := ""
+	if f.resource == "deployments" {
+		group = "apps"
+	}
+	return []policy.Scope{{Group: group, Version: "v1", Resource: f.resource, Operations: []admissionv1.Operation{admissionv1.Create, admissionv1.Update}}}
+}
+
+func (f fake) ImagePatterns() []string { return f.images }
+func (f fake) FailsClosed() bool       { return f.closed }
+
+func (f fake) Validate(_ context.Context, r *policy.Request, _ policy.World) []policy.Result {
+	if r.Resource.Resource != f.resource && f.resource != "*" {
+		return nil
+	}
+	return []policy.Result{{Policy: f.name, Rule: "r", Tier: f.tier, Lane: f.lane, Status: policy.Fail, Message: "because"}}
+}
+
+// mutating adds a label.
+type mutating struct{ fake }
+
+func (m mutating) Mutate(_ context.Context, r *policy.Request, _ policy.World, _ policy.Waived) (map[string]any, []policy.Result) {
+	object := runtime.DeepCopyJSON(r.Object)
+	object["metadata"].(map[string]any)["labels"] = map[string]any{"by": m.name}
+	return object, []policy.Result{{Policy: m.name, Rule: "r", Tier: m.tier, Status: policy.Pass}}
+}
+
+var served = []policy.Served{
+	{Version: "v1", Kind: "Pod", Resource: "pods", Namespaced: true},
+	{Version: "v1", Kind: "ConfigMap", Resource: "configmaps", Namespaced: true},
+	{Group: "apps", Version: "v1", Kind: "Deployment", Resource: "deployments", Namespaced: true},
+}
+
+func at(path string) admissionregistrationv1.WebhookClientConfig {
+	url := "https://127.0.0.1" + path
+	return admissionregistrationv1.WebhookClientConfig{URL: &url}
+}
+
+// TestConfigure sends no more here than policies need.
+func TestConfigure(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, reason string
+		policies     []policy.Evaluator
+		want         []string
+	}{
+		{"native only", "the API server needs nobody", []policy.Evaluator{fake{name: "n", lane: policy.Native, resource: "pods"}}, nil},
+		{"lookup", "fails open", []policy.Evaluator{fake{name: "l", lane: policy.Engine, resource: "deployments"}}, []string{"open.validate.policy.roadbed.dev Ignore apps/v1/deployments"}},
+		{"strict", "says so itself", []policy.Evaluator{fake{name: "s", lane: policy.Legacy, resource: "configmaps", closed: true}}, []string{"strict.validate.policy.roadbed.dev Fail /v1/configmaps"}},
+		{"images", "closed for Pods", []policy.Evaluator{fake{name: "i", lane: policy.Engine, resource: "pods", images: []string{"registry.corp.com/*"}}}, []string{"images.validate.policy.roadbed.dev Fail /v1/pods narrowed"}},
+		{"images of deployments", "open for what makes Pods", []policy.Evaluator{fake{name: "i", lane: policy.Engine, resource: "deployments", images: []string{"registry.corp.com/*"}}}, []string{"open.validate.policy.roadbed.dev Ignore apps/v1/deployments"}},
+		{"mutation", "both are asked", []policy.Evaluator{mutating{fake{name: "m", lane: policy.Legacy, resource: "pods"}}}, []string{"open.validate.policy.roadbed.dev Ignore /v1/pods", "open.mutate.policy.roadbed.dev Ignore /v1/pods"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(test.want, summary(webhook.Configure(test.policies, served, at))); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+// summary is a line for each webhook.
+func summary(validating *admissionregistrationv1.ValidatingWebhookConfiguration, mutating *admissionregistrationv1.MutatingWebhookConfiguration) []string {
+	var lines []string
+	line := func(name string, failure *admissionregistrationv1.FailurePolicyType, rules []admissionregistrationv1.RuleWithOperations, conditions []admissionregistrationv1.MatchCondition) {
+		parts := []string{name, string(*failure)}
+		for _, rule := range rules {
+			parts = append(parts, rule.APIGroups[0]+"/"+rule.APIVersions[0]+"/"+strings.Join(rule.Resources, ","))
+		}
+		if conditions != nil {
+			parts = append(parts, "narrowed")
+		}
+		lines = append(lines, strings.Join(parts, " "))
+	}
+	for _, hook := range validating.Webhooks {
+		line(hook.Name, hook.FailurePolicy, hook.Rules, hook.MatchConditions)
+	}
+	for _, hook := range mutating.Webhooks {
+		line(hook.Name, hook.FailurePolicy, hook.Rules, hook.MatchConditions)
+	}
+	return lines
+}
+
+type cluster struct{}
+
+func (cluster) Namespace(context.Context, string) (map[string]any, error) { return nil, nil }
+
+func (cluster) Roles(context.Context, authenticationv1.UserInfo) (roles, clusterRoles []string, err error) {
+	return nil, nil, nil
+}
+
+func deps(t *testing.T, evaluators ...policy.Evaluator) webhook.Deps {
+	t.Helper()
+	metrics, err := webhook.NewMetrics(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := webhook.Deps{Policies: &webhook.Policies{}, Cluster: cluster{}, Clock: clocktesting.NewFakePassiveClock(time.Unix(0, 0)), Metrics: metrics}
+	d.Policies.Use(evaluators, nil)
+	return d
+}
+
+func pod(t *testing.T) admission.Request {
+	t.Helper()
+	raw, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "p"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+		Operation: admissionv1.Create, Namespace: "shop", Name: "p",
+		Kind:     metav1.GroupVersionKind{Version: "v1", Kind: "Pod"},
+		Resource: metav1.GroupVersionResource{Version: "v1", Resource: "pods"},
+		Object:   runtime.RawExtension{Raw: raw},
+	}}
+}
+
+// TestHandle: a tier decides whether a failure refuses or warns; a policy about
+// images is asked once.
+func TestHandle(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, reason string
+		policy       fake
+		class        webhook.Class
+		allowed      bool
+		warnings     int
+	}{
+		{"mandatory", "refused", fake{name: "p", lane: policy.Legacy, tier: policy.Mandatory, resource: "pods"}, webhook.Open, false, 0},
+		{"recommended", "warned", fake{name: "p", lane: policy.Legacy, tier: policy.Recommended, resource: "pods"}, webhook.Open, true, 1},
+		{"images", "asked in its class", fake{name: "p", lane: policy.Engine, tier: policy.Mandatory, resource: "pods", images: []string{"x.example/*"}}, webhook.Images, false, 0},
+		{"images elsewhere", "and only there", fake{name: "p", lane: policy.Engine, tier: policy.Mandatory, resource: "pods", images: []string{"x.example/*"}}, webhook.Open, true, 0},
+		{"other class", "not its business", fake{name: "p", lane: policy.Engine, tier: policy.Mandatory, resource: "pods", closed: true}, webhook.Open, true, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			response := webhook.Validator(test.class, deps(t, test.policy)).Handle(t.Context(), pod(t))
+			if response.Allowed != test.allowed || len(response.Warnings) != test.warnings {
+				t.Errorf("%s: allowed %v with warnings %q", test.reason, response.Allowed, response.Warnings)
+			}
+			if !test.allowed && !strings.Contains(response.Result.Message, "policy p, rule r (Mandatory): because") {
+				t.Errorf("%s: message %q", test.reason, response.Result.Message)
+			}
+		})
+	}
+}
+
+// TestHandleMutates answers with a patch.
+func TestHandleMutates(t *testing.T) {
+	t.Parallel()
+	response := webhook.Mutator(webhook.Open, deps(t, mutating{fake{name: "m", lane: policy.Legacy, tier: policy.Default, resource: "pods"}})).Handle(t.Context(), pod(t))
+	if !response.Allowed || len(response.Patches) != 1 || response.Patches[0].Path != "/metadata/labels" {
+		t.Errorf("allowed %v, patches %v", response.Allowed, response.Patches)
+	}
+}
