@@ -35,8 +35,8 @@ type part struct {
 func parts(opts InstallOptions) []part {
 	all := []part{
 		{"rbac", slices.Concat(rbac.Objects(), webhookRights(), settingsRights())},
-		{"install", platformNamespaces(opts.Settings)},
-		{"admission", guardObjects(opts)},
+		{"install", append(platformNamespaces(opts.Settings), emptyLedger())},
+		{"admission", append(guardObjects(opts), overrideGuards(opts.StaticGuards)...)},
 		{"policies", mandatoryObjects(opts.StaticGuards)},
 	}
 	if opts.Webhook != WebhookOff {

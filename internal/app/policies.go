@@ -19,9 +19,10 @@ type PolicyFile struct {
 	Data []byte
 }
 
-// StaticPolicies renders the platform's Mandatory policies as files.
+// StaticPolicies renders the platform's Mandatory policies, and the guard of what
+// waives the others, as files.
 func StaticPolicies() []PolicyFile {
-	var files []PolicyFile
+	files := []PolicyFile{ledgerFile()}
 	for _, entry := range catalogue.Of(policy.Mandatory) {
 		data, err := native.Static(nativeOf(entry))
 		if err != nil {
@@ -63,7 +64,7 @@ func nativeOf(entry catalogue.Entry) native.Objects {
 	if !ok {
 		panic(fmt.Sprintf("policy %q of the catalogue: a Mandatory %T", entry.Name, entry.Object))
 	}
-	objects, reason, err := native.Validating(validating, native.Options{})
+	objects, reason, err := native.Validating(validating, native.Options{Platform: true})
 	if err != nil || reason != "" {
 		panic(fmt.Sprintf("policy %q of the catalogue is not native: %s %v", entry.Name, reason, err))
 	}

@@ -30,6 +30,11 @@ const (
 // change tenants in a business unit. Admission asks the authorizer for it.
 const VerbOnboard = "onboard"
 
+// VerbApproveOverrides is the verb on businessunits that lets a person decide on
+// policy overrides of a business unit's tenants, where their tier leaves it to
+// the unit.
+const VerbApproveOverrides = "approve-overrides"
+
 // deployer is the service account of a tenant's delivery pipeline.
 const deployer = "deployer"
 
@@ -117,7 +122,8 @@ func serviceAccountSubject(namespace, name string) []rbacv1.Subject {
 }
 
 // PlanUnit is what a business unit's admins need to onboard tenants: a role
-// that lets them onboard into the unit and everything below it, its binding,
+// that lets them onboard into the unit and everything below it, and decide on
+// overrides of policies there, its binding,
 // and the binding that lets them write tenants at all. An admin of a business
 // unit thus onboards into its descendants as well, and an admin of a
 // descendant not into its ancestors. Without admins it is the role alone.
@@ -136,7 +142,7 @@ func PlanUnit(unit *v1alpha1.BusinessUnit, w World) []client.Object {
 			APIGroups:     []string{v1alpha1.GroupVersion.Group},
 			Resources:     []string{"businessunits"},
 			ResourceNames: reach,
-			Verbs:         []string{"get", VerbOnboard},
+			Verbs:         []string{"get", VerbOnboard, VerbApproveOverrides},
 		}},
 	}
 	if len(unit.Spec.Admins) == 0 {

@@ -25,19 +25,22 @@ import (
 //go:embed *.yaml
 var sources embed.FS
 
-// Ledger is the guard of the ledger. It takes no parameter, so it can be given
-// to the API server as a file.
-const Ledger = "override-ledger"
+// Ledger is the guard of the ledger: a policy and its binding. It takes no
+// parameter, so it can be given to the API server as a file.
+func Ledger() []client.Object { return must("override-ledger") }
 
-// names are the guards in the order in which they are installed.
-var names = []string{Ledger, "override-identity", "override-request", "override-approval"}
+// Rules are the other guards: policies and their bindings.
+func Rules() []client.Object {
+	return must("override-identity", "override-request", "override-approval")
+}
 
-// Objects are all guards: policies and their bindings. The objects are the
+// Objects are all guards. As all that this package returns, the objects are the
 // caller's own copies.
-//
-// It panics when an embedded source is malformed, which the package's tests
+func Objects() []client.Object { return append(Ledger(), Rules()...) }
+
+// must panics when an embedded source is malformed, which the package's tests
 // rule out.
-func Objects() []client.Object {
+func must(names ...string) []client.Object {
 	var objects []client.Object
 	for _, name := range names {
 		found, err := load(name)
