@@ -20,7 +20,7 @@
 //
 //	lock             held by the Plane and its children
 //	owner            held by the Plane alone, with its process id in it
-//	state.json       ports, and whether etcd has been initialised
+//	state.json       ports, and how far etcd's log goes if it was initialised
 //	status.json      the children as they are now; for other processes to read
 //	kubeconfig       the administrator's access
 //	pki/             authorities, certificates, the service accounts' key

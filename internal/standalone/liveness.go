@@ -89,4 +89,3 @@ func nodesAlive(ctx context.Context, client kubernetes.Interface, count int) err
 	}
 	return nil
 }
-

@@ -349,7 +349,10 @@ func (p *Plane) Stop(ctx context.Context) error {
 		cut := context.AfterFunc(ctx, func() { _ = p.holding.Close() })
 		defer cut()
 		p.stopChildren()
-		p.stopErr = p.release()
+		if p.state.Initialised {
+			p.stopErr = p.state.remember(p.plan.layout)
+		}
+		p.stopErr = errors.Join(p.stopErr, p.release())
 	})
 	<-p.stopped
 	return p.stopErr

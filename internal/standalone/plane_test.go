@@ -122,6 +122,7 @@ func TestPlane(t *testing.T) {
 	first.stop(t)
 	second := checkRestart(t, dir, first)
 	second.stop(t)
+	t.Run("a log that was cut is named", func(t *testing.T) { checkCutLog(t, dir) })
 	t.Run("a damaged database is named", func(t *testing.T) { checkDamagedDatabase(t, dir) })
 	t.Run("reset erases it", func(t *testing.T) { checkErase(t, dir) })
 }
@@ -470,10 +471,11 @@ func checkDamagedDatabase(t *testing.T, dir string) {
 		t.Fatal("starts on a damaged database", plane.Stop(context.Background()))
 	}
 	var damage *standalone.DamagedError
-	if !errors.As(err, &damage) || damage.File != filepath.Join(dir, "etcd") {
-		t.Fatalf("start on a damaged database: %v, want a DamagedError that names etcd's folder", err)
+	if !errors.As(err, &damage) || !strings.HasPrefix(damage.File, filepath.Join(dir, "etcd")) {
+		t.Fatalf("start on a damaged database: %v, want a DamagedError that names etcd's folder or a file in it", err)
 	}
-	for _, want := range []string{dir, "logs/etcd.log", "roadbed reset --yes"} {
+	// Whether etcd finds it or we do depends on what the bytes were of.
+	for _, want := range []string{dir, damage.Log, "roadbed reset --yes"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not say %q", err, want)
 		}

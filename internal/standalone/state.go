@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/roadbed-dev/roadbed/internal/standalone/atomicfile"
+	"github.com/roadbed-dev/roadbed/internal/standalone/wal"
 )
 
 // stateVersion is the version of state.json that this program writes.
@@ -31,6 +32,9 @@ type state struct {
 	// Initialised says that etcd has once been ready: from then on missing
 	// files are damage.
 	Initialised bool `json:"initialised"`
+	// LastEntry is the number of the last entry in etcd's write-ahead log when
+	// etcd last ended because it was asked to; 0 when it never did.
+	LastEntry uint64 `json:"lastEntry,omitempty"`
 	// Ports are the chosen ports by listener.
 	Ports map[string]int `json:"ports"`
 }
@@ -134,7 +138,37 @@ func checkEtcd(l layout, s state) error {
 			return l.damaged(file, errors.Unwrap(err))
 		}
 	}
-	return checkLog(l)
+	if err := checkLog(l); err != nil {
+		return err
+	}
+	return checkLength(l, s.LastEntry)
+}
+
+// checkLength finds a write-ahead log that ends before what was once written:
+// etcd would take the cut for a crash and go on without what came after it.
+func checkLength(l layout, written uint64) error {
+	if written == 0 {
+		return nil
+	}
+	file, last, err := wal.Last(l.writeAheadLog())
+	if err != nil {
+		return l.damaged(file, err)
+	}
+	if last < written {
+		return l.damaged(file, fmt.Errorf("it ends with entry %d, and entry %d was written", last, written))
+	}
+	return nil
+}
+
+// remember puts down how far etcd's write-ahead log goes, now that etcd has
+// ended in peace.
+func (s *state) remember(l layout) error {
+	_, last, err := wal.Last(l.writeAheadLog())
+	if err != nil || last <= s.LastEntry {
+		return err
+	}
+	s.LastEntry = last
+	return s.save(l)
 }
 
 // smallestSegment is what no write-ahead log of an etcd that was once ready is
