@@ -35,7 +35,7 @@ type part struct {
 func parts(opts InstallOptions) []part {
 	all := []part{
 		{"rbac", slices.Concat(rbac.Objects(), webhookRights(), settingsRights())},
-		{"install", append(platformNamespaces(opts.Settings), emptyLedger())},
+		{"install", platformNamespaces(opts.Settings)},
 		{"admission", append(guardObjects(opts), overrideGuards(opts.StaticGuards)...)},
 		{"policies", mandatoryObjects(opts.StaticGuards)},
 	}
