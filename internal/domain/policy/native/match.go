@@ -1,8 +1,6 @@
 package native
 
 import (
-	"strings"
-
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -52,9 +50,6 @@ func (o origin) reach() *admissionv1.MatchResources {
 
 // namespaceName is the label that the API server sets on every namespace.
 const namespaceName = "kubernetes.io/metadata.name"
-
-// labelValue is a kind as a label has it.
-func labelValue(kind string) string { return strings.ToLower(kind) }
 
 // failure is what an error while evaluating means.
 func failure(asked *admissionv1.FailurePolicyType) *admissionv1.FailurePolicyType {

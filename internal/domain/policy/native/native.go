@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,12 +16,19 @@ import (
 
 // The labels and annotations of native objects.
 const (
-	// PolicyLabel marks what was made of a policy. Its value is the kind of the
-	// policy in lower case.
+	// PolicyLabel marks what was made of a policy. Its value is Source of the
+	// policy's kind, or SourcePlatform.
 	PolicyLabel = "policy.roadbed.dev/source"
 	// PolicyAnnotation names the policy: its name, or "namespace/name".
 	PolicyAnnotation = "policy.roadbed.dev/policy"
 )
+
+// SourcePlatform is PolicyLabel's value on the platform's own Mandatory
+// policies, which no policy object stands behind.
+const SourcePlatform = "platform"
+
+// Source is PolicyLabel's value for a kind of policies.
+func Source(kind string) string { return strings.ToLower(kind) }
 
 // Reason says in one phrase why a policy is not native; empty when it is.
 type Reason string
@@ -42,6 +50,8 @@ type Objects []client.Object
 
 // Options change what policies become.
 type Options struct {
+	// Platform marks the objects as the platform's own.
+	Platform bool
 	// NoOverrides leaves the OverrideLedger out: for clusters without Roadbed.
 	NoOverrides bool
 }
@@ -93,11 +103,15 @@ func Name(object client.Object) string {
 
 // meta is the metadata of a native object.
 func (o origin) meta(suffix string) metav1.ObjectMeta {
+	source := Source(o.kind)
+	if o.opts.Platform {
+		source = SourcePlatform
+	}
 	return metav1.ObjectMeta{
 		Name: Name(o.object) + suffix,
 		Labels: map[string]string{
 			tenancyv1alpha1.LabelManagedBy: tenancyv1alpha1.ManagedBy,
-			PolicyLabel:                    labelValue(o.kind),
+			PolicyLabel:                    source,
 		},
 		Annotations: map[string]string{PolicyAnnotation: Key(o.object)},
 	}

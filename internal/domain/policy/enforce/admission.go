@@ -1,0 +1,69 @@
+package enforce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	webhook "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+)
+
+// Path is where the webhook for a kind is served, by the kind's plural.
+func Path(plural string) string { return "/admission/policy/" + plural }
+
+// admission refuses policies that do not compile, with the path of the field.
+// It may be absent: then the policy's condition says the same.
+type admission[T steps.Object] struct{ kind kind[T] }
+
+func admit[T steps.Object](mgr manager.Manager, k kind[T]) {
+	mgr.GetWebhookServer().Register(Path(k.plural), webhook.WithValidator[T](mgr.GetScheme(), admission[T]{k}))
+}
+
+// ValidateCreate checks a new policy.
+func (a admission[T]) ValidateCreate(_ context.Context, p T) (webhook.Warnings, error) {
+	return nil, a.check(p)
+}
+
+// ValidateUpdate checks a policy whose spec changed. What is wrong already may
+// still be labelled, or deleted.
+func (a admission[T]) ValidateUpdate(_ context.Context, before, after T) (webhook.Warnings, error) {
+	if before.GetGeneration() == after.GetGeneration() || !after.GetDeletionTimestamp().IsZero() {
+		return nil, nil
+	}
+	return nil, a.check(after)
+}
+
+// ValidateDelete lets every deletion through.
+func (admission[T]) ValidateDelete(context.Context, T) (webhook.Warnings, error) { return nil, nil }
+
+func (a admission[T]) check(p T) error {
+	_, err := a.kind.compile(p)
+	if err == nil {
+		return nil
+	}
+	return apierrors.NewInvalid(policiesv1.GroupVersion.WithKind(a.kind.name).GroupKind(), p.GetName(), fields(err))
+}
+
+// fields tells what is wrong by the path of each field.
+func fields(err error) field.ErrorList {
+	var faults engine.Faults
+	if !errors.As(err, &faults) {
+		return field.ErrorList{field.Invalid(field.NewPath("spec"), field.OmitValueType{}, err.Error())}
+	}
+	var all field.ErrorList
+	for _, fault := range faults {
+		message := fault.Message
+		if fault.Line > 0 {
+			message = fmt.Sprintf("line %d, column %d: %s", fault.Line, fault.Column, message)
+		}
+		all = append(all, field.Invalid(field.NewPath(fault.Field), field.OmitValueType{}, message))
+	}
+	return all
+}

@@ -1,0 +1,112 @@
+package enforce
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+)
+
+// controller puts the policies of one kind in force.
+type controller[T steps.Object] struct {
+	kind kind[T]
+	*keeper
+	enforcement Enforcement
+	// judges tells whether a webhook of Roadbed's judges by policies that the
+	// API server cannot evaluate.
+	judges bool
+}
+
+func (c *controller[T]) steps() []steps.Step[T] {
+	return []steps.Step[T]{
+		{Condition: ConditionCompiled, Run: c.compile},
+		{Condition: ConditionEnforced, Run: c.enforce},
+	}
+}
+
+// compile finds what is wrong with the policy, and touches nothing.
+func (c *controller[T]) compile(_ context.Context, p T) steps.Result {
+	evaluator, err := c.kind.compile(p)
+	if err != nil {
+		return steps.Blocked(ReasonInvalid, err.Error())
+	}
+	info := evaluator.Info()
+	return steps.Done(ReasonCompiled, fmt.Sprintf("The policy is %s and has %s.", info.Tier, counted(len(info.Rules), "rule")))
+}
+
+// enforce brings the native objects about, or takes them away.
+func (c *controller[T]) enforce(ctx context.Context, p T) steps.Result {
+	left, err := c.enforcement.left(ctx, c.client)
+	if err != nil {
+		return steps.Failed(ReasonWriteFailed, err)
+	}
+	if left != "" {
+		return c.leave(ctx, p, policiesv1.ReasonLeftToKyverno, "Not enforced by Roadbed: "+left+".")
+	}
+	objects, reason, err := c.kind.native(p, native.Options{})
+	if err != nil {
+		return steps.Blocked(ReasonInvalid, err.Error())
+	}
+	if reason != "" {
+		return c.elsewhere(ctx, p, reason)
+	}
+	why := fmt.Sprintf("%s %q is enforced by the API server.", c.kind.name, native.Key(p))
+	if err := c.put(ctx, objects, why); err != nil {
+		return refusal(err)
+	}
+	if err := c.prune(ctx, c.source(), native.Key(p), c.kind.mutating, objects, why); err != nil {
+		return steps.Failed(ReasonWriteFailed, err)
+	}
+	c.kind.status(p).Generated = true
+	return steps.Done(ReasonNative, fmt.Sprintf("The API server judges requests by it, as %s.", objects[0].GetName()))
+}
+
+// elsewhere is for policies that the API server cannot evaluate.
+func (c *controller[T]) elsewhere(ctx context.Context, p T, reason native.Reason) steps.Result {
+	switch {
+	case reason == native.ReasonNoAdmission || reason == native.ReasonJSON || reason == native.ReasonExisting:
+		return c.leave(ctx, p, ReasonScansOnly, fmt.Sprintf("No request is judged by it: %s.", reason))
+	case c.judges:
+		return c.leave(ctx, p, ReasonEngine, fmt.Sprintf("Roadbed's webhook judges requests by it: %s.", reason))
+	}
+	if result := c.leave(ctx, p, ReasonNotEnforced, ""); result.Err != nil {
+		return result
+	}
+	if tier, err := policy.TierOf(p.GetLabels(), p.GetAnnotations(), policy.Audit); err == nil && !tier.Blocks() {
+		return steps.Done(ReasonNotEnforced, fmt.Sprintf("Scans and the command line judge by it, and requests pass without a warning: %s.", reason))
+	}
+	return steps.Blocked(ReasonNotEnforced, fmt.Sprintf("The API server cannot evaluate it: %s. Scans and the command line still do.", reason))
+}
+
+// leave takes away what is in force for the policy.
+func (c *controller[T]) leave(ctx context.Context, p T, reason, message string) steps.Result {
+	if err := c.prune(ctx, c.source(), native.Key(p), c.kind.mutating, nil, "The policy is not enforced by the API server any longer: "+message); err != nil {
+		return steps.Failed(ReasonWriteFailed, err)
+	}
+	c.kind.status(p).Generated = false
+	return steps.Done(reason, message)
+}
+
+// source is what the native objects' label says.
+func (c *controller[T]) source() string { return native.Source(c.kind.name) }
+
+// refusal tells what the policy's author can change from what is tried again.
+func refusal(err error) steps.Result {
+	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+		return steps.Blocked(ReasonRefused, fmt.Sprintf("The API server refuses the native policy, and what was in force stays: %v", err))
+	}
+	return steps.Failed(ReasonWriteFailed, err)
+}
+
+// counted is a number and what it counts.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,82 @@
+package enforce
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+)
+
+// Options change how policies are enforced.
+type Options struct {
+	// Enforcement says who enforces; the zero value means EnforceAuto.
+	Enforcement Enforcement
+	// EngineLane tells that a webhook of Roadbed's judges by the policies that
+	// the API server cannot evaluate.
+	EngineLane bool
+	// Platform are the platform's own native objects by the name of the policy.
+	// They are restored where they are objects.
+	Platform map[string]native.Objects
+}
+
+// The names of the controllers.
+const (
+	prefix          = "policy-"
+	sweepController = prefix + "sweep"
+)
+
+// Controllers are the names under which the controllers report liveness.
+func Controllers() []string {
+	names := []string{sweepController}
+	for _, each := range Kinds() {
+		names = append(names, prefix+native.Source(each.Kind))
+	}
+	return names
+}
+
+// Kinds are the kinds of policies that are put in force here.
+func Kinds() []module.Kind {
+	return []module.Kind{
+		described(validatingKind()), described(namespacedValidatingKind()),
+		described(mutatingKind()), described(namespacedMutatingKind()),
+	}
+}
+
+func described[T steps.Object](k kind[T]) module.Kind {
+	return module.Kind{GroupVersionKind: policiesv1.GroupVersion.WithKind(k.name), Plural: k.plural, Summary: k.summary}
+}
+
+// Setup adds the controllers and the webhooks to the host.
+func Setup(host *module.Host, opts Options) error {
+	mgr := host.Manager
+	k := &keeper{client: mgr.GetClient(), live: mgr.GetAPIReader(), trail: host.Trail, log: host.Log}
+	sweep := &sweeper{keeper: k, sources: map[string]source{}, platform: opts.Platform}
+	if err := add(host, sweep, opts, validatingKind()); err != nil {
+		return err
+	}
+	if err := add(host, sweep, opts, namespacedValidatingKind()); err != nil {
+		return err
+	}
+	if err := add(host, sweep, opts, mutatingKind()); err != nil {
+		return err
+	}
+	if err := add(host, sweep, opts, namespacedMutatingKind()); err != nil {
+		return err
+	}
+	return steps.Bare(mgr, sweep.watches(builder.ControllerManagedBy(mgr)), sweepController, host.Clock, host.Liveness, sweep)
+}
+
+// add adds one kind: its controller, its webhook, and its place in the sweep.
+func add[T steps.Object](host *module.Host, sweep *sweeper, opts Options, k kind[T]) error {
+	name := prefix + native.Source(k.name)
+	sweep.sources[native.Source(k.name)] = source{newObject: func() client.Object { return k.newObject() }, mutating: k.mutating}
+	c := &controller[T]{kind: k, keeper: sweep.keeper, enforcement: opts.Enforcement, judges: opts.EngineLane}
+	admit(host.Manager, k)
+	return steps.New(host.Manager.GetClient(), k.newObject, steps.Options{
+		Name: name, Concurrency: 2, Clock: host.Clock,
+		Recorder: host.Manager.GetEventRecorder(name), Liveness: host.Liveness, Log: host.Log,
+	}, c.steps()).Setup(host.Manager, c.watches)
+}

@@ -1,0 +1,120 @@
+package operator
+
+import (
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/inforce"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
+	overrides "github.com/roadbed-dev/roadbed/internal/domain/policy/override/operator"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+)
+
+// Deps are what the domain is given by the program.
+type Deps struct {
+	// Enforcement says who enforces policies beside a Kyverno. The zero value
+	// means that a Kyverno which runs does.
+	Enforcement enforce.Enforcement
+}
+
+// Domain is governance as the program runs it.
+type Domain struct {
+	deps Deps
+}
+
+var _ module.Module = (*Domain)(nil)
+
+// New returns the domain.
+func New(deps Deps) *Domain { return &Domain{deps: deps} }
+
+// Describe says what the domain is.
+func (d *Domain) Describe() module.Description {
+	return module.Description{
+		Name:        "policy",
+		Summary:     "Governance in three tiers: policies that the API server enforces, overrides that expire, and what both mean for what exists.",
+		Stage:       module.Alpha,
+		Kinds:       append(enforce.Kinds(), overrides.Kinds()...),
+		Controllers: append(enforce.Controllers(), overrides.Controllers()...),
+	}
+}
+
+// Cached says what the program's cache keeps for the domain.
+func Cached() map[client.Object]cache.ByObject { return enforce.Cached() }
+
+// Setup adds the controllers and the webhooks to the host.
+func (d *Domain) Setup(host *module.Host) error {
+	platform, err := platformPolicies()
+	if err != nil {
+		return err
+	}
+	policies := inforce.New(host.Manager.GetCache(), host.Log, platform.evaluators, kinds()...)
+	if err := host.Manager.Add(policies); err != nil {
+		return err
+	}
+	if err := enforce.Setup(host, enforce.Options{Enforcement: d.deps.Enforcement, Platform: platform.objects}); err != nil {
+		return err
+	}
+	if _, err := overrides.Setup(host, policies); err != nil {
+		return err
+	}
+	return nil
+}
+
+// platform is what the platform itself brings, and no object of the cluster
+// says: its Mandatory policies.
+type platform struct {
+	evaluators []policy.Evaluator
+	objects    map[string]native.Objects
+}
+
+func platformPolicies() (platform, error) {
+	all := platform{objects: map[string]native.Objects{}}
+	for _, entry := range catalogue.Of(policy.Mandatory) {
+		p, ok := entry.Object.(*policiesv1.ValidatingPolicy)
+		if !ok {
+			return platform{}, fmt.Errorf("the platform's policy %q is a %T", entry.Name, entry.Object)
+		}
+		evaluator, err := engine.CompileValidating(p, engine.Options{})
+		if err != nil {
+			return platform{}, fmt.Errorf("compile the platform's policy %q: %w", entry.Name, err)
+		}
+		objects, _, err := native.Validating(p, native.Options{Platform: true})
+		if err != nil {
+			return platform{}, fmt.Errorf("compile the platform's policy %q: %w", entry.Name, err)
+		}
+		all.evaluators = append(all.evaluators, evaluator)
+		all.objects[entry.Name] = objects
+	}
+	return all, nil
+}
+
+// kinds are the kinds of policies that are followed.
+func kinds() []inforce.Kind {
+	return []inforce.Kind{
+		{Name: "ValidatingPolicy", New: func() client.Object { return &policiesv1.ValidatingPolicy{} }, Compile: compile},
+		{Name: "NamespacedValidatingPolicy", New: func() client.Object { return &policiesv1.NamespacedValidatingPolicy{} }, Compile: compile},
+		{Name: "MutatingPolicy", New: func() client.Object { return &policiesv1.MutatingPolicy{} }, Compile: compile},
+		{Name: "NamespacedMutatingPolicy", New: func() client.Object { return &policiesv1.NamespacedMutatingPolicy{} }, Compile: compile},
+	}
+}
+
+func compile(object client.Object) (policy.Evaluator, error) {
+	switch p := object.(type) {
+	case *policiesv1.ValidatingPolicy:
+		return engine.CompileValidating(p, engine.Options{})
+	case *policiesv1.NamespacedValidatingPolicy:
+		return engine.CompileValidating(&policiesv1.ValidatingPolicy{ObjectMeta: p.ObjectMeta, Spec: p.Spec}, engine.Options{})
+	case *policiesv1.MutatingPolicy:
+		return engine.CompileMutating(p, engine.Options{})
+	case *policiesv1.NamespacedMutatingPolicy:
+		return engine.CompileMutating(&policiesv1.MutatingPolicy{ObjectMeta: p.ObjectMeta, Spec: p.Spec}, engine.Options{})
+	}
+	return nil, fmt.Errorf("no policies of type %T are evaluated here", object)
+}
