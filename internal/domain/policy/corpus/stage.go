@@ -1,0 +1,173 @@
+package corpus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+)
+
+// Stage is what the policies of a case may look at besides the request.
+type Stage struct {
+	// Now is the time of the decision; the morning of 2026-11-23 unless it is set.
+	Now metav1.Time `json:"now,omitzero"`
+	// Objects that are there. A Namespace among them is the one of its objects.
+	Objects []map[string]any `json:"objects,omitempty"`
+	// Calls are answers of the API server, by method and path: "GET /api/v1/...".
+	Calls map[string]any `json:"calls,omitempty"`
+	// Globals are entries of the global context.
+	Globals map[string]any `json:"globals,omitempty"`
+	// Registry are the images there are, by their full reference.
+	Registry map[string]StoredImage `json:"registry,omitempty"`
+}
+
+// StoredImage is an image in the registry of a case.
+type StoredImage struct {
+	Digest string `json:"digest"`
+	// Config and Manifest are what policies read of the image.
+	Config   map[string]any `json:"config,omitempty"`
+	Manifest map[string]any `json:"manifest,omitempty"`
+	// SignedBy are the public keys whose signature there is.
+	SignedBy []string `json:"signedBy,omitempty"`
+	// Identities are the subjects of the keyless signatures there are, by issuer.
+	Identities map[string]string `json:"identities,omitempty"`
+	// Attestations are the predicates of signed statements, by their type.
+	Attestations map[string][]map[string]any `json:"attestations,omitempty"`
+}
+
+// World is the stage as policies see it.
+func (s Stage) World() policy.World {
+	now := s.Now.Time
+	if now.IsZero() {
+		now = time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
+	}
+	return policy.World{Lookup: s, Images: s, Now: now}
+}
+
+// namespace finds the Namespace of an object.
+func (s Stage) namespace(of *unstructured.Unstructured) map[string]any {
+	for _, object := range s.Objects {
+		candidate := unstructured.Unstructured{Object: object}
+		if candidate.GetKind() == "Namespace" && candidate.GetName() == of.GetNamespace() {
+			return runtime.DeepCopyJSON(object)
+		}
+	}
+	return nil
+}
+
+var (
+	_ policy.Lookup = Stage{}
+	_ policy.Images = Stage{}
+)
+
+// Get finds one of the objects.
+func (s Stage) Get(_ context.Context, resource schema.GroupVersionResource, namespace, name string) (map[string]any, error) {
+	for _, object := range s.of(resource, namespace) {
+		if found := (unstructured.Unstructured{Object: object}); found.GetName() == name {
+			return runtime.DeepCopyJSON(object), nil
+		}
+	}
+	return nil, apierrors.NewNotFound(resource.GroupResource(), name)
+}
+
+// List finds objects by their labels.
+func (s Stage) List(_ context.Context, resource schema.GroupVersionResource, namespace string, wanted map[string]string) ([]map[string]any, error) {
+	var found []map[string]any
+	for _, object := range s.of(resource, namespace) {
+		candidate := unstructured.Unstructured{Object: object}
+		if labels.SelectorFromSet(wanted).Matches(labels.Set(candidate.GetLabels())) {
+			found = append(found, runtime.DeepCopyJSON(object))
+		}
+	}
+	return found, nil
+}
+
+func (s Stage) of(resource schema.GroupVersionResource, namespace string) []map[string]any {
+	return slices.DeleteFunc(slices.Clone(s.Objects), func(object map[string]any) bool {
+		candidate := unstructured.Unstructured{Object: object}
+		guessed, _ := meta.UnsafeGuessKindToResource(candidate.GroupVersionKind())
+		return guessed != resource || namespace != "" && candidate.GetNamespace() != namespace
+	})
+}
+
+// Call answers as the case says.
+func (s Stage) Call(_ context.Context, method, path string, _ any) (any, error) {
+	answer, ok := s.Calls[method+" "+path]
+	if !ok {
+		return nil, fmt.Errorf("the server could not find %s %s", method, path)
+	}
+	return runtime.DeepCopyJSONValue(answer), nil
+}
+
+// Global answers as the case says.
+func (s Stage) Global(_ context.Context, name string) (any, error) {
+	answer, ok := s.Globals[name]
+	if !ok {
+		return nil, fmt.Errorf("there is no global context entry %q", name)
+	}
+	return runtime.DeepCopyJSONValue(answer), nil
+}
+
+// Describe tells of an image what a registry would.
+func (s Stage) Describe(_ context.Context, reference string) (map[string]any, error) {
+	stored, err := s.stored(reference)
+	if err != nil {
+		return nil, err
+	}
+	repository, tag, _ := strings.Cut(reference, ":")
+	registry, path, _ := strings.Cut(repository, "/")
+	return map[string]any{
+		"image": reference, "resolvedImage": repository + "@" + stored.Digest, "registry": registry, "repository": path,
+		"identifier": tag, "manifest": stored.Manifest, "configData": stored.Config,
+	}, nil
+}
+
+func (s Stage) stored(reference string) (StoredImage, error) {
+	stored, ok := s.Registry[reference]
+	if !ok {
+		return StoredImage{}, fmt.Errorf("the registry has no image %q", reference)
+	}
+	return stored, nil
+}
+
+// Verify knows signatures by key, keyless ones by issuer and subject, and
+// attestations by their type.
+func (s Stage) Verify(_ context.Context, check policy.ImageCheck) (policy.ImageProof, error) {
+	stored, err := s.stored(check.Reference)
+	if err != nil {
+		return policy.ImageProof{}, err
+	}
+	if !stored.signed(check.Attestor) {
+		return policy.ImageProof{}, errors.New("no signature of the image matches")
+	}
+	proof := policy.ImageProof{Digest: stored.Digest, Signer: check.Attestor.Name}
+	if check.PredicateType == "" {
+		return proof, nil
+	}
+	proof.Statements = stored.Attestations[check.PredicateType]
+	if len(proof.Statements) == 0 {
+		return policy.ImageProof{}, fmt.Errorf("the image has no attestation of type %q", check.PredicateType)
+	}
+	return proof, nil
+}
+
+func (i StoredImage) signed(by policy.Attestor) bool {
+	if by.Keyless == nil {
+		return slices.ContainsFunc(i.SignedBy, func(key string) bool { return strings.TrimSpace(key) == strings.TrimSpace(by.Key) })
+	}
+	return slices.ContainsFunc(by.Keyless.Identities, func(wanted policy.Identity) bool {
+		return i.Identities[wanted.Issuer] == wanted.Subject
+	})
+}
