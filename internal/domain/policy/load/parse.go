@@ -41,6 +41,12 @@ func (d Document) lineWithin(field string, line int) int {
 	return d.source.LineWithin(field, line)
 }
 
+// As is the document as if it said another object.
+func (d Document) As(object runtime.Object) Document {
+	d.Object = object
+	return d
+}
+
 // Of is a document for an object that comes from no file, such as one of a
 // cluster: origin is shown where a file would be.
 func Of(object runtime.Object, origin string) Document {

@@ -2,6 +2,7 @@ package load
 
 import (
 	"errors"
+	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 
@@ -14,16 +15,35 @@ import (
 type Options struct {
 	// Engine is for all CEL policies.
 	Engine engine.Options
+	// Exceptions may allow images and values to single CEL policies.
+	Exceptions []*policiesv1.PolicyException
+}
+
+// engineFor are the options for one CEL policy.
+func (o Options) engineFor(kind, namespace, name string) engine.Options {
+	options := o.Engine
+	if namespace != "" {
+		name = namespace + "/" + name
+	}
+	for _, exception := range o.Exceptions {
+		for _, ref := range exception.Spec.PolicyRefs {
+			if ref.Name == name && (ref.Kind == kind || ref.Kind == "Namespaced"+kind) {
+				options.AllowedImages = append(slices.Clone(options.AllowedImages), exception.Spec.Images...)
+				options.AllowedValues = append(slices.Clone(options.AllowedValues), exception.Spec.AllowedValues...)
+			}
+		}
+	}
+	return options
 }
 
 // Standard are the compilers of this program.
 func Standard(o Options) Compilers {
 	return Compilers{
 		Validating: func(p *policiesv1.ValidatingPolicy) (policy.Evaluator, error) {
-			return engine.CompileValidating(p, o.Engine)
+			return engine.CompileValidating(p, o.engineFor("ValidatingPolicy", p.Namespace, p.Name))
 		},
 		Mutating: func(p *policiesv1.MutatingPolicy) (policy.Evaluator, error) {
-			return engine.CompileMutating(p, o.Engine)
+			return engine.CompileMutating(p, o.engineFor("MutatingPolicy", p.Namespace, p.Name))
 		},
 		NativeValidating: func(p *admissionregistrationv1.ValidatingAdmissionPolicy, bound []*admissionregistrationv1.ValidatingAdmissionPolicyBinding) (policy.Evaluator, error) {
 			return engine.CompileVAP(p, bound, o.Engine)

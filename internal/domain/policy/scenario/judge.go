@@ -19,9 +19,18 @@ type Verdict struct {
 	Results []policy.Result
 }
 
-// Exempt returns the name of the exception that takes a request out of a rule,
-// or "". An exempt rule is skipped, whatever it would have said.
-type Exempt func(info policy.Info, rule string, r *policy.Request, w policy.World) (string, error)
+// Exempt finds what takes a request out of a rule; the zero value if nothing
+// does.
+type Exempt func(info policy.Info, rule string, r *policy.Request, w policy.World) (Exemption, error)
+
+// Exemption is what takes a request out of a rule.
+type Exemption struct {
+	// Name of the exception or override.
+	Name string
+	// Override tells that it is an override: it waives failures only. A rule with
+	// an exception is skipped, whatever it would have said.
+	Override bool
+}
 
 // Judge lets all policies change the object in turn, and then judge what came of
 // it. There is a verdict for each policy, in their order, and the object as all
@@ -71,7 +80,7 @@ func (j *judging) mutate(ctx context.Context, r *policy.Request, policies []poli
 			continue
 		}
 		info, state := mutator.Info(), r
-		changed, results := mutator.Mutate(ctx, r, j.world, func(rule string) string { return j.exemptBy(info, rule, state) })
+		changed, results := mutator.Mutate(ctx, r, j.world, func(rule string) string { return j.exemptBy(info, rule, state).Name })
 		if changed != nil {
 			object, r = changed, r.With(changed)
 		}
@@ -82,24 +91,29 @@ func (j *judging) mutate(ctx context.Context, r *policy.Request, policies []poli
 
 // except turns the result of a rule that an exception covers into a skip.
 func (j *judging) except(info policy.Info, result policy.Result, r *policy.Request) policy.Result {
-	name := j.exemptBy(info, result.Rule, r)
-	if name == "" {
+	by := j.exemptBy(info, result.Rule, r)
+	switch {
+	case by.Name == "":
 		return result
+	case by.Override && (result.Status == policy.Pass || result.Status == policy.Skip):
+		return result
+	case by.Override:
+		return policy.Skipped(result, by.Name)
 	}
-	result.Status, result.Override = policy.Skip, name
-	result.Message = fmt.Sprintf("rule is skipped due to exception %s", name)
+	result.Status, result.Override = policy.Skip, by.Name
+	result.Message = fmt.Sprintf("rule is skipped due to policy exception %s", by.Name)
 	return result
 }
 
-func (j *judging) exemptBy(info policy.Info, rule string, r *policy.Request) string {
+func (j *judging) exemptBy(info policy.Info, rule string, r *policy.Request) Exemption {
 	if j.exempt == nil {
-		return ""
+		return Exemption{}
 	}
-	name, err := j.exempt(info, rule, r, j.world)
+	by, err := j.exempt(info, rule, r, j.world)
 	if err != nil && j.err == nil {
 		j.err = err
 	}
-	return name
+	return by
 }
 
 // Summary is what a policy as a whole says: its worst result, and that result's

@@ -1,16 +1,13 @@
 package suite
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
-	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
-	kyvernov2 "github.com/roadbed-dev/roadbed/api/kyverno/v2"
-	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/exception"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
 	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
@@ -122,29 +119,14 @@ func (b *bench) loadPolicies() error {
 	if err != nil {
 		return err
 	}
-	evaluators, problems := load.Compile(documents, load.Standard(b.runner.Options))
+	exceptions = append(exception.Among(exceptions), exception.Among(documents)...)
+	options := b.runner.Options
+	options.Exceptions = exception.Allowing(exceptions)
+	evaluators, problems := load.Compile(documents, load.Standard(options))
 	b.policies, b.problems = evaluators, append(b.problems, problems...)
-	exceptions = append(exceptions, exceptionsAmong(documents)...)
-	if len(exceptions) == 0 {
-		return nil
-	}
-	if b.runner.Exceptions == nil {
-		return fmt.Errorf("exceptions: %w", errors.ErrUnsupported)
-	}
-	b.exempt, problems = b.runner.Exceptions(exceptions, b.runner.Options)
+	b.exempt, problems = exception.Compile(exceptions, exception.WorldOf(evaluators, b.scene.Around, b.runner.Now), load.Standard(options))
 	b.problems = append(b.problems, problems...)
 	return nil
-}
-
-func exceptionsAmong(documents []load.Document) []load.Document {
-	var found []load.Document
-	for _, document := range documents {
-		switch document.Object.(type) {
-		case *kyvernov2.PolicyException, *policiesv1.PolicyException, *policyv1.PolicyOverride:
-			found = append(found, document)
-		}
-	}
-	return found
 }
 
 func (b *bench) readPolicies(names []string) ([]load.Document, error) {

@@ -74,9 +74,6 @@ type Runner struct {
 	Tree fs.FS
 	// Options are for the compilers.
 	Options load.Options
-	// Exceptions turn documents of exceptions into what they exempt; nil where
-	// they cannot be.
-	Exceptions func([]load.Document, load.Options) (scenario.Exempt, []load.Problem)
 	// Images answer for tests whose context tells of none; nil means no registry.
 	Images policy.Images
 	// Now is the time of the decisions.

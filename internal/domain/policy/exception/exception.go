@@ -1,0 +1,241 @@
+package exception
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	kyvernov2 "github.com/roadbed-dev/roadbed/api/kyverno/v2"
+	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
+)
+
+// World is what overrides depend on besides themselves.
+type World struct {
+	// Policies are all policies by name.
+	Policies map[string]policy.Info
+	// Places are all namespaces by name.
+	Places map[string]override.Place
+	// Ledger is the cluster's, nil without one.
+	Ledger *policyv1.OverrideLedgerSpec
+	// Now is the time of the decisions.
+	Now time.Time
+}
+
+// Among are the exceptions and overrides among documents.
+func Among(documents []load.Document) []load.Document {
+	var found []load.Document
+	for _, document := range documents {
+		switch document.Object.(type) {
+		case *kyvernov2.PolicyException, *policiesv1.PolicyException, *policyv1.PolicyOverride:
+			found = append(found, document)
+		}
+	}
+	return found
+}
+
+// Compile turns exceptions and overrides into what they exempt. It is nil when
+// they exempt nothing.
+func Compile(documents []load.Document, w World, compilers load.Compilers) (scenario.Exempt, []load.Problem) {
+	var all []exemption
+	var problems []load.Problem
+	var overrides []policyv1.PolicyOverride
+	for _, document := range documents {
+		var made *exemption
+		var found []load.Problem
+		switch e := document.Object.(type) {
+		case *kyvernov2.PolicyException:
+			made, found = legacy(document, e, compilers)
+		case *policiesv1.PolicyException:
+			made, found = cel(document, e, w, compilers)
+		case *policyv1.PolicyOverride:
+			overrides = append(overrides, *e)
+		}
+		problems = append(problems, found...)
+		if made != nil {
+			all = append(all, *made)
+		}
+	}
+	waivers, err := waiversOf(overrides, w)
+	if err != nil {
+		problems = append(problems, load.Problem{File: "ledger", Line: 1, Message: err.Error()})
+	}
+	if len(all) == 0 && len(waivers) == 0 {
+		return nil, problems
+	}
+	return first(all, waivers), problems
+}
+
+// waiversOf are the overrides of the files, and those in force in the cluster.
+func waiversOf(overrides []policyv1.PolicyOverride, w World) ([]policy.Waivers, error) {
+	var all []policy.Waivers
+	specs := []policyv1.OverrideLedgerSpec{}
+	if len(overrides) > 0 {
+		specs = append(specs, override.Compile(overrides, override.World{Policies: w.Policies, Places: w.Places, Now: w.Now}).Spec)
+	}
+	if w.Ledger != nil {
+		specs = append(specs, *w.Ledger)
+	}
+	for _, spec := range specs {
+		waivers, err := override.NewWaivers(spec)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, waivers)
+	}
+	return all, nil
+}
+
+// first asks exceptions and then overrides.
+func first(all []exemption, waivers []policy.Waivers) scenario.Exempt {
+	return func(info policy.Info, rule string, r *policy.Request, w policy.World) (scenario.Exemption, error) {
+		for _, each := range all {
+			covers, err := each.covers(info, rule, r, w)
+			if err != nil {
+				return scenario.Exemption{}, fmt.Errorf("exception %s: %w", each.name, err)
+			}
+			if covers {
+				return scenario.Exemption{Name: each.name}, nil
+			}
+		}
+		for _, each := range waivers {
+			if !info.Tier.Waivable() {
+				break
+			}
+			if name := each.Waives(info, rule, r, w.Now); name != "" {
+				return scenario.Exemption{Name: name, Override: true}, nil
+			}
+		}
+		return scenario.Exemption{}, nil
+	}
+}
+
+// exemption is one exception. Which objects it covers is decided by a policy
+// that fails exactly on those.
+type exemption struct {
+	name  string
+	names func(info policy.Info, rule string) bool
+	probe policy.Evaluator
+}
+
+func (e exemption) covers(info policy.Info, rule string, r *policy.Request, w policy.World) (bool, error) {
+	if !e.names(info, rule) {
+		return false, nil
+	}
+	w.Values = nil
+	for _, result := range e.probe.Validate(context.Background(), r, w) {
+		switch result.Status {
+		case policy.Fail:
+			return true, nil
+		case policy.Error:
+			return false, fmt.Errorf("%s", result.Message)
+		}
+	}
+	return false, nil
+}
+
+// includeSystem lets the policy that stands for an exception see all namespaces.
+func includeSystem() map[string]string { return map[string]string{policy.IncludeSystemLabel: "true"} }
+
+// legacy makes a rule of the exception: it matches what the exception matches,
+// its preconditions are the exception's conditions, and it denies.
+func legacy(document load.Document, e *kyvernov2.PolicyException, compilers load.Compilers) (*exemption, []load.Problem) {
+	if len(e.Spec.PodSecurity) > 0 {
+		return nil, []load.Problem{{
+			File: document.File, Line: document.LineOf("spec.podSecurity"), Kind: "PolicyException", Name: e.Name, Field: "spec.podSecurity",
+			Message: "exceptions from single Pod Security controls are not supported; exclude them in the policy", Unsupported: true,
+		}}
+	}
+	enforce := kyvernov1.Enforce
+	probe := &kyvernov1.ClusterPolicy{}
+	probe.Name, probe.Labels = e.Name, includeSystem()
+	probe.Annotations = map[string]string{"pod-policies.kyverno.io/autogen-controllers": "none"}
+	rule := kyvernov1.Rule{
+		Name:     "exception",
+		Match:    kyvernov1.MatchResources{Any: e.Spec.Match.Any, All: e.Spec.Match.All},
+		Validate: &kyvernov1.Validation{FailureAction: &enforce, Message: "covered", Deny: &kyvernov1.Deny{}},
+	}
+	if e.Spec.Conditions != nil {
+		conditions, err := jsonOf(e.Spec.Conditions)
+		if err != nil {
+			return nil, []load.Problem{wrong(document, err)}
+		}
+		rule.Preconditions = conditions
+	}
+	probe.Spec.Rules = []kyvernov1.Rule{rule}
+	compiled, problems := load.Compile([]load.Document{document.As(probe)}, compilers)
+	if len(compiled) == 0 {
+		return nil, problems
+	}
+	return &exemption{name: key(e.Namespace, e.Name), probe: compiled[0], names: func(info policy.Info, rule string) bool {
+		for _, each := range e.Spec.Exceptions {
+			if pattern.Match(each.PolicyName, info.Name) && (pattern.MatchAny(each.RuleNames, rule) || pattern.MatchAny(each.RuleNames, withoutAutogen(rule))) {
+				return true
+			}
+		}
+		return false
+	}}, problems
+}
+
+// cel makes a policy of the exception: its match conditions are the exception's,
+// and its only validation is false.
+func cel(document load.Document, e *policiesv1.PolicyException, w World, compilers load.Compilers) (*exemption, []load.Problem) {
+	if e.Spec.ExpiresAt != nil && !w.Now.Before(e.Spec.ExpiresAt.Time) {
+		return nil, nil
+	}
+	if allows(e) && len(e.Spec.MatchConditions) > 0 {
+		return nil, []load.Problem{{
+			File: document.File, Line: document.LineOf("spec.matchConditions"), Kind: "PolicyException", Name: e.Name, Field: "spec.matchConditions",
+			Message: "images and allowedValues for some objects only are not supported; drop the match conditions, or the list", Unsupported: true,
+		}}
+	}
+	if allows(e) {
+		return nil, nil // The policy reads what is allowed: see load.Options.
+	}
+	probe := &policiesv1.ValidatingPolicy{}
+	probe.Name, probe.Labels = e.Name, includeSystem()
+	off := false
+	probe.Spec = policiesv1.ValidatingPolicySpec{
+		Autogen: &policiesv1.ValidatingPolicyAutogenConfiguration{PodControllers: &policiesv1.PodControllersGenerationConfiguration{Enabled: &off, Controllers: []string{}}},
+		MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
+			RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.OperationAll},
+				Rule:       admissionregistrationv1.Rule{APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{"*/*"}},
+			},
+		}}},
+		MatchConditions: e.Spec.MatchConditions,
+		Validations:     []admissionregistrationv1.Validation{{Expression: "false", Message: "covered"}},
+	}
+	compiled, problems := load.Compile([]load.Document{document.As(probe)}, compilers)
+	if len(compiled) == 0 {
+		return nil, problems
+	}
+	return &exemption{name: key(e.Namespace, e.Name), probe: compiled[0], names: func(info policy.Info, _ string) bool {
+		for _, ref := range e.Spec.PolicyRefs {
+			if ref.Name == info.Name && (ref.Kind == "" || ref.Kind == info.Kind) {
+				return true
+			}
+		}
+		return false
+	}}, problems
+}
+
+func key(namespace, name string) string {
+	if namespace == "" {
+		return name
+	}
+	return namespace + "/" + name
+}
+
+func withoutAutogen(rule string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(rule, "autogen-"), "cronjob-")
+}
