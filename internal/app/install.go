@@ -79,7 +79,7 @@ func Install(ctx context.Context, opts InstallOptions) error {
 	if opts.Config == nil {
 		return errors.New("install: no connection to an API server given")
 	}
-	c, err := actingClient(opts.Config)
+	c, err := ActingClient(opts.Config)
 	if err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
@@ -109,9 +109,9 @@ func Install(ctx context.Context, opts InstallOptions) error {
 	return nil
 }
 
-// actingClient acts as Roadbed with the rights of the cluster admin whose
+// ActingClient acts as Roadbed with the rights of the cluster admin whose
 // connection it is.
-func actingClient(admin *rest.Config) (client.Client, error) {
+func ActingClient(admin *rest.Config) (client.Client, error) {
 	scheme, err := Scheme()
 	if err != nil {
 		return nil, err

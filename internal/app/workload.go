@@ -23,17 +23,17 @@ const (
 	webhookPort = 9443
 )
 
-const (
-	serverName = "roadbed"
-	dataDir    = "/var/lib/roadbed"
-)
+// ServerName is the name of the server's Deployment, volume claim and account.
+const ServerName = "roadbed"
+
+const dataDir = "/var/lib/roadbed"
 
 // workload is the server in the cluster: a claim for its trail and exports, a
 // Deployment and the Service of its webhooks. The trail and the exports are
 // files, so one copy runs at a time until the audit domain keeps them.
 func workload(opts InstallOptions) []client.Object {
-	labels := map[string]string{"app.kubernetes.io/name": serverName}
-	meta := metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: serverName, Labels: labels}
+	labels := map[string]string{"app.kubernetes.io/name": ServerName}
+	meta := metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: ServerName, Labels: labels}
 	hook := meta
 	hook.Name = webhookService
 	return []client.Object{
@@ -58,16 +58,16 @@ func workload(opts InstallOptions) []client.Object {
 
 func podSpec(opts InstallOptions) corev1.PodSpec {
 	return corev1.PodSpec{
-		ServiceAccountName: serverName,
+		ServiceAccountName: ServerName,
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot: new(true), FSGroup: new(int64(65532)), RunAsUser: new(int64(65532)),
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
 		Volumes: []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
-			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: serverName},
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: ServerName},
 		}}},
 		Containers: []corev1.Container{{
-			Name:  serverName,
+			Name:  ServerName,
 			Image: imageOf(opts),
 			Args:  serverArgs(opts),
 			Ports: []corev1.ContainerPort{

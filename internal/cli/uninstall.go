@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/uninstall"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 )
@@ -45,8 +45,8 @@ func (p *program) uninstall(ctx context.Context, kinds, yes bool) error {
 	if err != nil {
 		return err
 	}
-	opts := app.UninstallOptions{Config: config, Kinds: kinds}
-	plan, err := app.PlanUninstall(ctx, opts)
+	opts := uninstall.Options{Config: config, Kinds: kinds}
+	plan, err := uninstall.Look(ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (p *program) uninstall(ctx context.Context, kinds, yes bool) error {
 		fmt.Fprintln(p.Out, "\nNothing was changed: --yes does it.")
 		return verb.Exit(verb.ExitDifferences)
 	}
-	if err := p.Slowly("uninstalling", func() error { return app.Uninstall(ctx, opts, plan) }); err != nil {
+	if err := p.Slowly("uninstalling", func() error { return uninstall.Do(ctx, opts, plan) }); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(p.Out, "\nUninstalled.")
@@ -69,7 +69,7 @@ func (p *program) uninstall(ctx context.Context, kinds, yes bool) error {
 }
 
 // showUninstallation prints what is done, in its order, and what stays.
-func (p *program) showUninstallation(plan app.Uninstallation) error {
+func (p *program) showUninstallation(plan uninstall.Plan) error {
 	s := verb.NewSheet(p.Out)
 	section := func(title string, refs []apply.Ref) {
 		if len(refs) == 0 {

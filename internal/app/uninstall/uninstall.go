@@ -1,4 +1,11 @@
-package app
+// Package uninstall takes an installation out of a cluster: what it would do is
+// a Plan, Do does it.
+//
+// What always holds: no namespace and no volume is deleted, whoever has access
+// by a binding that stays keeps it, and nothing stays that a finalizer of
+// Roadbed's would hold for ever. It acts as Roadbed with a cluster admin's
+// rights, as app.Install does, on record in the API server's audit log.
+package uninstall
 
 import (
 	"context"
@@ -8,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,13 +26,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
-	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
+	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
-	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
 
-// UninstallOptions say what Uninstall takes out of a cluster.
-type UninstallOptions struct {
+// Options say what is taken out of a cluster.
+type Options struct {
 	// Config reaches the API server as a cluster admin. Required.
 	Config *rest.Config
 	// Kinds deletes the definitions of Roadbed's kinds too, and so every
@@ -34,9 +39,9 @@ type UninstallOptions struct {
 	Kinds bool
 }
 
-// Uninstallation is what Uninstall does, in this order, and what it leaves. It
-// never has a namespace or a volume among what it deletes.
-type Uninstallation struct {
+// Plan is what is done, in this order, and what stays. It never has a namespace
+// or a volume among what it deletes.
+type Plan struct {
 	// Stop are the server, its webhooks and its rights.
 	Stop []apply.Ref
 	// Guards are native policies.
@@ -51,27 +56,26 @@ type Uninstallation struct {
 }
 
 // Empty says whether there is nothing left to do.
-func (u Uninstallation) Empty() bool {
-	return len(u.Stop)+len(u.Guards)+len(u.Release)+len(u.Kinds) == 0
+func (p Plan) Empty() bool {
+	return len(p.Stop)+len(p.Guards)+len(p.Release)+len(p.Kinds) == 0
 }
 
-// PlanUninstall looks at the cluster and changes nothing.
-func PlanUninstall(ctx context.Context, opts UninstallOptions) (Uninstallation, error) {
+// Look looks at the cluster and changes nothing.
+func Look(ctx context.Context, opts Options) (Plan, error) {
 	r, err := newRemover(opts)
 	if err != nil {
-		return Uninstallation{}, fmt.Errorf("plan the removal: %w", err)
+		return Plan{}, fmt.Errorf("plan the removal: %w", err)
 	}
 	plan, err := r.plan(ctx)
 	if err != nil {
-		return Uninstallation{}, fmt.Errorf("plan the removal: %w", err)
+		return Plan{}, fmt.Errorf("plan the removal: %w", err)
 	}
 	return plan, nil
 }
 
-// Uninstall does what the plan says. Like Install it acts as Roadbed, on record
-// in the API server's audit log. What is gone already does not matter, so that
-// it may be called again after it was interrupted.
-func Uninstall(ctx context.Context, opts UninstallOptions, plan Uninstallation) error {
+// Do does what the plan says. What is gone already does not matter, so that it
+// may be called again after it was interrupted.
+func Do(ctx context.Context, opts Options, plan Plan) error {
 	r, err := newRemover(opts)
 	if err != nil {
 		return fmt.Errorf("uninstall: %w", err)
@@ -98,36 +102,28 @@ type remover struct {
 	definitions []*unstructured.Unstructured // of Roadbed's own kinds
 }
 
-func newRemover(opts UninstallOptions) (*remover, error) {
+func newRemover(opts Options) (*remover, error) {
 	if opts.Config == nil {
 		return nil, errors.New("no connection to an API server given")
 	}
-	c, err := actingClient(opts.Config)
+	c, err := app.ActingClient(opts.Config)
 	if err != nil {
 		return nil, err
 	}
-	text, err := crdText()
+	definitions, err := app.OwnKinds()
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := documents(text)
-	if err != nil {
-		return nil, err
-	}
-	definitions = slices.DeleteFunc(definitions, func(d *unstructured.Unstructured) bool {
-		return !strings.HasSuffix(d.GetName(), ".roadbed.dev")
-	})
 	return &remover{Client: c, kinds: opts.Kinds, definitions: definitions}, nil
 }
 
-func (r *remover) plan(ctx context.Context) (plan Uninstallation, err error) {
-	opts := InstallOptions{}.withDefaults()
+func (r *remover) plan(ctx context.Context) (plan Plan, err error) {
 	inUse, err := r.boundRoles(ctx)
 	if err != nil {
 		return plan, err
 	}
 	var kept []string
-	rights := slices.DeleteFunc(rights(), func(obj client.Object) bool {
+	going := slices.DeleteFunc(rights(), func(obj client.Object) bool {
 		_, role := obj.(*rbacv1.ClusterRole)
 		if role && inUse[obj.GetName()] {
 			kept = append(kept, obj.GetName())
@@ -135,10 +131,10 @@ func (r *remover) plan(ctx context.Context) (plan Uninstallation, err error) {
 		}
 		return false
 	})
-	if plan.Stop, err = r.present(ctx, slices.Concat(serverObjects(opts), rights)); err != nil {
+	if plan.Stop, err = r.present(ctx, slices.Concat(app.InstalledServer(), going)); err != nil {
 		return plan, err
 	}
-	native := guards.Objects(false)
+	native := app.InstalledGuards()
 	slices.SortStableFunc(native, bindingsFirst)
 	if plan.Guards, err = r.present(ctx, native); err != nil {
 		return plan, err
@@ -164,34 +160,10 @@ func (r *remover) doomedKinds() []client.Object {
 	return objects
 }
 
-// serverObjects are the server in the cluster, and what it keeps for itself;
-// its volume is not among them.
-func serverObjects(opts InstallOptions) []client.Object {
-	own := func(name string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: name}
-	}
-	objects := slices.DeleteFunc(workload(opts), func(obj client.Object) bool {
-		_, volume := obj.(*corev1.PersistentVolumeClaim)
-		return volume
-	})
-	return append(objects,
-		installedWebhooks(WebhookService),
-		&corev1.Secret{ObjectMeta: own(webhookSecret)},
-		&corev1.ConfigMap{ObjectMeta: own(settingsMap)},
-		&coordinationv1.Lease{ObjectMeta: own(leaderLease)},
-	)
-}
-
 // rights are what an installation puts into the cluster's RBAC, bindings first,
 // so that a server that still runs elsewhere loses its rights at once.
 func rights() []client.Object {
-	var objects []client.Object
-	for _, part := range parts(InstallOptions{}.withDefaults()) {
-		if part.name == "rbac" {
-			objects = append(objects, part.objects...)
-		}
-	}
-	objects = slices.DeleteFunc(objects, func(obj client.Object) bool {
+	objects := slices.DeleteFunc(app.InstalledRights(), func(obj client.Object) bool {
 		_, namespace := obj.(*corev1.Namespace)
 		return namespace
 	})

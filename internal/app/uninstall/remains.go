@@ -1,4 +1,4 @@
-package app
+package uninstall
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
@@ -104,7 +106,7 @@ func (r *remover) wishes(ctx context.Context) (string, error) {
 // places are the platform's namespaces, and the volume of the trail.
 func (r *remover) places(ctx context.Context) ([]string, error) {
 	var said []string
-	settings := InstallOptions{}.withDefaults().Settings
+	settings := tenancy.DefaultSettings()
 	for _, name := range []string{identity.SystemNamespace, settings.IngressNamespace, settings.ObservabilityNamespace} {
 		found, err := r.present(ctx, []client.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}})
 		if err != nil {
@@ -114,7 +116,7 @@ func (r *remover) places(ctx context.Context) ([]string, error) {
 			said = append(said, fmt.Sprintf("Namespace %s.", name))
 		}
 	}
-	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: serverName}}
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: app.ServerName}}
 	found, err := r.present(ctx, []client.Object{claim})
 	if len(found) > 0 {
 		said = append(said, fmt.Sprintf("%s, with the trail of privileged actions and the exports of offboarded tenants.", found[0]))

@@ -1,0 +1,63 @@
+package app
+
+import (
+	"slices"
+	"strings"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+)
+
+// InstalledServer is the server as an installation and its own work leave it in
+// a cluster: Deployment, webhooks, certificate, settings and lease; not its
+// volume.
+func InstalledServer() []client.Object {
+	own := func(name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: name}
+	}
+	objects := slices.DeleteFunc(workload(InstallOptions{}.withDefaults()), func(obj client.Object) bool {
+		_, volume := obj.(*corev1.PersistentVolumeClaim)
+		return volume
+	})
+	return append(objects,
+		installedWebhooks(WebhookService),
+		&corev1.Secret{ObjectMeta: own(webhookSecret)},
+		&corev1.ConfigMap{ObjectMeta: own(settingsMap)},
+		&coordinationv1.Lease{ObjectMeta: own(leaderLease)},
+	)
+}
+
+// InstalledRights are the identity and the rights that an installation makes,
+// with the namespace that they are in.
+func InstalledRights() []client.Object { return partNamed("rbac") }
+
+// InstalledGuards are the native policies that an installation makes, all of
+// them: those also that an API server may have as files of its own.
+func InstalledGuards() []client.Object { return partNamed("admission") }
+
+func partNamed(name string) []client.Object {
+	var objects []client.Object
+	for _, part := range parts(InstallOptions{}.withDefaults()) {
+		if part.name == name {
+			objects = append(objects, part.objects...)
+		}
+	}
+	return objects
+}
+
+// OwnKinds are the definitions of Roadbed's own kinds.
+func OwnKinds() ([]*unstructured.Unstructured, error) {
+	text, err := crdText()
+	if err != nil {
+		return nil, err
+	}
+	definitions, err := documents(text)
+	return slices.DeleteFunc(definitions, func(d *unstructured.Unstructured) bool {
+		return !strings.HasSuffix(d.GetName(), ".roadbed.dev")
+	}), err
+}
