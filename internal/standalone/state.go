@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/roadbed-dev/roadbed/internal/standalone/atomicfile"
@@ -138,24 +137,8 @@ func checkEtcd(l layout, s state) error {
 			return l.damaged(file, errors.Unwrap(err))
 		}
 	}
-	if err := checkLog(l); err != nil {
-		return err
-	}
-	return checkLength(l, s.LastEntry)
-}
-
-// checkLength finds a write-ahead log that ends before what was once written:
-// etcd would take the cut for a crash and go on without what came after it.
-func checkLength(l layout, written uint64) error {
-	if written == 0 {
-		return nil
-	}
-	file, last, err := wal.Last(l.writeAheadLog())
-	if err != nil {
+	if file, err := wal.Check(l.writeAheadLog(), s.LastEntry); err != nil {
 		return l.damaged(file, err)
-	}
-	if last < written {
-		return l.damaged(file, fmt.Errorf("it ends with entry %d, and entry %d was written", last, written))
 	}
 	return nil
 }
@@ -169,36 +152,4 @@ func (s *state) remember(l layout) error {
 	}
 	s.LastEntry = last
 	return s.save(l)
-}
-
-// smallestSegment is what no write-ahead log of an etcd that was once ready is
-// smaller than: it begins with the description of its member. etcd would repair
-// a shorter one by forgetting that, and then wait for a leader for ever.
-const smallestSegment = 512
-
-// checkLog finds a write-ahead log that is gone or cut off.
-func checkLog(l layout) error {
-	dir := l.writeAheadLog()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return l.damaged(dir, err)
-	}
-	segments := 0
-	for _, entry := range entries {
-		if filepath.Ext(entry.Name()) != ".wal" {
-			continue
-		}
-		segments++
-		info, err := entry.Info()
-		if err != nil {
-			return l.damaged(filepath.Join(dir, entry.Name()), err)
-		}
-		if info.Size() < smallestSegment {
-			return l.damaged(filepath.Join(dir, entry.Name()), fmt.Errorf("%d bytes, which is too short for a write-ahead log", info.Size()))
-		}
-	}
-	if segments == 0 {
-		return l.damaged(dir, errors.New("no write-ahead log in it"))
-	}
-	return nil
 }

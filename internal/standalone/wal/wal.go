@@ -21,6 +21,38 @@ import (
 	"slices"
 )
 
+// smallest is what no segment of an etcd that was once ready is smaller than:
+// it begins with the description of its member. etcd would repair a shorter one
+// by forgetting that, and then wait for a leader for ever.
+const smallest = 512
+
+// Check finds a log in the folder that is gone, cut off at its beginning, or
+// ends before the entry that was once written; 0 if that is not known. It names
+// the file that is wrong.
+func Check(dir string, written uint64) (file string, err error) {
+	segments, err := filepath.Glob(filepath.Join(dir, "*.wal"))
+	if err != nil || len(segments) == 0 {
+		return dir, errors.Join(err, ErrNone)
+	}
+	for _, file := range segments {
+		info, err := os.Stat(file)
+		if err != nil {
+			return file, err
+		}
+		if info.Size() < smallest {
+			return file, fmt.Errorf("%d bytes, which is too short for a write-ahead log", info.Size())
+		}
+	}
+	if written == 0 {
+		return "", nil
+	}
+	file, last, err := Last(dir)
+	if err == nil && last < written {
+		err = fmt.Errorf("it ends with entry %d, and entry %d was written", last, written)
+	}
+	return file, err
+}
+
 // ErrNone means that there is no segment.
 var ErrNone = errors.New("no write-ahead log in it")
 

@@ -3,6 +3,7 @@ package wal
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -61,6 +62,36 @@ func TestLast(t *testing.T) {
 	}
 	if _, _, err := Last(t.TempDir()); !errors.Is(err, ErrNone) {
 		t.Errorf("of an empty folder: %v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	const name = "0000000000000000-0000000000000000.wal"
+	room := make([]byte, smallest)
+	for _, row := range []struct {
+		reason  string
+		content []byte
+		written uint64
+		says    string
+	}{
+		{"as long as it was", append(segment(1, 2, 3), room...), 3, ""},
+		{"longer than it was", append(segment(1, 2, 3), room...), 2, ""},
+		{"nobody knows how long it was", append(segment(1), room...), 0, ""},
+		{"shorter than it was", append(segment(1, 2), room...), 3, "it ends with entry 2, and entry 3 was written"},
+		{"hardly anything is left", segment(1), 1, "32 bytes, which is too short for a write-ahead log"},
+	} {
+		t.Run(row.reason, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), name)
+			if err := os.WriteFile(file, row.content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			found, err := Check(filepath.Dir(file), row.written)
+			if got := fmt.Sprint(err); (err != nil || row.says != "") && (got != row.says || found != file) {
+				t.Errorf("%s: %s, want %q", filepath.Base(found), got, row.says)
+			}
+		})
 	}
 }
 
