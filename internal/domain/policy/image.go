@@ -3,9 +3,15 @@ package policy
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"slices"
 )
+
+// ErrUnproved is what Images reports, by errors.Is, of an image that was read
+// and is not signed as it was asked: a verdict. Any other error means that there
+// is none.
+var ErrUnproved = errors.New("not proved")
 
 // ImageCheck is what a policy wants proved of an image.
 type ImageCheck struct {

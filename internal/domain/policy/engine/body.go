@@ -94,19 +94,39 @@ type subject struct {
 
 // evaluate judges a request that is matched.
 func (b *body) evaluate(ctx context.Context, s subject, session *library.Session) []policy.Result {
+	concerned, failed := b.concerns(ctx, s, session)
+	if !concerned {
+		return failed
+	}
+	return b.judge(ctx, s, session)
+}
+
+// concerns evaluates the conditions. The results are of those that could not be
+// evaluated.
+func (b *body) concerns(ctx context.Context, s subject, session *library.Session) (bool, []policy.Result) {
+	if b.conditions == nil {
+		return true, nil
+	}
 	if b.extended {
 		ctx = library.WithSession(ctx, session)
 	}
 	authorizer := &reviewer{world: session.World}
-	if b.conditions != nil {
-		match := b.conditions.Match(ctx, s.versioned, s.params, authorizer)
-		if match.Error != nil {
-			return []policy.Result{s.error(b.prefix+"matchConditions", match.Error.Error())}
-		}
-		if !match.Matches {
-			return authorizer.failure(s, b.prefix+"matchConditions")
-		}
+	match := b.conditions.Match(ctx, s.versioned, s.params, authorizer)
+	if match.Error != nil {
+		return false, []policy.Result{s.error(b.prefix+"matchConditions", match.Error.Error())}
 	}
+	if failed := authorizer.failure(s, b.prefix+"matchConditions"); failed != nil {
+		return false, failed
+	}
+	return match.Matches, nil
+}
+
+// judge evaluates the validations.
+func (b *body) judge(ctx context.Context, s subject, session *library.Session) []policy.Result {
+	if b.extended {
+		ctx = library.WithSession(ctx, session)
+	}
+	authorizer := &reviewer{world: session.World}
 	found := b.validator.Validate(ctx, s.resource, s.versioned, s.params, s.namespace, celconfig.RuntimeCELCostBudget, authorizer)
 	if failed := authorizer.failure(s, b.prefix+"validations"); failed != nil {
 		return failed

@@ -66,7 +66,7 @@ var trials = []trial{
 		spec: `
   validations:
   - expression: "object.spec.containers.all(c, !has(c.resources.limits) || !('cpu' in c.resources.limits) || quantity(c.resources.limits['cpu']).isLessThan(quantity('1')))"
-    messageExpression: "'limits: ' + object.spec.containers.filter(c, has(c.resources.limits)).map(c, c.resources.limits.map(k, string(c.resources.limits[k])).join('+')).join(' ')"
+    messageExpression: "'limits: ' + object.spec.containers.filter(c, has(c.resources.limits)).map(c, c.resources.limits.map(k, string(c.resources.limits[k])).sort().join('+')).join(' ')"
 `,
 	},
 	{

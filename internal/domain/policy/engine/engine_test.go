@@ -406,3 +406,7 @@ spec:
 	payload := &policy.Request{Object: map[string]any{"foo": map[string]any{"bar": int64(4)}}}
 	compare(t, compiled.Validate(t.Context(), payload, policy.World{}), []string{"validations[0] fail refused"}, "a document is judged whatever it is")
 }
+
+func variable(name, expression string) admissionregistrationv1.Variable {
+	return admissionregistrationv1.Variable{Name: name, Expression: expression}
+}

@@ -3,9 +3,32 @@ package engine
 import (
 	"maps"
 	"reflect"
-
-	"k8s.io/apimachinery/pkg/runtime"
 )
+
+// clone copies maps and lists. Unlike Kubernetes' own it panics at nothing.
+func clone(value any) any {
+	switch held := value.(type) {
+	case map[string]any:
+		if held == nil {
+			return held
+		}
+		copied := make(map[string]any, len(held))
+		for key, one := range held {
+			copied[key] = clone(one)
+		}
+		return copied
+	case []any:
+		if held == nil {
+			return held
+		}
+		copied := make([]any, len(held))
+		for i, one := range held {
+			copied[i] = clone(one)
+		}
+		return copied
+	}
+	return value
+}
 
 // carry applies what changed from before to after to an object that says the
 // same as before in other words: without the fields that Go types always write,
@@ -28,7 +51,7 @@ func carryMap(object, before any, after map[string]any) any {
 	was, wasMap := before.(map[string]any)
 	is, isMap := object.(map[string]any)
 	if !wasMap || !isMap {
-		return runtime.DeepCopyJSONValue(after)
+		return clone(after)
 	}
 	carried := maps.Clone(is)
 	for key := range was {
@@ -50,14 +73,14 @@ func carryList(object, before any, after []any) any {
 	was, wasList := before.([]any)
 	is, isList := object.([]any)
 	if !wasList || !isList || len(was) != len(is) {
-		return runtime.DeepCopyJSONValue(after)
+		return clone(after)
 	}
 	carried := make([]any, len(after))
 	for i, value := range after {
 		if i < len(was) {
 			carried[i] = carry(is[i], was[i], value)
 		} else {
-			carried[i] = runtime.DeepCopyJSONValue(value)
+			carried[i] = clone(value)
 		}
 	}
 	return carried

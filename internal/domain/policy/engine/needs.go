@@ -55,6 +55,7 @@ var families = []struct{ prefix, called string }{
 	{"random", "makes up random texts"},
 	{"time.now", "asks what time it is"},
 	{"exceptions", "reads exceptions"},
+	{"images", "reads the list of images"},
 }
 
 // Needs says, in one phrase, why the API server cannot evaluate a policy by

@@ -3,6 +3,8 @@ package images
 import (
 	"errors"
 	"fmt"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
 
 // The ways in which an image is not proved. Test with errors.Is.
@@ -29,7 +31,9 @@ type fault struct {
 
 func (f *fault) Error() string { return f.text }
 
-func (f *fault) Is(target error) bool { return target == f.way }
+func (f *fault) Is(target error) bool {
+	return target == f.way || target == policy.ErrUnproved && (f.way == ErrUnsigned || f.way == ErrWrongSigner)
+}
 
 func faultf(way error, format string, args ...any) error {
 	return &fault{way, fmt.Sprintf(format, args...)}

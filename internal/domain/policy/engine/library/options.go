@@ -41,6 +41,8 @@ func sessions() []cel.EnvOption {
 	attestors := cel.ListType(cel.DynType)
 	options := []cel.EnvOption{
 		cel.Variable(hidden, sessionType),
+		cel.Variable(imagesName, cel.MapType(cel.StringType, textsType)),
+		cel.Variable(attestorsName, objectType), cel.Variable(attestationsName, labelsType),
 		cel.Macros(
 			hiddenReceiver("now", 0, "time"),
 			hiddenGlobal("random", 0), hiddenGlobal("random", 1),

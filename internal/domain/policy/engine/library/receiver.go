@@ -9,8 +9,16 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 )
 
-// exceptionsName is the variable that says what exceptions allow.
-const exceptionsName = "exceptions"
+// The variables that are no receivers.
+const (
+	// exceptionsName says what exceptions allow.
+	exceptionsName = "exceptions"
+	// imagesName lists the object's images.
+	imagesName = "images"
+	// attestorsName and attestationsName are what an image policy defines.
+	attestorsName    = "attestors"
+	attestationsName = "attestations"
+)
 
 // hidden is a variable that no policy writes: macros give it to functions that
 // need the session and have nothing before their name.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
@@ -52,8 +53,13 @@ type Session struct {
 	Subject string
 	// AllowedImages and AllowedValues are what exceptions allow.
 	AllowedImages, AllowedValues []string
-	// Variables are more names that expressions may use.
-	Variables map[string]ref.Val
+	// Images lists the object's images by the name of who found them; nil means
+	// none. It is asked when an expression asks.
+	Images func() (map[string][]string, error)
+	// Attestors and Attestations are what an image policy names so.
+	Attestors map[string]any
+	// Attestations are names only: they stand for themselves.
+	Attestations map[string]string
 
 	random *rand.Rand
 	// bundle is the PEM of the roots that HTTP requests trust.
@@ -110,17 +116,33 @@ func (n names) ResolveName(name string) (any, bool) {
 	if kind, ok := receivers[name]; ok {
 		return receiver{kind, n.session}, true
 	}
-	if name == exceptionsName {
+	switch name {
+	case exceptionsName:
 		return n.session.exceptions(), true
-	}
-	if value, ok := n.session.Variables[name]; ok {
-		return value, true
+	case imagesName:
+		return n.session.images(), true
+	case attestorsName:
+		return n.session.Attestors, true
+	case attestationsName:
+		return n.session.Attestations, true
 	}
 	return n.Activation.ResolveName(name)
 }
 
 // Parent keeps CEL from looking past the library.
 func (names) Parent() cel.Activation { return nil }
+
+// images is a map, or an error as a CEL value.
+func (s *Session) images() any {
+	if s.Images == nil {
+		return map[string][]string{}
+	}
+	found, err := s.Images()
+	if err != nil {
+		return types.WrapErr(err)
+	}
+	return found
+}
 
 func (s *Session) exceptions() map[string]any {
 	return map[string]any{"allowedImages": orEmpty(s.AllowedImages), "allowedValues": orEmpty(s.AllowedValues)}
