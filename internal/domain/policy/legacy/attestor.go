@@ -1,0 +1,279 @@
+package legacy
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
+)
+
+// attestorSet is content when enough of its members are.
+type attestorSet struct {
+	path    string
+	count   int
+	members []member
+}
+
+// member is an attestor, or a set of them.
+type member struct {
+	path     string
+	attestor *attestor
+	set      *attestorSet
+}
+
+// attestor is a compiled attestor. Texts may have variables.
+type attestor struct {
+	kind        string
+	key         *variable.Template
+	secret      *kyvernov1.SecretReference
+	certificate *variable.Template
+	chain       *variable.Template
+	fixed       policy.Attestor
+	notary      bool
+	annotations map[string]string
+	repository  string
+}
+
+const maxDepth = 8
+
+// attestors compiles sets that must all be content.
+func (c *compiler) attestors(path string, sources []kyvernov1.AttestorSet, notary bool, scope variable.Scope) []attestorSet {
+	var sets []attestorSet
+	for i, source := range sources {
+		sets = append(sets, c.attestorSet(fmt.Sprintf("%s.attestors[%d]", path, i), source, notary, scope, 0))
+	}
+	return sets
+}
+
+func (c *compiler) attestorSet(path string, source kyvernov1.AttestorSet, notary bool, scope variable.Scope, depth int) attestorSet {
+	set := attestorSet{path: path}
+	if len(source.Entries) == 0 {
+		c.field(path+".entries", "is empty: nobody could sign")
+	}
+	for i, entry := range source.Entries {
+		set.members = append(set.members, c.members(fmt.Sprintf("%s.entries[%d]", path, i), entry, notary, scope, depth)...)
+	}
+	set.count = len(set.members)
+	if source.Count != nil {
+		set.count = *source.Count
+	}
+	if set.count < 1 || set.count > len(set.members) {
+		c.field(path+".count", "%d of %d entries cannot be content", set.count, len(set.members))
+	}
+	return set
+}
+
+// members are one for each key of an entry.
+func (c *compiler) members(path string, source kyvernov1.Attestor, notary bool, scope variable.Scope, depth int) []member {
+	switch {
+	case source.Attestor != nil:
+		var nested kyvernov1.AttestorSet
+		if err := strictly(source.Attestor.Raw, &nested); err != nil || depth >= maxDepth {
+			c.field(path+".attestor", "is no set of attestors {count, entries}: %v", err)
+			return nil
+		}
+		set := c.attestorSet(path+".attestor", nested, notary, scope, depth+1)
+		return []member{{path: path + ".attestor", set: &set}}
+	case source.Keys != nil:
+		return c.keys(path+".keys", source, scope)
+	case source.Certificates != nil:
+		return []member{c.certificates(path+".certificates", source, notary, scope)}
+	case source.Keyless != nil:
+		return []member{c.keyless(path+".keyless", source)}
+	}
+	c.field(path, "says not who must sign; use one of keys, certificates, keyless and attestor")
+	return nil
+}
+
+// common is what all kinds of attestors share.
+func common(kind string, source kyvernov1.Attestor, path string, rekor *kyvernov1.Rekor, log *kyvernov1.CTLog) *attestor {
+	made := &attestor{kind: kind, annotations: source.Annotations, repository: source.Repository}
+	made.fixed = policy.Attestor{Name: path, HashAlgorithm: source.SignatureAlgorithm}
+	if rekor != nil {
+		made.fixed.IgnoreTlog, made.fixed.RekorURL, made.fixed.RekorKey = rekor.IgnoreTlog, rekor.URL, rekor.PubKey
+	}
+	if log != nil {
+		made.fixed.IgnoreSCT = log.IgnoreSCT
+	}
+	return made
+}
+
+func (c *compiler) keys(path string, source kyvernov1.Attestor, scope variable.Scope) []member {
+	keys := source.Keys
+	if keys.SignatureAlgorithm != "" {
+		source.SignatureAlgorithm = keys.SignatureAlgorithm
+	}
+	if keys.KMS != "" || strings.Contains(keys.PublicKeys, "kms://") {
+		c.unsupported(c.rule.path+"."+path+".kms", "keys in a key management system are not supported; write the public key into publicKeys")
+		return nil
+	}
+	if name, ok := strings.CutPrefix(strings.TrimSpace(keys.PublicKeys), "k8s://"); ok {
+		namespace, secret, _ := strings.Cut(name, "/")
+		keys.Secret = &kyvernov1.SecretReference{Namespace: namespace, Name: secret}
+	}
+	if keys.Secret != nil {
+		made := common("keys", source, path, keys.Rekor, keys.CTLog)
+		made.secret = keys.Secret
+		return []member{{path: path, attestor: made}}
+	}
+	var members []member
+	for _, key := range splitKeys(keys.PublicKeys) {
+		c.checkKey(path+".publicKeys", key)
+		made := common("keys", source, path, keys.Rekor, keys.CTLog)
+		made.key = c.template(path+".publicKeys", key, scope)
+		members = append(members, member{path: path, attestor: made})
+	}
+	return members
+}
+
+var endOfKey = regexp.MustCompile(`-----END [A-Z ]*PUBLIC KEY-----`)
+
+// splitKeys separates keys that stand one after the other.
+func splitKeys(text string) []string {
+	var keys []string
+	for {
+		end := endOfKey.FindStringIndex(text)
+		if end == nil || strings.TrimSpace(text[end[1]:]) == "" {
+			return append(keys, strings.TrimSpace(text))
+		}
+		keys = append(keys, strings.TrimSpace(text[:end[1]]))
+		text = text[end[1]:]
+	}
+}
+
+// checkKey wants a key that has no variables to parse.
+func (c *compiler) checkKey(path, key string) {
+	if strings.Contains(key, "{{") {
+		return
+	}
+	block, _ := pem.Decode([]byte(key))
+	if block == nil {
+		c.field(path, "is no PEM block; a key begins with -----BEGIN PUBLIC KEY----- and stands in lines of its own")
+		return
+	}
+	if _, err := x509.ParsePKIXPublicKey(block.Bytes); err == nil {
+		return
+	}
+	if _, err := x509.ParsePKCS1PublicKey(block.Bytes); err != nil {
+		c.field(path, "the key cannot be parsed; was it shortened? Print the whole one with: cosign public-key")
+	}
+}
+
+func (c *compiler) certificates(path string, source kyvernov1.Attestor, notary bool, scope variable.Scope) member {
+	certificates := source.Certificates
+	made := common("certificates", source, path, certificates.Rekor, certificates.CTLog)
+	made.notary = notary
+	made.certificate = c.template(path+".cert", certificates.Certificate, scope)
+	made.chain = c.template(path+".certChain", certificates.CertificateChain, scope)
+	if certificates.Certificate == "" && certificates.CertificateChain == "" {
+		c.field(path, "has neither cert nor certChain")
+	}
+	c.checkCertificate(path+".cert", certificates.Certificate)
+	c.checkCertificate(path+".certChain", certificates.CertificateChain)
+	return member{path: path, attestor: made}
+}
+
+func (c *compiler) checkCertificate(path, text string) {
+	if text == "" || strings.Contains(text, "{{") {
+		return
+	}
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		c.field(path, "is no PEM block; a certificate begins with -----BEGIN CERTIFICATE-----")
+		return
+	}
+	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+		c.field(path, "the certificate cannot be parsed: %v", err)
+	}
+}
+
+func (c *compiler) keyless(path string, source kyvernov1.Attestor) member {
+	keyless := source.Keyless
+	made := common("keyless", source, path, keyless.Rekor, keyless.CTLog)
+	if len(keyless.AdditionalExtensions) > 0 {
+		c.unsupported(c.rule.path+"."+path+".additionalExtensions", "additionalExtensions of certificates are not supported; use issuer and subject")
+	}
+	identity := policy.Identity{Issuer: keyless.Issuer, IssuerPattern: keyless.IssuerRegExp, Subject: keyless.Subject, SubjectPattern: keyless.SubjectRegExp}
+	if strings.ContainsAny(keyless.Subject, "*?") {
+		identity.Subject, identity.SubjectPattern = "", globExpression(keyless.Subject)
+	}
+	for field, expression := range map[string]string{"issuerRegExp": keyless.IssuerRegExp, "subjectRegExp": keyless.SubjectRegExp} {
+		if _, err := regexp.Compile(expression); err != nil {
+			c.field(path+"."+field, "%v", err)
+		}
+	}
+	if identity == (policy.Identity{}) && keyless.Roots == "" {
+		c.field(path, "names neither issuer, subject nor roots: anybody could sign")
+	}
+	made.fixed.Keyless = &policy.Keyless{Identities: []policy.Identity{identity}, Roots: keyless.Roots}
+	return member{path: path, attestor: made}
+}
+
+// globExpression writes a glob as a regular expression.
+func globExpression(glob string) string {
+	quoted := regexp.QuoteMeta(glob)
+	return "^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(quoted) + "$"
+}
+
+// resolve fills in the variables of an attestor, and reads its Secret.
+func (a *attestor) resolve(e *evaluation) (policy.Attestor, error) {
+	resolved := a.fixed
+	var err error
+	switch {
+	case a.secret != nil:
+		resolved.Key, err = secretKey(e.context, e.world, *a.secret)
+	case a.key != nil:
+		resolved.Key, err = textOf(a.key, e.vars)
+	case a.kind == "certificates":
+		err = a.resolveCertificates(e, &resolved)
+	}
+	return resolved, err
+}
+
+func (a *attestor) resolveCertificates(e *evaluation, resolved *policy.Attestor) error {
+	certificate, err := textOf(a.certificate, e.vars)
+	if err != nil {
+		return err
+	}
+	chain, err := textOf(a.chain, e.vars)
+	if err != nil {
+		return err
+	}
+	if !a.notary {
+		resolved.Certificate, resolved.Chain = certificate, chain
+		return nil
+	}
+	for _, text := range []string{certificate, chain} {
+		if text != "" {
+			resolved.Notary = append(resolved.Notary, text)
+		}
+	}
+	return nil
+}
+
+// secretKey reads cosign.pub of a Secret.
+func secretKey(ctx context.Context, w policy.World, reference kyvernov1.SecretReference) (string, error) {
+	if w.Lookup == nil {
+		return "", policy.ErrNoWorld
+	}
+	secret, err := w.Lookup.Get(ctx, schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, reference.Namespace, reference.Name)
+	if err != nil {
+		return "", fmt.Errorf("reading the key from Secret %s/%s: %w", reference.Namespace, reference.Name, err)
+	}
+	data, _ := secret["data"].(map[string]any)
+	encoded, _ := data["cosign.pub"].(string)
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(key) == 0 {
+		return "", fmt.Errorf("Secret %s/%s has no cosign.pub", reference.Namespace, reference.Name)
+	}
+	return string(key), nil
+}

@@ -1,0 +1,114 @@
+package legacy
+
+import (
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+)
+
+// program judges by CEL, as the native policy does that means the same.
+type program struct{ policy.Evaluator }
+
+// cel compiles a rule's CEL as a ValidatingAdmissionPolicy for everything: what
+// the rule matches has been decided before.
+func (c *compiler) cel(rule *kyvernov1.Rule) judge {
+	source := rule.Validate.CEL
+	if len(source.Expressions) == 0 {
+		c.field("validate.cel.expressions", "is empty")
+		return nil
+	}
+	if c.options.CEL == nil {
+		c.field("validate.cel", "CEL is not evaluated here")
+		return nil
+	}
+	native := &admissionregistrationv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: c.source.Name, Labels: map[string]string{policy.IncludeSystemLabel: "true"}},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+			ParamKind: source.ParamKind, MatchConstraints: everything(), MatchConditions: rule.CELPreconditions,
+			Validations: messaged(source.Expressions, rule.Validate.Message), AuditAnnotations: source.AuditAnnotations, Variables: source.Variables,
+		},
+	}
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: c.source.Name},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: c.source.Name, ParamRef: source.ParamRef,
+			ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+		},
+	}
+	compiled, err := c.options.CEL(native, []*admissionregistrationv1.ValidatingAdmissionPolicyBinding{binding})
+	if err != nil {
+		c.celFaults(err)
+		return nil
+	}
+	return program{compiled}
+}
+
+// celFaults notes what is wrong with the CEL, by the fields of the rule.
+func (c *compiler) celFaults(err error) {
+	fields := strings.NewReplacer("spec.validations", "validate.cel.expressions", "spec.matchConditions", "celPreconditions",
+		"spec.variables", "validate.cel.variables", "spec.auditAnnotations", "validate.cel.auditAnnotations", "spec.paramKind", "validate.cel.paramKind")
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		named := fields.Replace(line)
+		field, rest, ok := strings.Cut(named, ": ")
+		field, place, _ := strings.Cut(field, ",")
+		if !ok || named == line {
+			c.field("validate.cel", "%s", line)
+			continue
+		}
+		if place != "" {
+			rest = strings.TrimSpace(place) + ": " + rest
+		}
+		c.field(field, "%s", rest)
+	}
+}
+
+// everything matches all requests.
+func everything() *admissionregistrationv1.MatchResources {
+	all := []string{"*"}
+	return &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
+		RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+			Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.OperationAll},
+			Rule:       admissionregistrationv1.Rule{APIGroups: all, APIVersions: all, Resources: []string{"*/*"}},
+		},
+	}}}
+}
+
+// messaged gives the rule's message to expressions without one.
+func messaged(expressions []admissionregistrationv1.Validation, message string) []admissionregistrationv1.Validation {
+	var all []admissionregistrationv1.Validation
+	for _, one := range expressions {
+		if one.Message == "" && one.MessageExpression == "" {
+			one.Message = strings.ReplaceAll(message, "\n", " ")
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func (p program) judge(e *evaluation) *verdict {
+	var failed, broken []string
+	passed := false
+	for _, result := range p.Validate(e.context, e.request, e.world) {
+		switch result.Status {
+		case policy.Fail:
+			failed = append(failed, result.Message)
+		case policy.Error:
+			broken = append(broken, result.Message)
+		case policy.Pass:
+			passed = true
+		}
+	}
+	switch {
+	case len(failed) > 0:
+		return fails("%s", strings.Join(failed, "; "))
+	case len(broken) > 0:
+		return &verdict{status: policy.Error, message: strings.Join(broken, "; ")}
+	case !passed:
+		return skips("CEL preconditions not met")
+	}
+	return passes("Validation rule '%s' passed.", e.rule.name)
+}

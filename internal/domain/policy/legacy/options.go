@@ -1,0 +1,103 @@
+package legacy
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/jmespath"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/mutate"
+)
+
+// Options are what compiling a policy may need besides the policy. The zero
+// value is useful, but for rules with CEL.
+type Options struct {
+	// CEL compiles the CEL of a rule, which is handed over as the policy and the
+	// binding that mean the same. Without it rules with CEL do not compile.
+	CEL func(*admissionregistrationv1.ValidatingAdmissionPolicy, []*admissionregistrationv1.ValidatingAdmissionPolicyBinding) (policy.Evaluator, error)
+	// Random returns a number from 0 up to, not including, n, for the function
+	// random. It needs no cryptographic quality.
+	Random func(n int) int
+	// Resolve returns the addresses of a host name; without it the functions that
+	// ask for them fail.
+	Resolve func(host string) ([]netip.Addr, error)
+	// DefaultRegistry stands for an image's registry where it names none;
+	// docker.io unless it is set.
+	DefaultRegistry string
+}
+
+// env is what expressions may use in one decision.
+func (o Options) env(w policy.World) jmespath.Env {
+	random := o.Random
+	if random == nil {
+		random = rand.IntN
+	}
+	return jmespath.Env{Now: w.Now, Random: random, Resolve: o.Resolve, DefaultRegistry: o.DefaultRegistry}
+}
+
+// Fault is what is wrong with one field of a policy, or what Roadbed does not do.
+type Fault struct {
+	// Rule is the rule's name.
+	Rule string
+	// Field is the path in the policy, such as spec.rules[0].validate.pattern.
+	Field string
+	// Message says what is wrong.
+	Message string
+	// Unsupported tells that the policy is well formed but asks for something
+	// that Roadbed does not do.
+	Unsupported bool
+}
+
+// Error is "field: message".
+func (f Fault) Error() string { return f.Field + ": " + f.Message }
+
+// Faults are all that is wrong with a policy. It is the error of Compile.
+type Faults []Fault
+
+// Error has one line for each fault.
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, fault := range f {
+		lines[i] = fault.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Difference is one place where policies do here what their authors wrote rather
+// than what Kyverno 1.19 does.
+type Difference = mutate.Difference
+
+// Differences lists where policies differ from Kyverno 1.19, those of overlays
+// first.
+func Differences() []Difference {
+	return append(mutate.Differences(), []Difference{
+		{
+			Name:    "foreach-errors",
+			Kyverno: "an element that cannot be evaluated is passed over unless it is the last of its list",
+			Roadbed: "the other elements are judged, and without a failure among them the rule is an error",
+		},
+		{
+			Name:    "images-in-scans",
+			Kyverno: "a scan trusts an annotation that says which images were verified at admission",
+			Roadbed: "images are verified whenever they are judged, with answers kept for a while",
+		},
+		{
+			Name:    "system-namespaces",
+			Kyverno: "a list in Kyverno's configuration takes namespaces out of all policies",
+			Roadbed: "kube-system and Roadbed's own namespace are left alone unless a label of the policy includes them",
+		},
+		{
+			Name:    "subresources",
+			Kyverno: "a kind without a subresource is also matched by requests for subresources that reach Kyverno for other policies",
+			Roadbed: "it is matched by the object itself and by ephemeral containers",
+		},
+		{
+			Name:    "order-of-anchors",
+			Kyverno: "conditions and other anchors beside each other are decided in an order that changes from request to request",
+			Roadbed: "conditions come first, then the others by name",
+		},
+	}...)
+}

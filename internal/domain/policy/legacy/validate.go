@@ -1,0 +1,279 @@
+package legacy
+
+import (
+	"fmt"
+	"strings"
+
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/podsecurity"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
+)
+
+// validation compiles what a validate rule judges by.
+func (c *compiler) validation(rule *kyvernov1.Rule, scope variable.Scope) judge {
+	source := rule.Validate
+	ways := 0
+	for _, used := range []bool{
+		source.Pattern != nil, source.AnyPattern != nil, source.Deny != nil, len(source.ForEach) > 0,
+		source.PodSecurity != nil, source.CEL != nil, source.Manifests != nil, source.Assert != nil,
+	} {
+		if used {
+			ways++
+		}
+	}
+	if ways != 1 {
+		c.field("validate", "judges in %d ways; use one of pattern, anyPattern, deny, foreach, podSecurity and cel", ways)
+		return nil
+	}
+	switch {
+	case source.CEL != nil:
+		return c.cel(rule)
+	case source.PodSecurity != nil:
+		return c.podSecurity(source.PodSecurity)
+	case source.Manifests != nil:
+		c.unsupported(c.rule.path+".validate.manifests", "validate.manifests is not supported: Roadbed does not verify signatures of manifests")
+		return nil
+	case source.Assert != nil:
+		c.unsupported(c.rule.path+".validate.assert", "validate.assert is not supported: Roadbed does not evaluate assertion trees; use pattern or cel")
+		return nil
+	}
+	said := c.message(source, scope)
+	return c.judgement("validate", judgementSource{source.Pattern, source.AnyPattern, source.Deny, source.ForEach}, said, scope, 0)
+}
+
+// message of a failure. References in it point into the rule's pattern, so that
+// it is parsed together with it.
+func (c *compiler) message(source *kyvernov1.Validation, scope variable.Scope) message {
+	if !strings.Contains(source.Message, "$(") {
+		return message{template: c.template("validate.message", source.Message, scope), written: source.Message}
+	}
+	tree := map[string]any{"message": source.Message}
+	if source.Pattern != nil {
+		tree["pattern"] = c.json("validate.pattern", source.Pattern)
+	}
+	if source.AnyPattern != nil {
+		tree["anyPattern"] = c.json("validate.anyPattern", source.AnyPattern)
+	}
+	return message{template: c.template("validate", tree, scope), written: source.Message, key: "message"}
+}
+
+// message is what the author says of a failure.
+type message struct {
+	template *variable.Template
+	written  string
+	// key of the message in what the template gives; empty for all of it.
+	key string
+}
+
+func (m message) text(vars *variable.Context) (string, error) {
+	if m.key == "" {
+		return textOf(m.template, vars)
+	}
+	tree, err := m.template.Resolve(vars)
+	if err != nil {
+		return "", err
+	}
+	object, _ := tree.(map[string]any)
+	text, _ := pattern.Text(object[m.key])
+	return text, nil
+}
+
+// judgementSource is what validate and foreach have in common.
+type judgementSource struct {
+	pattern, anyPattern *kyvernov1.JSON
+	deny                *kyvernov1.Deny
+	foreach             []kyvernov1.ForEachValidation
+}
+
+// judgement compiles a pattern, patterns, conditions to deny, or lists; nesting
+// tells how deep inside of lists it is.
+func (c *compiler) judgement(path string, source judgementSource, said message, scope variable.Scope, nesting int) judge {
+	switch {
+	case source.deny != nil:
+		return &denial{c.conditions(path+".deny.conditions", source.deny.Conditions, scope), said}
+	case source.pattern != nil:
+		at := path + ".pattern"
+		return &shape{c.template(at, c.json(at, source.pattern), scope), said}
+	case source.anyPattern != nil:
+		at := path + ".anyPattern"
+		value := c.json(at, source.anyPattern)
+		if _, ok := value.([]any); !ok {
+			c.field(at, "is not a list of patterns")
+		}
+		return &shapes{c.template(at, value, scope), said}
+	case len(source.foreach) > 0:
+		return c.foreach(path, source.foreach, said, scope, nesting)
+	}
+	c.field(path, "judges by nothing; use one of pattern, anyPattern, deny and foreach")
+	return nil
+}
+
+// denial fails when its conditions hold.
+type denial struct {
+	conditions *conditions
+	said       message
+}
+
+func (d *denial) judge(e *evaluation) *verdict {
+	holds, extra, err := d.conditions.decide(e.vars)
+	switch {
+	case err != nil:
+		return errs("failed to check deny conditions", err)
+	case !holds:
+		return passes("validation rule '%s' passed.", e.rule.name)
+	}
+	text, err := d.said.text(e.vars)
+	if err != nil {
+		text = d.said.written
+	}
+	switch {
+	case text == "" && extra == "":
+		return fails("validation error: rule %s failed", e.rule.name)
+	case text != "" && extra != "":
+		text += "; "
+	}
+	return fails("%s%s", text, extra)
+}
+
+// subject is what patterns are compared to: the element, or the new object;
+// nothing on DELETE.
+func (e *evaluation) subject() map[string]any {
+	if e.element != nil {
+		return e.element
+	}
+	return e.request.Object
+}
+
+// shape fails unless the object fits its pattern.
+type shape struct {
+	template *variable.Template
+	said     message
+}
+
+func (s *shape) judge(e *evaluation) *verdict {
+	wanted, err := s.template.Resolve(e.vars)
+	if err != nil {
+		return errs("variable substitution failed", err)
+	}
+	subject := e.subject()
+	if subject == nil {
+		return nil
+	}
+	failure := pattern.Check(subject, wanted)
+	switch {
+	case failure == nil:
+		return passes("validation rule '%s' passed.", e.rule.name)
+	case failure.Skip:
+		return skips("%s", failure.Reason)
+	case failure.Unjudged:
+		return &verdict{status: policy.Error, message: s.said.failed(e, failure)}
+	}
+	return &verdict{status: policy.Fail, message: s.said.failed(e, failure), field: failure.Path}
+}
+
+// failed is the message of a pattern that does not fit.
+func (m message) failed(e *evaluation, failure *pattern.Failure) string {
+	text, err := m.text(e.vars)
+	if err != nil {
+		return fmt.Sprintf("validation error: variables substitution error in rule %s execution error: %s", e.rule.name, failure.Reason)
+	}
+	if text != "" {
+		text = sentence(text) + " "
+	}
+	if failure.Path != "" {
+		return fmt.Sprintf("validation error: %srule %s failed at path %s", text, e.rule.name, failure.Path)
+	}
+	return fmt.Sprintf("validation error: %srule %s execution error: %s", text, e.rule.name, failure.Reason)
+}
+
+// sentence ends a text with a full stop.
+func sentence(text string) string {
+	if strings.HasSuffix(text, ".") {
+		return text
+	}
+	return text + "."
+}
+
+// shapes fails unless the object fits one of its patterns.
+type shapes struct {
+	template *variable.Template
+	said     message
+}
+
+func (s *shapes) judge(e *evaluation) *verdict {
+	resolved, err := s.template.Resolve(e.vars)
+	if err != nil {
+		return errs("variable substitution failed", err)
+	}
+	subject := e.subject()
+	wanted, _ := resolved.([]any)
+	if subject == nil {
+		return nil
+	}
+	var failed, skipped []string
+	field := ""
+	for i, one := range wanted {
+		failure := pattern.Check(subject, one)
+		switch {
+		case failure == nil:
+			return passes("validation rule '%s' anyPattern[%d] passed.", e.rule.name, i)
+		case failure.Skip:
+			skipped = append(skipped, fmt.Sprintf("rule %s[%d] skipped: %s", e.rule.name, i, failure.Reason))
+		case failure.Path == "":
+			failed = append(failed, fmt.Sprintf("rule %s[%d] failed: %s", e.rule.name, i, failure.Reason))
+		default:
+			field = first(field, failure.Path)
+			failed = append(failed, fmt.Sprintf("rule %s[%d] failed at path %s", e.rule.name, i, failure.Path))
+		}
+	}
+	if len(failed) == 0 && len(skipped) > 0 {
+		return skips("%s", strings.Join(skipped, " "))
+	}
+	return &verdict{status: policy.Fail, message: s.failed(e, failed), field: field}
+}
+
+func first(known, next string) string {
+	if known != "" {
+		return known
+	}
+	return next
+}
+
+func (s *shapes) failed(e *evaluation, failures []string) string {
+	text, err := s.said.text(e.vars)
+	if err != nil {
+		text = s.said.written
+	}
+	if text != "" {
+		text = sentence(text) + " "
+	}
+	return "validation error: " + text + strings.Join(failures, " ")
+}
+
+// standard fails unless the Pod keeps to a Pod Security Standard.
+type standard struct{ *podsecurity.Standard }
+
+func (c *compiler) podSecurity(source *kyvernov1.PodSecurity) judge {
+	compiled, err := podsecurity.Compile(*source)
+	if err != nil {
+		c.field("validate.podSecurity", "%v", err)
+		return nil
+	}
+	return standard{compiled}
+}
+
+func (s standard) judge(e *evaluation) *verdict {
+	if e.request.Object == nil {
+		return nil
+	}
+	violations, err := s.Judge(e.request.Kind.Kind, e.request.Object)
+	switch {
+	case err != nil:
+		return errs("failed to judge the Pod", err)
+	case len(violations) > 0:
+		return fails("Validation rule '%s' failed. It violates PodSecurity %q: %s", e.rule.name, s.String(), podsecurity.Describe(violations))
+	}
+	return passes("Validation rule '%s' passed.", e.rule.name)
+}
