@@ -1,0 +1,216 @@
+package overrides_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/cli/overrides"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb/verbtest"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/guards"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/operator"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/rbac"
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
+	"github.com/roadbed-dev/roadbed/internal/kubetest"
+)
+
+func TestMain(m *testing.M) { kubetest.Main(m) }
+
+const place = "tenant-payments"
+
+// platform is an API server with Roadbed's roles and guards of overrides, and
+// their controllers, acting with Roadbed's rights and no others.
+func platform(t *testing.T) *kubetest.Env {
+	t.Helper()
+	env := kubetest.Private(t)
+	env.InstallCRDs(t)
+	objects := append(rbac.Objects(), guards.Objects()...)
+	objects = append(objects,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: place, Labels: map[string]string{"tenancy.roadbed.dev/tenant": "payments"}}},
+		&rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: "developers"}, RoleRef: role("roadbed:tenant-developer"), Subjects: group("corp:developers"),
+		},
+		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "platform"}, RoleRef: role("roadbed:platform-admin"), Subjects: group("corp:platform")},
+	)
+	for _, object := range objects {
+		if err := env.Client.Create(t.Context(), object); err != nil {
+			t.Fatalf("create %T %s: %v", object, object.GetName(), err)
+		}
+	}
+	run(t, env)
+	return env
+}
+
+func role(name string) rbacv1.RoleRef {
+	return rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name}
+}
+
+func group(name string) []rbacv1.Subject {
+	return []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: name}}
+}
+
+// run runs the controllers until the test ends.
+func run(t *testing.T, env *kubetest.Env) {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	ctrl.SetLogger(logr.FromSlogHandler(quiet.Handler()))
+	mgr, err := ctrl.NewManager(env.As(t, identity.Roadbed, identity.RoadbedGroups()...), manager.Options{
+		Scheme: env.Scheme, Logger: logr.FromSlogHandler(quiet.Handler()),
+		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		Controller: config.Controller{SkipNameValidation: new(true)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := &module.Host{
+		Manager: mgr, Routes: http.NewServeMux(), Trail: noTrail{}, Clock: clock.RealClock{},
+		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: quiet,
+	}
+	if _, err := operator.Setup(host, catalogue{}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	kubetest.Eventually(t, time.Minute, "the ledger exists", func() error {
+		return env.Client.Get(ctx, client.ObjectKey{Name: policyv1.LedgerName}, &policyv1.OverrideLedger{})
+	})
+}
+
+type noTrail struct{}
+
+func (noTrail) Record(context.Context, trail.Record) error { return nil }
+
+type catalogue struct{}
+
+func (catalogue) OnChange(func()) {}
+func (catalogue) Infos() []policy.Info {
+	return []policy.Info{{Name: "require-owner", Tier: policy.Default}, {Name: "require-signatures", Tier: policy.Mandatory}}
+}
+
+// person runs verbs as somebody.
+type person struct{ kubeconfig string }
+
+// says runs a verb and returns what it wrote and its exit code.
+func (p person) says(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	s := verbtest.New(t)
+	s.Env.Clock = clock.RealClock{}
+	s.Vars["KUBECONFIG"] = p.kubeconfig
+	program := s.Program()
+	cmd := overrides.Verb(program)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	program.MarkRunning(cmd)
+	cmd.SetArgs(args)
+	if err := cmd.ExecuteContext(t.Context()); err != nil {
+		code = program.Report(t.Context(), cmd, err)
+	}
+	return s.Stdout.String(), s.Stderr.String(), code
+}
+
+// TestAnOverridesLife is what ann, bob and a bystander do with overrides.
+func TestAnOverridesLife(t *testing.T) {
+	t.Parallel()
+	env := platform(t)
+	ann := person{env.Kubeconfig(t, "ann", "corp:developers")}
+	bob := person{env.Kubeconfig(t, "bob", "corp:platform")}
+	create := func(name string, more ...string) []string {
+		return append([]string{"create", name, "-n", place, "--ticket", "CHG-1", "--justification", "the vendor's chart cannot set labels"}, more...)
+	}
+	awaitGuards(t, ann, create("probe", "--policy", "require-owner", "--for", "400h", "--dry-run"), create("probe", "--policy", "require-signatures", "--for", "1h", "--dry-run"))
+	file := exceptionsFile(t)
+	for _, step := range []struct {
+		who            person
+		args           []string
+		stdout, stderr string
+		code           int
+	}{
+		{who: ann, args: create("short", "--policy", "require-owner"), stderr: "--for or --until", code: verb.ExitUsage},
+		{who: ann, args: create("short", "--policy", "require-owner", "--for", "0d"), stderr: `--for "0d"`, code: verb.ExitUsage},
+		{who: ann, args: create("long", "--policy", "require-owner", "--for", "90d"), stderr: "spec.expiresAt: overrides of a place of no tenant last at most 30 days.*guard roadbed-override-request", code: verb.ExitFailed},
+		{who: ann, args: create("hard", "--policy", "require-signatures", "--for", "1d"), stderr: "spec.policies: require-signatures cannot be waived, because Mandatory", code: verb.ExitFailed},
+		{who: ann, args: create("chart", "--policy", "require-owner:validations[0]", "--for", "10d", "--kind", "ConfigMap", "--object", "vendor-*"), stdout: "override tenant-payments/chart asked for"},
+		{who: bob, args: []string{"list", "--phase", "pending"}, stdout: `tenant-payments +chart +Pending +require-owner +ann +- +in 9d`},
+		{who: ann, args: []string{"approve", "chart", "-n", place}, stderr: "orbidden", code: verb.ExitFailed},
+		{who: bob, args: []string{"approve", "chart"}, stderr: "--namespace", code: verb.ExitUsage},
+		{who: bob, args: []string{"approve", "chart", "-n", place, "--comment", "until version 9"}, stdout: "override tenant-payments/chart approved\nIt is in force until "},
+		{who: ann, args: []string{"get", "chart", "-n", place}, stdout: `(?s)Phase: +Active.*Requester: +ann.*Decision: +Approved by bob.*Comment: +until version 9.*require-owner +validations\[0\]`},
+		{who: ann, args: []string{"get", "chart", "-n", place, "-o", "yaml"}, stdout: "requester: ann"},
+		{who: bob, args: []string{"reject", "chart", "-n", place}, stderr: "Approved cannot become Rejected", code: verb.ExitFailed},
+		{who: bob, args: []string{"revoke", "chart", "-n", place}, stdout: "chart revoked"},
+		{who: bob, args: create("own", "--policy", "require-owner", "--until", time.Now().Add(48*time.Hour).Format(time.DateOnly)), stdout: "asked for"},
+		{who: bob, args: []string{"approve", "own", "-n", place}, stderr: "nobody approves his own", code: verb.ExitFailed},
+		{who: ann, args: []string{"import", file, "--for", "10d"}, stdout: "(?s)kind: PolicyOverride.*namespace: tenant-payments", stderr: "exceptions.yaml:1: PolicyException vendor: conditions"},
+		{who: ann, args: []string{"import", file, "--for", "10d", "--apply"}, stdout: "override tenant-payments/vendor asked for"},
+		{who: bob, args: []string{"approve", "vendor", "-n", place}, stderr: "it waives nothing: .*no-such-policy", code: verb.ExitFailed},
+		{who: ann, args: []string{"list", "-n", place, "-o", "name"}, stdout: "policyoverride.policy.roadbed.dev/chart"},
+	} {
+		stdout, stderr, code := step.who.says(t, step.args...)
+		if code != step.code || !regexp.MustCompile(step.stdout).MatchString(stdout) || !regexp.MustCompile(step.stderr).MatchString(stderr) {
+			t.Errorf("%q ends with %d, want %d\nstdout: %s\nwant %q\nstderr: %s\nwant %q", step.args, code, step.code, stdout, step.stdout, stderr, step.stderr)
+		}
+	}
+}
+
+// awaitGuards returns when the API server judges and completes requests.
+func awaitGuards(t *testing.T, who person, good, bad []string) {
+	t.Helper()
+	kubetest.Eventually(t, time.Minute, "the guards are in force", func() error {
+		if _, stderr, code := who.says(t, good...); code != 0 {
+			return errorString(stderr)
+		}
+		if _, _, code := who.says(t, bad...); code == 0 {
+			return errorString("a Mandatory policy may be waived")
+		}
+		return nil
+	})
+}
+
+type errorString string
+
+func (e errorString) Error() string { return string(e) }
+
+func exceptionsFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "exceptions.yaml")
+	content := `apiVersion: kyverno.io/v2
+kind: PolicyException
+metadata: {name: vendor, namespace: kyverno, annotations: {corp.example/ticket: CHG-9}}
+spec:
+  exceptions: [{policyName: no-such-policy, ruleNames: ["*"]}]
+  conditions: {any: [{key: a, operator: Equals, value: a}]}
+  match: {any: [{resources: {kinds: [ConfigMap], namespaces: [tenant-payments]}}]}
+`
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
