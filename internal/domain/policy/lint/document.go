@@ -1,0 +1,68 @@
+package lint
+
+import (
+	"fmt"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
+)
+
+// ofDocument finds what the text of a document tells.
+func ofDocument(d load.Document) []Finding {
+	object, ok := d.Object.(client.Object)
+	if !ok {
+		return nil
+	}
+	c := &checker{document: d, kind: object.GetObjectKind().GroupVersionKind().Kind, name: object.GetName()}
+	switch p := d.Object.(type) {
+	case *kyvernov1.ClusterPolicy:
+		c.legacy(p.ObjectMeta.Labels, p.ObjectMeta.Annotations, p.Spec)
+	case *kyvernov1.Policy:
+		c.legacy(p.ObjectMeta.Labels, p.ObjectMeta.Annotations, p.Spec)
+	case *policiesv1.ValidatingPolicy:
+		c.validating(p.Labels, p.Annotations, p.Spec)
+	case *policiesv1.NamespacedValidatingPolicy:
+		c.validating(p.Labels, p.Annotations, p.Spec)
+	case *policiesv1.MutatingPolicy:
+		c.tier(p.Labels, p.Annotations)
+	case *policiesv1.ImageValidatingPolicy:
+		c.tier(p.Labels, p.Annotations)
+	case *admissionregistrationv1.ValidatingAdmissionPolicy:
+		c.expressions(p.Spec.MatchConditions, p.Spec.Validations)
+		c.matched(p.Spec.MatchConstraints, texts(p.Spec.Variables, p.Spec.Validations))
+	}
+	return c.findings
+}
+
+// checker collects the findings of one document.
+type checker struct {
+	document   load.Document
+	kind, name string
+	findings   []Finding
+}
+
+func (c *checker) find(level Level, code Code, rule, field, format string, args ...any) {
+	c.findings = append(c.findings, Finding{
+		File: c.document.File, Line: c.document.LineOf(field), Kind: c.kind, Policy: c.name, Rule: rule, Field: field,
+		Code: code, Level: level, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// tier notes that nothing but the action tells the tier.
+func (c *checker) tier(labels, annotations map[string]string) {
+	if _, ok := labels[policy.TierLabel]; ok {
+		return
+	}
+	// Without a label, what TierOf makes of opposite actions tells whether the
+	// category decides.
+	strict, _ := policy.TierOf(labels, annotations, policy.Enforce)
+	lenient, _ := policy.TierOf(labels, annotations, policy.Audit)
+	if strict != lenient {
+		c.find(Note, Untiered, "", "metadata.annotations", "the tier follows from the action alone; say it with the label %s, or with a category \"Tier N: ...\"", policy.TierLabel)
+	}
+}

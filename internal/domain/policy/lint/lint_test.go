@@ -1,0 +1,84 @@
+package lint_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/lint"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
+	"github.com/roadbed-dev/roadbed/internal/kernel/golden"
+)
+
+func check(file, text string) []lint.Finding {
+	documents, problems := load.Parse(file, []byte(text))
+	return lint.Check(documents, problems, lint.Options{Compilers: load.Standard(load.Options{})})
+}
+
+// TestPrinted: three policies as an article prints them, each with what is
+// wrong with it.
+func TestPrinted(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/printed.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, finding := range check("printed.yaml", string(text)) {
+		lines = append(lines, finding.String())
+	}
+	golden.Check(t, "testdata/printed.golden", []byte(strings.Join(lines, "\n")+"\n"))
+}
+
+// TestCheck: each kind of finding, and what is close to it and fine.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	const vap = `apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: {name: p, labels: {policy.roadbed.dev/tier: default}}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [RESOURCES]}]}
+  validations: [EXPRESSIONS]
+`
+	policyOf := func(resources string, expressions ...string) string {
+		var list []string
+		for _, expression := range expressions {
+			list = append(list, `{expression: "`+expression+`"}`)
+		}
+		return strings.NewReplacer("RESOURCES", resources, "EXPRESSIONS", strings.Join(list, ", ")).Replace(vap)
+	}
+	const everyContainer = "(object.spec.containers + object.spec.?initContainers.orValue([]) + object.spec.?ephemeralContainers.orValue([])).all(c, c.name != 'x')"
+	for _, test := range []struct {
+		name, reason, text string
+		want               []lint.Code
+	}{
+		{"fine", "all containers, and the subresource", policyOf("pods, pods/ephemeralcontainers", everyContainer), nil},
+		{"true", "nothing violates it", policyOf("configmaps", "true"), []lint.Code{lint.NeverFires}},
+		{"false", "everything does", policyOf("secrets", "false"), []lint.Code{lint.AlwaysFires}},
+		{"twice", "white space does not count", policyOf("secrets", "has(object.data)", "has(object.data) "), []lint.Code{lint.Shadowed}},
+		{"containers only", "a user puts it into an init container", policyOf("pods", "object.spec.containers.all(c, c.name != 'x')"), []lint.Code{lint.MissingContainers}},
+		{"no subresource", "ephemeral containers come by another way", policyOf("pods", everyContainer), []lint.Code{lint.MissingSubresource}},
+		{"replicas", "scale is another way", strings.Replace(policyOf("deployments", "object.spec.replicas < 9"), `apiGroups: [""]`, `apiGroups: [apps]`, 1), []lint.Code{lint.MissingSubresource}},
+		{"blocks Kubernetes", "every namespace's first ConfigMap", policyOf("configmaps", "has(object.metadata.labels) && 'owner' in object.metadata.labels"), []lint.Code{lint.BlocksSystem}},
+		{"untiered", "nothing but the action tells", strings.Replace(policyOf("secrets", "has(object.data)"), ", labels: {policy.roadbed.dev/tier: default}", "", 1), []lint.Code{lint.Untiered}},
+		{"accepted", "the policy says so", strings.Replace(policyOf("secrets", "false"), "name: p,", "name: p, annotations: {policy.roadbed.dev/lint-ignore: 'always-fires, shadowed'},", 1), nil},
+		{"unknown function", "it does not compile", policyOf("secrets", "nosuch(object)"), []lint.Code{lint.Invalid}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			found := check("p.yaml", test.text)
+			got := map[lint.Code]bool{}
+			for _, finding := range found {
+				got[finding.Code] = true
+			}
+			if len(got) != len(test.want) {
+				t.Errorf("%s: findings %v, want %v", test.reason, found, test.want)
+			}
+			for _, code := range test.want {
+				if !got[code] {
+					t.Errorf("%s: findings %v, want %s", test.reason, found, code)
+				}
+			}
+		})
+	}
+}
