@@ -50,7 +50,8 @@ func (b *bench) bareClient(ctx context.Context, p *platform) error {
 	b.report.add("objects written", "", "%d in %d namespaces, for %d tenants", objects, namespaces, b.tenants)
 	b.report.add("bare client", "", "%.1f s until every quota was live; its own writes took %.1f s, %.0f/s",
 		b.bare.Seconds(), written.Seconds(), float64(objects)/written.Seconds())
-	return b.cost(ctx, p, meter, start)
+	b.bareCPU, err = b.cost(ctx, p, meter, start)
+	return err
 }
 
 // census counts objects and namespaces, and lists the keys of the quotas.

@@ -21,42 +21,41 @@ func (p *platform) meter() (meter, error) {
 	return meter{platform: p, start: start}, err
 }
 
-// read tells the time used since the meter was made, by process.
-func (m meter) read() (string, error) {
+// read tells the time used since the meter was made, by process and in all.
+func (m meter) read() (text string, total time.Duration, err error) {
 	now, err := m.platform.cpu()
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	var told []string
-	var total time.Duration
 	for _, name := range m.platform.processes() {
 		used := now[name] - m.start[name]
 		total += used
 		told = append(told, fmt.Sprintf("%s %.1f", name, used.Seconds()))
 	}
-	return fmt.Sprintf("%.1f s: %s", total.Seconds(), strings.Join(told, ", ")), nil
+	return fmt.Sprintf("%.1f s: %s", total.Seconds(), strings.Join(told, ", ")), total, nil
 }
 
-// cost tells what was used until now and until the control plane has come to
+// cost returns what was used until now, and tells it and what was used until the control plane has come to
 // rest: Kubernetes gives each namespace a service account and a certificate
 // authority, which are charged to its quota, and whoever is done early is done
 // before most of that.
-func (b *bench) cost(ctx context.Context, p *platform, m meter, start time.Time) error {
-	until, err := m.read()
+func (b *bench) cost(ctx context.Context, p *platform, m meter, start time.Time) (time.Duration, error) {
+	text, until, err := m.read()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	b.report.add("  processor time", "", "%s", until)
+	b.report.add("  processor time", "", "%s", text)
 	if err := p.settle(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	rest := time.Since(start)
-	all, err := m.read()
+	all, _, err := m.read()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	b.report.add("  until Kubernetes came to rest", "", "%.1f s; %s", rest.Seconds(), all)
-	return nil
+	return until, nil
 }
 
 // processes are the names of the platform's processes, Roadbed's server last.

@@ -117,7 +117,8 @@ type bench struct {
 	progress io.Writer
 	report   report
 	org      organisation
-	bare     time.Duration
+	// bare and bareCPU are what the bare client took, of time and of processor time.
+	bare, bareCPU time.Duration
 }
 
 func (b *bench) run(ctx context.Context) error {

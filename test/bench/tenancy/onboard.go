@@ -61,7 +61,8 @@ func (b *bench) onboard(ctx context.Context, p *platform) error {
 	}
 	took := last.Sub(start)
 	b.report.add("Roadbed", "", "%.1f s until every tenant was Ready; their creation took %.1f s", took.Seconds(), written.Seconds())
-	if err := errors.Join(b.cost(ctx, p, meter, start), stopProfile()); err != nil {
+	used, err := b.cost(ctx, p, meter, start)
+	if err := errors.Join(err, stopProfile()); err != nil {
 		return err
 	}
 	if err := b.verify(ctx, p, chosen); err != nil {
@@ -74,6 +75,7 @@ func (b *bench) onboard(ctx context.Context, p *platform) error {
 	b.report.summary.Ratio = round(took.Seconds() / b.bare.Seconds())
 	b.report.summary.RSS = round(float64(memory.Resident) / (1 << 20))
 	b.report.add("ratio", "<= 1.5", "%.2f", b.report.summary.Ratio)
+	b.report.add("  of processor time", "", "%.2f", used.Seconds()/b.bareCPU.Seconds())
 	b.report.add("server memory, all tenants Ready", "<= 300 MiB", "%.0f MiB resident, %.0f MiB at its peak",
 		b.report.summary.RSS, float64(memory.Peak)/(1<<20))
 	return nil
