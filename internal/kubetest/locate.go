@@ -54,13 +54,25 @@ func Binary() (string, error) {
 // them. It may be called by any number of tests and processes.
 func (e *Env) InstallCRDs(t testing.TB) {
 	t.Helper()
+	e.installKinds(t, "crds")
+}
+
+// InstallKyvernoCRDs does the same with Kyverno's kinds.
+func (e *Env) InstallKyvernoCRDs(t testing.TB) {
+	t.Helper()
+	e.installKinds(t, "kyverno")
+}
+
+// installKinds installs the definitions in a folder of config/.
+func (e *Env) installKinds(t testing.TB, folder string) {
+	t.Helper()
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(root, "config", "crds", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(root, "config", folder, "*.yaml"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no CustomResourceDefinitions in %s/config/crds: `make generate` writes them", root)
+		t.Fatalf("no CustomResourceDefinitions in %s/config/%s: `make generate` writes them", root, folder)
 	}
 	for _, file := range files {
 		definition := readCRD(t, file)

@@ -1,6 +1,8 @@
 package enforce
 
 import (
+	"fmt"
+
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -52,7 +54,11 @@ func described[T steps.Object](k kind[T]) module.Kind {
 // Setup adds the controllers and the webhooks to the host.
 func Setup(host *module.Host, opts Options) error {
 	mgr := host.Manager
-	k := &keeper{client: mgr.GetClient(), live: mgr.GetAPIReader(), trail: host.Trail, log: host.Log}
+	direct, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient()})
+	if err != nil {
+		return fmt.Errorf("make a client without a cache: %w", err)
+	}
+	k := &keeper{client: mgr.GetClient(), direct: direct, trail: host.Trail, log: host.Log}
 	sweep := &sweeper{keeper: k, sources: map[string]source{}, platform: opts.Platform}
 	if err := add(host, sweep, opts, validatingKind()); err != nil {
 		return err

@@ -23,10 +23,11 @@ import (
 // whole: fields that others own would survive an apply.
 type keeper struct {
 	client client.Client
-	// live reads past the cache, which holds only what is marked as ours.
-	live  client.Reader
-	trail trail.Recorder
-	log   *slog.Logger
+	// direct goes past the cache, which holds only what is marked as ours, and
+	// which would wait for what a rehearsal never writes.
+	direct client.Client
+	trail  trail.Recorder
+	log    *slog.Logger
 }
 
 // put makes the cluster have exactly the objects, each policy before its
@@ -52,7 +53,7 @@ func (k *keeper) put(ctx context.Context, objects native.Objects, why string) er
 		if err := k.record(ctx, w.action(), w.desired, why, apply.Hash(w.there), w.desired); err != nil {
 			return err
 		}
-		if err := k.send(ctx, w, false); err != nil {
+		if err := k.send(ctx, k.client, w); err != nil {
 			return err
 		}
 	}
@@ -78,7 +79,7 @@ func (k *keeper) compare(ctx context.Context, desired client.Object) (write, err
 	err := k.client.Get(ctx, client.ObjectKeyFromObject(desired), there)
 	if apierrors.IsNotFound(err) {
 		// The cache knows only what is marked: somebody may have taken the mark off.
-		err = k.live.Get(ctx, client.ObjectKeyFromObject(desired), there)
+		err = k.direct.Get(ctx, client.ObjectKeyFromObject(desired), there)
 	}
 	switch {
 	case apierrors.IsNotFound(err):
@@ -97,17 +98,13 @@ func (k *keeper) compare(ctx context.Context, desired client.Object) (write, err
 func (k *keeper) rehearse(ctx context.Context, w write) error {
 	switch w.desired.(type) {
 	case *admissionv1.ValidatingAdmissionPolicy, *admissionv1.MutatingAdmissionPolicy:
-		return k.send(ctx, w, true)
+		return k.send(ctx, client.NewDryRunClient(k.direct), w)
 	}
 	return nil
 }
 
-// send writes, or only asks whether the API server would accept it.
-func (k *keeper) send(ctx context.Context, w write, trial bool) error {
-	c := k.client
-	if trial {
-		c = client.NewDryRunClient(c)
-	}
+// send writes.
+func (k *keeper) send(ctx context.Context, c client.Client, w write) error {
 	object := w.desired.DeepCopyObject().(client.Object)
 	var err error
 	if w.there == nil {

@@ -73,7 +73,7 @@ func (s *sweeper) gone(ctx context.Context, of source, key types.NamespacedName)
 	if !apierrors.IsNotFound(err) {
 		return false, err
 	}
-	err = s.live.Get(ctx, key, object)
+	err = s.direct.Get(ctx, key, object)
 	if meta.IsNoMatchError(err) {
 		return false, nil
 	}
