@@ -2,6 +2,7 @@ package lint
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -20,22 +21,20 @@ type write struct {
 	request   *policy.Request
 }
 
-// sample makes a write of an object with nothing but what is always there.
-func sample(who, user string, groups []string, group, version, kind, resource, namespace, name string, more map[string]any) write {
-	object := map[string]any{"apiVersion": schema.GroupVersion{Group: group, Version: version}.String(), "kind": kind}
+// sample makes a write of an object, of version v1, with nothing but what is always there.
+func sample(who, user string, groups []string, group, kind, resource, namespace, name string, more map[string]any) write {
+	object := map[string]any{"apiVersion": schema.GroupVersion{Group: group, Version: "v1"}.String(), "kind": kind}
 	metadata := map[string]any{"name": name}
 	if namespace != "" {
 		metadata["namespace"] = namespace
 	}
 	object["metadata"] = metadata
-	for key, value := range more {
-		object[key] = value
-	}
+	maps.Copy(object, more)
 	var in map[string]any
 	if namespace != "" {
 		in = map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": namespace, "labels": namespaceLabels(namespace)}}
 	}
-	r := policy.Existing(object, policy.Served{Group: group, Version: version, Resource: resource}, in)
+	r := policy.Existing(object, policy.Served{Group: group, Version: "v1", Resource: resource}, in)
 	r.Operation = admissionv1.Create
 	r.User = authenticationv1.UserInfo{Username: user, Groups: groups}
 	return write{who, kind + " " + name, r}
@@ -57,18 +56,18 @@ func systemWrites() []write {
 	nodes := []string{"system:nodes", "system:authenticated"}
 	ours := identity.RoadbedGroups()
 	return []write{
-		sample("Roadbed", roadbed, ours, "", "v1", "Namespace", "namespaces", "", tenant, nil),
-		sample("Roadbed", roadbed, ours, "", "v1", "ResourceQuota", "resourcequotas", tenant, "quota", nil),
-		sample("Roadbed", roadbed, ours, "", "v1", "LimitRange", "limitranges", tenant, "limits", nil),
-		sample("Roadbed", roadbed, ours, "networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", tenant, "default-deny-all", map[string]any{"spec": map[string]any{"podSelector": map[string]any{}, "policyTypes": []any{"Ingress", "Egress"}}}),
-		sample("Roadbed", roadbed, ours, "rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", tenant, "roadbed:admins", nil),
-		sample("Kubernetes", kubernetes+"service-account-controller", controllers, "", "v1", "ServiceAccount", "serviceaccounts", tenant, "default", nil),
-		sample("Kubernetes", kubernetes+"root-ca-cert-publisher", controllers, "", "v1", "ConfigMap", "configmaps", tenant, "kube-root-ca.crt", nil),
-		sample("Kubernetes", kubernetes+"endpointslice-controller", controllers, "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", tenant, "web-x", map[string]any{"addressType": "IPv4", "endpoints": []any{}}),
-		sample("a node", "system:node:n1", nodes, "coordination.k8s.io", "v1", "Lease", "leases", "kube-node-lease", "n1", nil),
-		sample("a node", "system:node:n1", nodes, "", "v1", "Node", "nodes", "", "n1", nil),
-		sample("a node", "system:node:n1", nodes, "", "v1", "Event", "events", tenant, "pod.1", nil),
-		sample("a node", "system:node:n1", nodes, "storage.k8s.io", "v1", "CSINode", "csinodes", "", "n1", nil),
+		sample("Roadbed", roadbed, ours, "", "Namespace", "namespaces", "", tenant, nil),
+		sample("Roadbed", roadbed, ours, "", "ResourceQuota", "resourcequotas", tenant, "quota", nil),
+		sample("Roadbed", roadbed, ours, "", "LimitRange", "limitranges", tenant, "limits", nil),
+		sample("Roadbed", roadbed, ours, "networking.k8s.io", "NetworkPolicy", "networkpolicies", tenant, "default-deny-all", map[string]any{"spec": map[string]any{"podSelector": map[string]any{}, "policyTypes": []any{"Ingress", "Egress"}}}),
+		sample("Roadbed", roadbed, ours, "rbac.authorization.k8s.io", "RoleBinding", "rolebindings", tenant, "roadbed:admins", nil),
+		sample("Kubernetes", kubernetes+"service-account-controller", controllers, "", "ServiceAccount", "serviceaccounts", tenant, "default", nil),
+		sample("Kubernetes", kubernetes+"root-ca-cert-publisher", controllers, "", "ConfigMap", "configmaps", tenant, "kube-root-ca.crt", nil),
+		sample("Kubernetes", kubernetes+"endpointslice-controller", controllers, "discovery.k8s.io", "EndpointSlice", "endpointslices", tenant, "web-x", map[string]any{"addressType": "IPv4", "endpoints": []any{}}),
+		sample("a node", "system:node:n1", nodes, "coordination.k8s.io", "Lease", "leases", "kube-node-lease", "n1", nil),
+		sample("a node", "system:node:n1", nodes, "", "Node", "nodes", "", "n1", nil),
+		sample("a node", "system:node:n1", nodes, "", "Event", "events", tenant, "pod.1", nil),
+		sample("a node", "system:node:n1", nodes, "storage.k8s.io", "CSINode", "csinodes", "", "n1", nil),
 	}
 }
 
