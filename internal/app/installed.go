@@ -14,8 +14,8 @@ import (
 )
 
 // InstalledServer is the server as an installation and its own work leave it in
-// a cluster: Deployment, webhooks, certificate, settings and lease; not its
-// volume.
+// a cluster: Deployment, Service, certificate, settings and lease; neither its
+// volume nor its webhooks.
 func InstalledServer() []client.Object {
 	own := func(name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: name}
@@ -25,7 +25,6 @@ func InstalledServer() []client.Object {
 		return volume
 	})
 	return append(objects,
-		installedWebhooks(WebhookService),
 		&corev1.Secret{ObjectMeta: own(webhookSecret)},
 		&corev1.ConfigMap{ObjectMeta: own(settingsMap)},
 		&coordinationv1.Lease{ObjectMeta: own(leaderLease)},
@@ -34,16 +33,10 @@ func InstalledServer() []client.Object {
 
 // InstalledRights are the identity and the rights that an installation makes,
 // with the namespace that they are in.
-func InstalledRights() []client.Object { return partNamed("rbac") }
-
-// InstalledGuards are the native policies that an installation makes, all of
-// them: those also that an API server may have as files of its own.
-func InstalledGuards() []client.Object { return partNamed("admission") }
-
-func partNamed(name string) []client.Object {
+func InstalledRights() []client.Object {
 	var objects []client.Object
 	for _, part := range parts(InstallOptions{}.withDefaults()) {
-		if part.name == name {
+		if part.name == "rbac" {
 			objects = append(objects, part.objects...)
 		}
 	}

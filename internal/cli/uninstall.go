@@ -80,7 +80,7 @@ func (p *program) showUninstallation(plan uninstall.Plan) error {
 			s.Printf("  %s\n", line)
 		}
 	}
-	section("Deleted, the server and its rights", plan.Stop)
+	section("Deleted, the webhooks, the server and its rights", plan.Stop)
 	section("Deleted, the guards", plan.Guards)
 	section("Released from Roadbed's finalizers", plan.Release)
 	section("Deleted, the kinds with all their objects", plan.Kinds)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,6 +33,36 @@ func (r *remover) held(ctx context.Context) ([]apply.Ref, error) {
 		for i := range objects {
 			if slices.ContainsFunc(objects[i].Finalizers, isOurs) {
 				found = append(found, apply.Ref{GVK: gvk, Namespace: objects[i].Namespace, Name: objects[i].Name})
+			}
+		}
+	}
+	return found, nil
+}
+
+// Kinds of admission, bindings before what they bind.
+var (
+	webhookKinds = []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"}
+	guardKinds   = []string{
+		"ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy", "MutatingAdmissionPolicy",
+	}
+)
+
+// admissionPrefix begins the names of all that the platform has in admission,
+// and of nobody else's.
+const admissionPrefix = "roadbed-"
+
+// admission are the platform's objects of kinds of admission.
+func (r *remover) admission(ctx context.Context, kinds []string) ([]apply.Ref, error) {
+	var found []apply.Ref
+	for _, kind := range kinds {
+		gvk := admissionv1.SchemeGroupVersion.WithKind(kind)
+		objects, err := r.metadata(ctx, gvk)
+		if err != nil {
+			return nil, err
+		}
+		for i := range objects {
+			if strings.HasPrefix(objects[i].Name, admissionPrefix) {
+				found = append(found, apply.Ref{GVK: gvk, Name: objects[i].Name})
 			}
 		}
 	}

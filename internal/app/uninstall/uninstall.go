@@ -42,9 +42,11 @@ type Options struct {
 // Plan is what is done, in this order, and what stays. It never has a namespace
 // or a volume among what it deletes.
 type Plan struct {
-	// Stop are the server, its webhooks and its rights.
+	// Stop are the webhooks, which nobody would answer, the server and its
+	// rights.
 	Stop []apply.Ref
-	// Guards are native policies.
+	// Guards are native policies: the platform's, and those that it made of
+	// other kinds of policies.
 	Guards []apply.Ref
 	// Release are objects that Roadbed holds by a finalizer: without a server
 	// nobody could ever delete them.
@@ -134,9 +136,12 @@ func (r *remover) plan(ctx context.Context) (plan Plan, err error) {
 	if plan.Stop, err = r.present(ctx, slices.Concat(app.InstalledServer(), going)); err != nil {
 		return plan, err
 	}
-	native := app.InstalledGuards()
-	slices.SortStableFunc(native, bindingsFirst)
-	if plan.Guards, err = r.present(ctx, native); err != nil {
+	webhooks, err := r.admission(ctx, webhookKinds)
+	if err != nil {
+		return plan, err
+	}
+	plan.Stop = append(webhooks, plan.Stop...)
+	if plan.Guards, err = r.admission(ctx, guardKinds); err != nil {
 		return plan, err
 	}
 	if plan.Release, err = r.held(ctx); err != nil {
