@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/roadbed-dev/roadbed/internal/cli/policies"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
@@ -56,10 +57,12 @@ found differences.`,
 	root.AddGroup(
 		&cobra.Group{ID: verb.GroupPlatform, Title: "The platform on this machine:"},
 		&cobra.Group{ID: verb.GroupTenancy, Title: "Tenants, business units and tiers:"},
+		&cobra.Group{ID: verb.GroupGovernance, Title: "Policies:"},
 		&cobra.Group{ID: verb.GroupCluster, Title: "The platform in any cluster:"},
 	)
 	root.AddCommand(p.lifecycleVerbs()...)
 	root.AddCommand(p.tenancyVerbs()...)
+	root.AddCommand(policies.Verb(&p.Program))
 	root.AddCommand(p.clusterVerbs()...)
 	root.AddCommand(p.versionVerb())
 	p.MarkRunning(root)

@@ -9,9 +9,10 @@ import (
 
 // The groups under which the help lists verbs.
 const (
-	GroupPlatform = "platform"
-	GroupTenancy  = "tenancy"
-	GroupCluster  = "cluster"
+	GroupPlatform   = "platform"
+	GroupTenancy    = "tenancy"
+	GroupGovernance = "governance"
+	GroupCluster    = "cluster"
 )
 
 // Program is what the verbs of one invocation share. A verb's constructor takes

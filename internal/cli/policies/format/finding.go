@@ -29,12 +29,12 @@ type Resource struct {
 	Name       string `json:"name"`
 }
 
-// String is "Kind/namespace/name", without what is empty.
+// String is "namespace/Kind/name", without what is empty.
 func (r Resource) String() string {
 	if r.Namespace == "" {
 		return r.Kind + "/" + r.Name
 	}
-	return r.Kind + "/" + r.Namespace + "/" + r.Name
+	return r.Namespace + "/" + r.Kind + "/" + r.Name
 }
 
 // Of is the finding for a result about an object.

@@ -26,7 +26,6 @@ type (
 	}
 	sarifDriver struct {
 		Name           string      `json:"name"`
-		Version        string      `json:"version,omitempty"`
 		InformationURI string      `json:"informationUri"`
 		Rules          []sarifRule `json:"rules"`
 	}
@@ -84,9 +83,9 @@ const home = "https://github.com/roadbed-dev/roadbed"
 // that an override or exception waives as suppressed. Other results are not
 // written: a log has what somebody should look at. The policies' descriptions
 // are looked up in infos by name.
-func SARIF(w io.Writer, version string, findings []Finding, infos map[string]policy.Info) error {
+func SARIF(w io.Writer, findings []Finding, infos map[string]policy.Info) error {
 	run := sarifRun{
-		Tool:    sarifTool{sarifDriver{Name: "roadbed", Version: version, InformationURI: home, Rules: []sarifRule{}}},
+		Tool:    sarifTool{sarifDriver{Name: "roadbed", InformationURI: home, Rules: []sarifRule{}}},
 		Results: []sarifResult{},
 	}
 	indexes := map[string]int{}
