@@ -22,9 +22,9 @@ func (c *compiler) checkBackground() {
 	}
 	for i := range c.source.Spec.Rules {
 		source := &c.source.Spec.Rules[i]
-		c.rule = &rule{written: source.Name, path: fmt.Sprintf("spec.rules[%d]", i)}
+		c.begin(source.Name, i)
 		if field := userField(source); field != "" {
-			c.field(field, "depends on who asks, which scans do not know; set spec.background to false")
+			c.Wrong(field, "depends on who asks, which scans do not know; set spec.background to false")
 		}
 		raw, err := json.Marshal(source)
 		var tree any
@@ -32,7 +32,6 @@ func (c *compiler) checkBackground() {
 			c.checkVariables(tree, "")
 		}
 	}
-	c.rule = nil
 }
 
 // userField is a field of match or exclude that names who asks, or "".
@@ -75,7 +74,7 @@ func (c *compiler) checkVariables(tree any, path string) {
 	switch node := tree.(type) {
 	case string:
 		if found := ofUser.FindStringSubmatch(node); found != nil {
-			c.field(path, "the variable %s is not known to scans; set spec.background to false", found[1])
+			c.Wrong(path, "the variable %s is not known to scans; set spec.background to false", found[1])
 		}
 	case []any:
 		for i, element := range node {

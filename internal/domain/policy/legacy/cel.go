@@ -18,11 +18,11 @@ type program struct{ policy.Evaluator }
 func (c *compiler) cel(rule *kyvernov1.Rule) judge {
 	source := rule.Validate.CEL
 	if len(source.Expressions) == 0 {
-		c.field("validate.cel.expressions", "is empty")
+		c.Wrong("validate.cel.expressions", "is empty")
 		return nil
 	}
 	if c.options.CEL == nil {
-		c.field("validate.cel", "CEL is not evaluated here")
+		c.Wrong("validate.cel", "CEL is not evaluated here")
 		return nil
 	}
 	native := &admissionregistrationv1.ValidatingAdmissionPolicy{
@@ -56,13 +56,13 @@ func (c *compiler) celFaults(err error) {
 		field, rest, ok := strings.Cut(named, ": ")
 		field, place, _ := strings.Cut(field, ",")
 		if !ok || named == line {
-			c.field("validate.cel", "%s", line)
+			c.Wrong("validate.cel", "%s", line)
 			continue
 		}
 		if place != "" {
 			rest = strings.TrimSpace(place) + ": " + rest
 		}
-		c.field(field, "%s", rest)
+		c.Wrong(field, "%s", rest)
 	}
 }
 

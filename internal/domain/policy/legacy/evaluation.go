@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/condition"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/entry"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
 )
 
@@ -47,14 +49,12 @@ func (e *evaluation) give(values map[string]any) {
 
 // with returns an evaluation that knows context entries, too. They are loaded
 // when something first names them.
-func (e *evaluation) with(entries []entry) *evaluation {
+func (e *evaluation) with(entries []entry.Entry) *evaluation {
 	wider := *e
 	for _, one := range entries {
-		if slices.Contains(e.given, one.name) {
-			continue
+		if !slices.Contains(e.given, one.Name) {
+			wider.vars = wider.vars.WithLazy(one.Name, func(below *variable.Context) (any, error) { return one.Load(e.context, e.world, below) })
 		}
-		load := one.load
-		wider.vars = wider.vars.WithLazy(one.name, func(below *variable.Context) (any, error) { return load(e, below) })
 	}
 	return &wider
 }
@@ -71,8 +71,8 @@ func (e *evaluation) in(element any, index, nesting int, scoped bool) *evaluatio
 }
 
 // ready decides whether the rule applies: nil when its preconditions hold.
-func (e *evaluation) ready(preconditions *conditions) *verdict {
-	holds, message, err := preconditions.decide(e.vars)
+func (e *evaluation) ready(preconditions *condition.Conditions) *verdict {
+	holds, message, err := preconditions.Decide(e.vars)
 	switch {
 	case err != nil:
 		return errs("failed to evaluate preconditions", err)

@@ -6,14 +6,17 @@ import (
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/jmespath"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/condition"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/draft"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/entry"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
 )
 
 // loop is what judging and changing each element of a list have in common.
 type loop struct {
-	list          query
-	entries       []entry
-	preconditions *conditions
+	list          draft.Query
+	entries       []entry.Entry
+	preconditions *condition.Conditions
 	nesting       int
 }
 
@@ -21,24 +24,19 @@ type loop struct {
 func (c *compiler) loop(path, list string, entries []kyvernov1.ContextEntry, preconditions *kyvernov1.AnyAllConditions, scope variable.Scope, nesting int) (loop, variable.Scope) {
 	made := loop{nesting: nesting}
 	if list == "" {
-		c.field(path+".list", "is missing")
+		c.Wrong(path+".list", "is missing")
 		list = "`[]`"
 	}
-	made.list = c.query(path+".list", list, scope)
-	if made.list.compiled != nil {
-		if err := scope.Allows(made.list.compiled); err != nil {
-			c.field(path+".list", "%v", err)
-		}
-	}
+	made.list = c.QueryOfScope(path+".list", list, scope)
 	inner := scope.InForeach(nesting + 1)
-	made.entries, inner = c.entries(path+".context", entries, inner)
-	made.preconditions = c.anyAll(path+".preconditions", preconditions, inner)
+	made.entries, inner = entry.Compile(c.Rule, path+".context", entries, inner)
+	made.preconditions = condition.CompileAnyAll(c.Rule, path+".preconditions", preconditions, inner)
 	return made, inner
 }
 
 // elements evaluates the list; what is no list is its only element.
 func (l *loop) elements(e *evaluation) ([]any, error) {
-	value, err := l.list.in(e.vars)
+	value, err := l.list.In(e.vars)
 	if err != nil {
 		return nil, err
 	}

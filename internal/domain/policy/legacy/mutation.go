@@ -8,6 +8,7 @@ import (
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/draft"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/mutate"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
 )
@@ -15,7 +16,7 @@ import (
 // mutation compiles what a mutate rule changes.
 func (c *compiler) mutation(source *kyvernov1.Mutation, scope variable.Scope) changer {
 	if len(source.Targets) > 0 {
-		c.unsupported(c.rule.path+".mutate.targets", "mutate.targets is not supported: Roadbed changes the object of a request, not other objects that exist")
+		c.Unsupported("mutate.targets", "mutate.targets is not supported: Roadbed changes the object of a request, not other objects that exist")
 		return nil
 	}
 	return c.changer("mutate", source.PatchStrategicMerge, source.PatchesJSON6902, source.ForEach, scope, 0)
@@ -29,7 +30,7 @@ func (c *compiler) changer(path string, overlay *kyvernov1.JSON, patch string, f
 		}
 	}
 	if ways != 1 {
-		c.field(path, "changes in %d ways; use one of patchStrategicMerge, patchesJson6902 and foreach", ways)
+		c.Wrong(path, "changes in %d ways; use one of patchStrategicMerge, patchesJson6902 and foreach", ways)
 		return nil
 	}
 	switch {
@@ -46,14 +47,14 @@ func (c *compiler) changer(path string, overlay *kyvernov1.JSON, patch string, f
 type overlayChange struct{ template *variable.Template }
 
 func (c *compiler) overlay(path string, source *kyvernov1.JSON, scope variable.Scope) changer {
-	value := c.json(path, source)
+	value := c.JSON(path, source)
 	if _, ok := value.(map[string]any); !ok {
-		c.field(path, "is not an object")
+		c.Wrong(path, "is not an object")
 	}
-	if err := mutate.CheckOverlay(value, c.rule.path+"."+path); err != nil {
-		c.field(path, "%v", err)
+	if err := mutate.CheckOverlay(value, c.Path+"."+path); err != nil {
+		c.Wrong(path, "%v", err)
 	}
-	return &overlayChange{c.template(path, value, scope)}
+	return &overlayChange{c.Template(path, value, scope)}
 }
 
 func (o *overlayChange) change(e *evaluation, object map[string]any) (map[string]any, *verdict) {
@@ -78,14 +79,14 @@ type patchChange struct{ template *variable.Template }
 func (c *compiler) patch(path, source string, scope variable.Scope) changer {
 	if !strings.Contains(source, "{{") {
 		if _, err := mutate.DecodeJSONPatch(source); err != nil {
-			c.field(path, "%v", err)
+			c.Wrong(path, "%v", err)
 		}
 	}
-	return &patchChange{c.template(path, source, scope)}
+	return &patchChange{c.Template(path, source, scope)}
 }
 
 func (p *patchChange) change(e *evaluation, object map[string]any) (map[string]any, *verdict) {
-	patch, err := textOf(p.template, e.vars)
+	patch, err := draft.Text(p.template, e.vars)
 	if err != nil {
 		return nil, errs("variable substitution failed", err)
 	}
@@ -126,7 +127,7 @@ func (c *compiler) foreachChange(path string, sources []kyvernov1.ForEachMutatio
 		at := fmt.Sprintf("%s.foreach[%d]", path, i)
 		head, inner := c.loop(at, source.List, source.Context, source.Preconditions, scope, nesting)
 		if source.Order != "" && source.Order != "Ascending" && source.Order != "Descending" {
-			c.field(at+".order", "%q is no order; use Ascending or Descending", source.Order)
+			c.Wrong(at+".order", "%q is no order; use Ascending or Descending", source.Order)
 		}
 		body := c.changer(at, source.PatchStrategicMerge, source.PatchesJSON6902, source.ForEach, inner, nesting+1)
 		made.lists = append(made.lists, listChange{head, body, source.Order == "Descending"})

@@ -3,12 +3,12 @@ package legacy
 import (
 	"math/rand/v2"
 	"net/netip"
-	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/jmespath"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/draft"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/mutate"
 )
 
@@ -39,32 +39,10 @@ func (o Options) env(w policy.World) jmespath.Env {
 }
 
 // Fault is what is wrong with one field of a policy, or what Roadbed does not do.
-type Fault struct {
-	// Rule is the rule's name.
-	Rule string
-	// Field is the path in the policy, such as spec.rules[0].validate.pattern.
-	Field string
-	// Message says what is wrong.
-	Message string
-	// Unsupported tells that the policy is well formed but asks for something
-	// that Roadbed does not do.
-	Unsupported bool
-}
-
-// Error is "field: message".
-func (f Fault) Error() string { return f.Field + ": " + f.Message }
+type Fault = draft.Fault
 
 // Faults are all that is wrong with a policy. It is the error of Compile.
-type Faults []Fault
-
-// Error has one line for each fault.
-func (f Faults) Error() string {
-	lines := make([]string, len(f))
-	for i, fault := range f {
-		lines[i] = fault.Error()
-	}
-	return strings.Join(lines, "\n")
-}
+type Faults = draft.Faults
 
 // Difference is one place where policies do here what their authors wrote rather
 // than what Kyverno 1.19 does.

@@ -3,18 +3,20 @@ package legacy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/autogen"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/condition"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/entry"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/match"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
 )
 
 // rule is a compiled rule. It does one thing: judge, change or verify.
 type rule struct {
-	// name of the rule; written is that of the rule it was made of.
-	name, written string
+	name string
 	// path of the rule in the policy, "spec.rules[0]".
 	path string
 	// kinds that a made rule is about and no others.
@@ -22,8 +24,8 @@ type rule struct {
 	blocks        *match.Blocks
 	scopes        []policy.Scope
 	extractors    variable.Extractors
-	entries       []entry
-	preconditions *conditions
+	entries       []entry.Entry
+	preconditions *condition.Conditions
 	tiers         tiers
 	// unsupported says what the rule asks for that Roadbed does not do.
 	unsupported string
@@ -84,50 +86,53 @@ func (r *rule) about(request *policy.Request) bool {
 }
 
 func (c *compiler) compileRule(source *autogen.Rule) *rule {
-	made := &rule{name: source.Name, written: c.source.Spec.Rules[source.Index].Name, path: fmt.Sprintf("spec.rules[%d]", source.Index), kinds: source.Kinds}
-	c.rule = made
-	if source.Name == "" {
-		c.field("name", "a name is missing")
-	}
-	if len(made.written) > 63 {
-		c.field("name", "is longer than 63 characters")
+	written := c.source.Spec.Rules[source.Index].Name
+	c.begin(written, source.Index)
+	made := &rule{name: source.Name, path: c.Path, kinds: source.Kinds, scopes: scopesOf(source), tiers: c.tiersOf(&source.Rule)}
+	if source.Name == "" || len(written) > maxName {
+		c.Wrong("name", "is missing or longer than %d characters", maxName)
 	}
 	var err error
-	if made.blocks, err = match.Compile(source.Match, source.Exclude, c.source.Namespace, made.path); err != nil {
-		c.wrong(made.path+".match", err.Error())
+	if made.blocks, err = match.Compile(source.Match, source.Exclude, c.source.Namespace, ""); err != nil {
+		field, message, _ := strings.Cut(err.Error(), ": ")
+		c.Wrong(strings.TrimPrefix(field, "."), "%s", message)
 	}
-	made.scopes = scopesOf(source)
 	if made.extractors, err = variable.ParseExtractors(source.ImageExtractors); err != nil {
-		c.field("imageExtractors", "%v", err)
+		c.Wrong("imageExtractors", "%v", err)
 	}
-	scope := variable.NewScope()
-	made.entries, scope = c.entries("context", source.Context, scope)
-	made.preconditions = c.conditions("preconditions", source.Preconditions, scope)
-	made.tiers = c.tiersOf(&source.Rule)
-	c.compileAction(&source.Rule, scope)
+	var scope variable.Scope
+	made.entries, scope = entry.Compile(c.Rule, "context", source.Context, variable.NewScope())
+	made.preconditions = condition.Compile(c.Rule, "preconditions", source.Preconditions, scope)
+	c.compileAction(made, &source.Rule, scope)
+	if missing := c.Faults().Unsupported(); len(missing) > 0 {
+		made.unsupported = missing[0].Message
+	}
 	return made
 }
 
+// maxName is the longest name of a rule.
+const maxName = 63
+
 // compileAction compiles what the rule does.
-func (c *compiler) compileAction(source *kyvernov1.Rule, scope variable.Scope) {
+func (c *compiler) compileAction(made *rule, source *kyvernov1.Rule, scope variable.Scope) {
 	actions := 0
 	if source.Validate != nil {
 		actions++
-		c.rule.judge = c.validation(source, scope)
-		c.rule.allowExisting = enabled(source.Validate.AllowExistingViolations)
+		made.judge = c.validation(source, scope)
+		made.allowExisting = enabled(source.Validate.AllowExistingViolations)
 	}
 	if source.Mutate != nil {
 		actions++
-		c.rule.change = c.mutation(source.Mutate, scope)
+		made.change = c.mutation(source.Mutate, scope)
 	}
 	if len(source.VerifyImages) > 0 {
 		actions++
-		c.rule.verify = c.verification(source.VerifyImages, scope)
+		made.verify = c.verification(source.VerifyImages, scope)
 	}
 	if source.Generate != nil {
 		actions++
 	}
 	if actions != 1 {
-		c.wrong(c.rule.path, fmt.Sprintf("the rule does %d things; a rule has one of validate, mutate, generate and verifyImages", actions))
+		c.Wrong("", "the rule does %d things; a rule has one of validate, mutate, generate and verifyImages", actions)
 	}
 }

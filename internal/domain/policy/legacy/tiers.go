@@ -59,7 +59,7 @@ func (c *compiler) tiersOf(source *kyvernov1.Rule) tiers {
 			action = *validate.FailureAction
 		}
 		if len(validate.FailureActionOverrides) > 0 {
-			overrides, path = validate.FailureActionOverrides, c.rule.path+".validate.failureActionOverrides"
+			overrides, path = validate.FailureActionOverrides, c.Path+".validate.failureActionOverrides"
 		}
 	}
 	for _, images := range source.VerifyImages {
@@ -83,7 +83,7 @@ func (c *compiler) override(path string, source kyvernov1.FailureActionOverride)
 	if source.NamespaceSelector != nil {
 		selector, err := match.CompileLabels(source.NamespaceSelector)
 		if err != nil {
-			c.wrong(path, err.Error())
+			c.whole.Wrong(path, "%v", err)
 		}
 		made.labels = &selector
 	}
@@ -93,7 +93,7 @@ func (c *compiler) override(path string, source kyvernov1.FailureActionOverride)
 func (c *compiler) tier(action policy.Action) policy.Tier {
 	tier, err := policy.TierOf(c.source.Labels, c.source.Annotations, action)
 	if err != nil {
-		c.wrong("metadata", err.Error())
+		c.whole.Wrong("metadata", "%v", err)
 	}
 	return tier
 }

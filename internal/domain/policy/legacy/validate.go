@@ -6,6 +6,8 @@ import (
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/condition"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/draft"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/podsecurity"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
@@ -24,7 +26,7 @@ func (c *compiler) validation(rule *kyvernov1.Rule, scope variable.Scope) judge 
 		}
 	}
 	if ways != 1 {
-		c.field("validate", "judges in %d ways; use one of pattern, anyPattern, deny, foreach, podSecurity and cel", ways)
+		c.Wrong("validate", "judges in %d ways; use one of pattern, anyPattern, deny, foreach, podSecurity and cel", ways)
 		return nil
 	}
 	switch {
@@ -33,10 +35,10 @@ func (c *compiler) validation(rule *kyvernov1.Rule, scope variable.Scope) judge 
 	case source.PodSecurity != nil:
 		return c.podSecurity(source.PodSecurity)
 	case source.Manifests != nil:
-		c.unsupported(c.rule.path+".validate.manifests", "validate.manifests is not supported: Roadbed does not verify signatures of manifests")
+		c.Unsupported("validate.manifests", "validate.manifests is not supported: Roadbed does not verify signatures of manifests")
 		return nil
 	case source.Assert != nil:
-		c.unsupported(c.rule.path+".validate.assert", "validate.assert is not supported: Roadbed does not evaluate assertion trees; use pattern or cel")
+		c.Unsupported("validate.assert", "validate.assert is not supported: Roadbed does not evaluate assertion trees; use pattern or cel")
 		return nil
 	}
 	said := c.message(source, scope)
@@ -47,16 +49,16 @@ func (c *compiler) validation(rule *kyvernov1.Rule, scope variable.Scope) judge 
 // it is parsed together with it.
 func (c *compiler) message(source *kyvernov1.Validation, scope variable.Scope) message {
 	if !strings.Contains(source.Message, "$(") {
-		return message{template: c.template("validate.message", source.Message, scope), written: source.Message}
+		return message{template: c.Template("validate.message", source.Message, scope), written: source.Message}
 	}
 	tree := map[string]any{"message": source.Message}
 	if source.Pattern != nil {
-		tree["pattern"] = c.json("validate.pattern", source.Pattern)
+		tree["pattern"] = c.JSON("validate.pattern", source.Pattern)
 	}
 	if source.AnyPattern != nil {
-		tree["anyPattern"] = c.json("validate.anyPattern", source.AnyPattern)
+		tree["anyPattern"] = c.JSON("validate.anyPattern", source.AnyPattern)
 	}
-	return message{template: c.template("validate", tree, scope), written: source.Message, key: "message"}
+	return message{template: c.Template("validate", tree, scope), written: source.Message, key: "message"}
 }
 
 // message is what the author says of a failure.
@@ -69,7 +71,7 @@ type message struct {
 
 func (m message) text(vars *variable.Context) (string, error) {
 	if m.key == "" {
-		return textOf(m.template, vars)
+		return draft.Text(m.template, vars)
 	}
 	tree, err := m.template.Resolve(vars)
 	if err != nil {
@@ -92,32 +94,32 @@ type judgementSource struct {
 func (c *compiler) judgement(path string, source judgementSource, said message, scope variable.Scope, nesting int) judge {
 	switch {
 	case source.deny != nil:
-		return &denial{c.conditions(path+".deny.conditions", source.deny.Conditions, scope), said}
+		return &denial{condition.Compile(c.Rule, path+".deny.conditions", source.deny.Conditions, scope), said}
 	case source.pattern != nil:
 		at := path + ".pattern"
-		return &shape{c.template(at, c.json(at, source.pattern), scope), said}
+		return &shape{c.Template(at, c.JSON(at, source.pattern), scope), said}
 	case source.anyPattern != nil:
 		at := path + ".anyPattern"
-		value := c.json(at, source.anyPattern)
+		value := c.JSON(at, source.anyPattern)
 		if _, ok := value.([]any); !ok {
-			c.field(at, "is not a list of patterns")
+			c.Wrong(at, "is not a list of patterns")
 		}
-		return &shapes{c.template(at, value, scope), said}
+		return &shapes{c.Template(at, value, scope), said}
 	case len(source.foreach) > 0:
 		return c.foreach(path, source.foreach, said, scope, nesting)
 	}
-	c.field(path, "judges by nothing; use one of pattern, anyPattern, deny and foreach")
+	c.Wrong(path, "judges by nothing; use one of pattern, anyPattern, deny and foreach")
 	return nil
 }
 
 // denial fails when its conditions hold.
 type denial struct {
-	conditions *conditions
+	conditions *condition.Conditions
 	said       message
 }
 
 func (d *denial) judge(e *evaluation) *verdict {
-	holds, extra, err := d.conditions.decide(e.vars)
+	holds, extra, err := d.conditions.Decide(e.vars)
 	switch {
 	case err != nil:
 		return errs("failed to check deny conditions", err)
@@ -258,7 +260,7 @@ type standard struct{ *podsecurity.Standard }
 func (c *compiler) podSecurity(source *kyvernov1.PodSecurity) judge {
 	compiled, err := podsecurity.Compile(*source)
 	if err != nil {
-		c.field("validate.podSecurity", "%v", err)
+		c.Wrong("validate.podSecurity", "%v", err)
 		return nil
 	}
 	return standard{compiled}

@@ -12,6 +12,8 @@ import (
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/attest"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/condition"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
@@ -23,19 +25,19 @@ type verification struct{ checks []imageCheck }
 type imageCheck struct {
 	path                                 string
 	references, skipped                  []string
-	attestors                            []attestorSet
+	attestors                            []attest.Set
 	attestations                         []attestation
 	repository                           string
 	mutateDigest, verifyDigest, required bool
-	denied                               *conditions
+	denied                               *condition.Conditions
 	message                              string
 }
 
 // attestation is something that must be attested of an image.
 type attestation struct {
 	path, name, predicate string
-	attestors             []attestorSet
-	conditions            []*conditions
+	attestors             []attest.Set
+	conditions            []*condition.Conditions
 }
 
 func (c *compiler) verification(sources []kyvernov1.ImageVerification, scope variable.Scope) *verification {
@@ -77,18 +79,18 @@ func (c *compiler) imageCheck(path string, source kyvernov1.ImageVerification, s
 	made := imageCheck{
 		path: path, references: source.ImageReferences, skipped: source.SkipImageReferences, repository: source.Repository,
 		mutateDigest: enabled(source.MutateDigest), verifyDigest: enabled(source.VerifyDigest), required: enabled(source.Required),
-		attestors: c.attestors(path, source.Attestors, notary, scope), message: source.Validate.Message,
+		attestors: attest.Compile(c.Rule, path, source.Attestors, notary, scope), message: source.Validate.Message,
 	}
 	if len(made.references) == 0 {
-		c.field(path+".imageReferences", "is empty; \"*\" is every image")
+		c.Wrong(path+".imageReferences", "is empty; \"*\" is every image")
 	}
 	for i, one := range source.Attestations {
 		made.attestations = append(made.attestations, c.attestation(fmt.Sprintf("%s.attestations[%d]", path, i), one, source.Attestors, notary, scope))
 	}
 	if deny := source.Validate.Deny; deny != nil {
-		made.denied = c.conditions(path+".validate.deny.conditions", deny.Conditions, nil)
+		made.denied = condition.Compile(c.Rule, path+".validate.deny.conditions", deny.Conditions, nil)
 		if made.denied == nil {
-			made.denied = &conditions{}
+			made.denied = &condition.Conditions{}
 		}
 	}
 	return made
@@ -100,20 +102,20 @@ func (c *compiler) attestation(path string, source kyvernov1.Attestation, usual 
 		made.predicate = source.PredicateType
 	}
 	if made.predicate == "" {
-		c.field(path+".type", "is missing")
+		c.Wrong(path+".type", "is missing")
 	}
 	attestors := source.Attestors
 	if len(attestors) == 0 {
 		attestors = usual
 	}
 	if len(attestors) == 0 {
-		c.field(path+".attestors", "is missing: a statement that anybody could have signed proves nothing")
+		c.Wrong(path+".attestors", "is missing: a statement that anybody could have signed proves nothing")
 	}
-	made.attestors = c.attestors(path, attestors, notary, scope)
+	made.attestors = attest.Compile(c.Rule, path, attestors, notary, scope)
 	for i := range source.Conditions {
 		// The names in conditions are those of the predicate, which is not known
 		// yet.
-		made.conditions = append(made.conditions, c.anyAll(fmt.Sprintf("%s.conditions[%d]", path, i), &source.Conditions[i], nil))
+		made.conditions = append(made.conditions, condition.CompileAnyAll(c.Rule, fmt.Sprintf("%s.conditions[%d]", path, i), &source.Conditions[i], nil))
 	}
 	return made
 }
@@ -212,7 +214,7 @@ func (i *imageCheck) verify(e *evaluation, image variable.Image) (digest string,
 	digest = image.Digest
 	asked := policy.ImageCheck{Reference: image.String(), Repository: i.repository}
 	for _, set := range i.attestors {
-		proof, err := set.verify(e, asked)
+		proof, err := set.Verify(e.context, e.world, e.vars, asked)
 		if err != nil {
 			return "", fmt.Errorf("failed to verify image %s: %w", image, err)
 		}
@@ -247,7 +249,7 @@ func (i *imageCheck) attest(e *evaluation, asked policy.ImageCheck) (digest stri
 	if i.denied == nil {
 		return digest, nil
 	}
-	holds, said, err := i.denied.decide(inner.vars)
+	holds, said, err := i.denied.Decide(inner.vars)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("%s.validate.deny: %w", i.path, err)
@@ -262,7 +264,7 @@ func (a *attestation) verify(e *evaluation, asked policy.ImageCheck) (policy.Ima
 	var proof policy.ImageProof
 	for _, set := range a.attestors {
 		var err error
-		if proof, err = set.verify(e, asked); err != nil {
+		if proof, err = set.Verify(e.context, e.world, e.vars, asked); err != nil {
 			return policy.ImageProof{}, err
 		}
 		for _, statement := range proof.Statements {
@@ -281,7 +283,7 @@ func (a *attestation) judge(e *evaluation, predicate map[string]any) error {
 		vars = vars.With(name, value)
 	}
 	for _, one := range a.conditions {
-		holds, said, err := one.decide(vars)
+		holds, said, err := one.Decide(vars)
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s: %w", a.path, err)
@@ -290,66 +292,4 @@ func (a *attestation) judge(e *evaluation, predicate map[string]any) error {
 		}
 	}
 	return nil
-}
-
-// verify asks the members of a set until enough are content.
-func (s *attestorSet) verify(e *evaluation, asked policy.ImageCheck) (policy.ImageProof, error) {
-	var proof policy.ImageProof
-	var refusals []error
-	content := 0
-	for _, one := range s.members {
-		found, err := one.verify(e, asked)
-		if err != nil {
-			refusals = append(refusals, err)
-			continue
-		}
-		proof = found
-		if content++; content >= s.count {
-			return proof, nil
-		}
-	}
-	return policy.ImageProof{}, joined(refusals)
-}
-
-// joined is several refusals in one line.
-func joined(refusals []error) error {
-	if len(refusals) == 1 {
-		return refusals[0]
-	}
-	var texts []string
-	for _, refusal := range refusals {
-		texts = append(texts, refusal.Error())
-	}
-	return &refused{strings.Join(texts, "; "), refusals}
-}
-
-// refused is several errors in one line.
-type refused struct {
-	text string
-	all  []error
-}
-
-func (r *refused) Error() string   { return r.text }
-func (r *refused) Unwrap() []error { return r.all }
-
-func (m *member) verify(e *evaluation, asked policy.ImageCheck) (policy.ImageProof, error) {
-	if m.set != nil {
-		return m.set.verify(e, asked)
-	}
-	if e.world.Images == nil {
-		return policy.ImageProof{}, policy.ErrNoWorld
-	}
-	resolved, err := m.attestor.resolve(e)
-	if err != nil {
-		return policy.ImageProof{}, fmt.Errorf(".%s: %w", m.path, err)
-	}
-	asked.Attestor, asked.Annotations = resolved, m.attestor.annotations
-	if m.attestor.repository != "" {
-		asked.Repository = m.attestor.repository
-	}
-	proof, err := e.world.Images.Verify(e.context, asked)
-	if err != nil {
-		return policy.ImageProof{}, fmt.Errorf(".%s: %w", m.path, err)
-	}
-	return proof, nil
 }

@@ -1,4 +1,4 @@
-package legacy
+package attest
 
 import (
 	"context"
@@ -13,11 +13,12 @@ import (
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/draft"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
 )
 
-// attestorSet is content when enough of its members are.
-type attestorSet struct {
+// Set is content when enough of its members are.
+type Set struct {
 	path    string
 	count   int
 	members []member
@@ -27,7 +28,7 @@ type attestorSet struct {
 type member struct {
 	path     string
 	attestor *attestor
-	set      *attestorSet
+	set      *Set
 }
 
 // attestor is a compiled attestor. Texts may have variables.
@@ -45,19 +46,24 @@ type attestor struct {
 
 const maxDepth = 8
 
-// attestors compiles sets that must all be content.
-func (c *compiler) attestors(path string, sources []kyvernov1.AttestorSet, notary bool, scope variable.Scope) []attestorSet {
-	var sets []attestorSet
+// compiler compiles the attestors of a rule.
+type compiler struct{ *draft.Rule }
+
+// Compile compiles sets that must all be content. Notary tells that certificates
+// are for notation's signatures.
+func Compile(rule *draft.Rule, path string, sources []kyvernov1.AttestorSet, notary bool, scope variable.Scope) []Set {
+	c := compiler{rule}
+	var sets []Set
 	for i, source := range sources {
-		sets = append(sets, c.attestorSet(fmt.Sprintf("%s.attestors[%d]", path, i), source, notary, scope, 0))
+		sets = append(sets, c.set(fmt.Sprintf("%s.attestors[%d]", path, i), source, notary, scope, 0))
 	}
 	return sets
 }
 
-func (c *compiler) attestorSet(path string, source kyvernov1.AttestorSet, notary bool, scope variable.Scope, depth int) attestorSet {
-	set := attestorSet{path: path}
+func (c compiler) set(path string, source kyvernov1.AttestorSet, notary bool, scope variable.Scope, depth int) Set {
+	set := Set{path: path}
 	if len(source.Entries) == 0 {
-		c.field(path+".entries", "is empty: nobody could sign")
+		c.Wrong(path+".entries", "is empty: nobody could sign")
 	}
 	for i, entry := range source.Entries {
 		set.members = append(set.members, c.members(fmt.Sprintf("%s.entries[%d]", path, i), entry, notary, scope, depth)...)
@@ -67,21 +73,21 @@ func (c *compiler) attestorSet(path string, source kyvernov1.AttestorSet, notary
 		set.count = *source.Count
 	}
 	if set.count < 1 || set.count > len(set.members) {
-		c.field(path+".count", "%d of %d entries cannot be content", set.count, len(set.members))
+		c.Wrong(path+".count", "%d of %d entries cannot be content", set.count, len(set.members))
 	}
 	return set
 }
 
 // members are one for each key of an entry.
-func (c *compiler) members(path string, source kyvernov1.Attestor, notary bool, scope variable.Scope, depth int) []member {
+func (c compiler) members(path string, source kyvernov1.Attestor, notary bool, scope variable.Scope, depth int) []member {
 	switch {
 	case source.Attestor != nil:
 		var nested kyvernov1.AttestorSet
-		if err := strictly(source.Attestor.Raw, &nested); err != nil || depth >= maxDepth {
-			c.field(path+".attestor", "is no set of attestors {count, entries}: %v", err)
+		if err := draft.Strictly(source.Attestor.Raw, &nested); err != nil || depth >= maxDepth {
+			c.Wrong(path+".attestor", "is no set of attestors {count, entries}: %v", err)
 			return nil
 		}
-		set := c.attestorSet(path+".attestor", nested, notary, scope, depth+1)
+		set := c.set(path+".attestor", nested, notary, scope, depth+1)
 		return []member{{path: path + ".attestor", set: &set}}
 	case source.Keys != nil:
 		return c.keys(path+".keys", source, scope)
@@ -90,7 +96,7 @@ func (c *compiler) members(path string, source kyvernov1.Attestor, notary bool, 
 	case source.Keyless != nil:
 		return []member{c.keyless(path+".keyless", source)}
 	}
-	c.field(path, "says not who must sign; use one of keys, certificates, keyless and attestor")
+	c.Wrong(path, "says not who must sign; use one of keys, certificates, keyless and attestor")
 	return nil
 }
 
@@ -107,13 +113,13 @@ func common(kind string, source kyvernov1.Attestor, path string, rekor *kyvernov
 	return made
 }
 
-func (c *compiler) keys(path string, source kyvernov1.Attestor, scope variable.Scope) []member {
+func (c compiler) keys(path string, source kyvernov1.Attestor, scope variable.Scope) []member {
 	keys := source.Keys
 	if keys.SignatureAlgorithm != "" {
 		source.SignatureAlgorithm = keys.SignatureAlgorithm
 	}
 	if keys.KMS != "" || strings.Contains(keys.PublicKeys, "kms://") {
-		c.unsupported(c.rule.path+"."+path+".kms", "keys in a key management system are not supported; write the public key into publicKeys")
+		c.Unsupported(path+".kms", "keys in a key management system are not supported; write the public key into publicKeys")
 		return nil
 	}
 	if name, ok := strings.CutPrefix(strings.TrimSpace(keys.PublicKeys), "k8s://"); ok {
@@ -129,7 +135,7 @@ func (c *compiler) keys(path string, source kyvernov1.Attestor, scope variable.S
 	for _, key := range splitKeys(keys.PublicKeys) {
 		c.checkKey(path+".publicKeys", key)
 		made := common("keys", source, path, keys.Rekor, keys.CTLog)
-		made.key = c.template(path+".publicKeys", key, scope)
+		made.key = c.Template(path+".publicKeys", key, scope)
 		members = append(members, member{path: path, attestor: made})
 	}
 	return members
@@ -151,56 +157,56 @@ func splitKeys(text string) []string {
 }
 
 // checkKey wants a key that has no variables to parse.
-func (c *compiler) checkKey(path, key string) {
+func (c compiler) checkKey(path, key string) {
 	if strings.Contains(key, "{{") {
 		return
 	}
 	block, _ := pem.Decode([]byte(key))
 	if block == nil {
-		c.field(path, "is no PEM block; a key begins with -----BEGIN PUBLIC KEY----- and stands in lines of its own")
+		c.Wrong(path, "is no PEM block; a key begins with -----BEGIN PUBLIC KEY----- and stands in lines of its own")
 		return
 	}
 	if _, err := x509.ParsePKIXPublicKey(block.Bytes); err == nil {
 		return
 	}
 	if _, err := x509.ParsePKCS1PublicKey(block.Bytes); err != nil {
-		c.field(path, "the key cannot be parsed; was it shortened? Print the whole one with: cosign public-key")
+		c.Wrong(path, "the key cannot be parsed; was it shortened? Print the whole one with: cosign public-key")
 	}
 }
 
-func (c *compiler) certificates(path string, source kyvernov1.Attestor, notary bool, scope variable.Scope) member {
+func (c compiler) certificates(path string, source kyvernov1.Attestor, notary bool, scope variable.Scope) member {
 	certificates := source.Certificates
 	made := common("certificates", source, path, certificates.Rekor, certificates.CTLog)
 	made.notary = notary
-	made.certificate = c.template(path+".cert", certificates.Certificate, scope)
-	made.chain = c.template(path+".certChain", certificates.CertificateChain, scope)
+	made.certificate = c.Template(path+".cert", certificates.Certificate, scope)
+	made.chain = c.Template(path+".certChain", certificates.CertificateChain, scope)
 	if certificates.Certificate == "" && certificates.CertificateChain == "" {
-		c.field(path, "has neither cert nor certChain")
+		c.Wrong(path, "has neither cert nor certChain")
 	}
 	c.checkCertificate(path+".cert", certificates.Certificate)
 	c.checkCertificate(path+".certChain", certificates.CertificateChain)
 	return member{path: path, attestor: made}
 }
 
-func (c *compiler) checkCertificate(path, text string) {
+func (c compiler) checkCertificate(path, text string) {
 	if text == "" || strings.Contains(text, "{{") {
 		return
 	}
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
-		c.field(path, "is no PEM block; a certificate begins with -----BEGIN CERTIFICATE-----")
+		c.Wrong(path, "is no PEM block; a certificate begins with -----BEGIN CERTIFICATE-----")
 		return
 	}
 	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-		c.field(path, "the certificate cannot be parsed: %v", err)
+		c.Wrong(path, "the certificate cannot be parsed: %v", err)
 	}
 }
 
-func (c *compiler) keyless(path string, source kyvernov1.Attestor) member {
+func (c compiler) keyless(path string, source kyvernov1.Attestor) member {
 	keyless := source.Keyless
 	made := common("keyless", source, path, keyless.Rekor, keyless.CTLog)
 	if len(keyless.AdditionalExtensions) > 0 {
-		c.unsupported(c.rule.path+"."+path+".additionalExtensions", "additionalExtensions of certificates are not supported; use issuer and subject")
+		c.Unsupported(path+".additionalExtensions", "additionalExtensions of certificates are not supported; use issuer and subject")
 	}
 	identity := policy.Identity{Issuer: keyless.Issuer, IssuerPattern: keyless.IssuerRegExp, Subject: keyless.Subject, SubjectPattern: keyless.SubjectRegExp}
 	if strings.ContainsAny(keyless.Subject, "*?") {
@@ -208,11 +214,11 @@ func (c *compiler) keyless(path string, source kyvernov1.Attestor) member {
 	}
 	for field, expression := range map[string]string{"issuerRegExp": keyless.IssuerRegExp, "subjectRegExp": keyless.SubjectRegExp} {
 		if _, err := regexp.Compile(expression); err != nil {
-			c.field(path+"."+field, "%v", err)
+			c.Wrong(path+"."+field, "%v", err)
 		}
 	}
 	if identity == (policy.Identity{}) && keyless.Roots == "" {
-		c.field(path, "names neither issuer, subject nor roots: anybody could sign")
+		c.Wrong(path, "names neither issuer, subject nor roots: anybody could sign")
 	}
 	made.fixed.Keyless = &policy.Keyless{Identities: []policy.Identity{identity}, Roots: keyless.Roots}
 	return member{path: path, attestor: made}
@@ -225,26 +231,26 @@ func globExpression(glob string) string {
 }
 
 // resolve fills in the variables of an attestor, and reads its Secret.
-func (a *attestor) resolve(e *evaluation) (policy.Attestor, error) {
+func (a *attestor) resolve(e asking) (policy.Attestor, error) {
 	resolved := a.fixed
 	var err error
 	switch {
 	case a.secret != nil:
 		resolved.Key, err = secretKey(e.context, e.world, *a.secret)
 	case a.key != nil:
-		resolved.Key, err = textOf(a.key, e.vars)
+		resolved.Key, err = draft.Text(a.key, e.vars)
 	case a.kind == "certificates":
 		err = a.resolveCertificates(e, &resolved)
 	}
 	return resolved, err
 }
 
-func (a *attestor) resolveCertificates(e *evaluation, resolved *policy.Attestor) error {
-	certificate, err := textOf(a.certificate, e.vars)
+func (a *attestor) resolveCertificates(e asking, resolved *policy.Attestor) error {
+	certificate, err := draft.Text(a.certificate, e.vars)
 	if err != nil {
 		return err
 	}
-	chain, err := textOf(a.chain, e.vars)
+	chain, err := draft.Text(a.chain, e.vars)
 	if err != nil {
 		return err
 	}

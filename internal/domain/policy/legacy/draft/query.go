@@ -1,4 +1,4 @@
-package legacy
+package draft
 
 import (
 	"encoding/json"
@@ -8,9 +8,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
 
-// textOf fills in a template that is to be read by people or used as a name.
+// Text fills in a template that is to be read by people or used as a name.
 // What is no text is written as JSON; nothing is an empty text.
-func textOf(template *variable.Template, vars *variable.Context) (string, error) {
+func Text(template *variable.Template, vars *variable.Context) (string, error) {
 	if template == nil {
 		return "", nil
 	}
@@ -25,29 +25,29 @@ func textOf(template *variable.Template, vars *variable.Context) (string, error)
 	return string(written), err
 }
 
-// query is an expression, which may have variables in it itself.
-type query struct {
+// Query is an expression, which may have variables in it itself.
+type Query struct {
 	compiled *jmespath.Query
 	template *variable.Template
 }
 
-// none tells that there is no expression.
-func (q query) none() bool { return q.compiled == nil && q.template == nil }
+// None tells that there is no expression.
+func (q Query) None() bool { return q.compiled == nil && q.template == nil }
 
 // fixed returns the expression with its variables filled in.
-func (q query) fixed(vars *variable.Context) (*jmespath.Query, error) {
+func (q Query) fixed(vars *variable.Context) (*jmespath.Query, error) {
 	if q.template == nil {
 		return q.compiled, nil
 	}
-	text, err := textOf(q.template, vars)
+	text, err := Text(q.template, vars)
 	if err != nil {
 		return nil, err
 	}
 	return jmespath.Compile(text)
 }
 
-// in evaluates the expression over the variables.
-func (q query) in(vars *variable.Context) (any, error) {
+// In evaluates the expression over the variables.
+func (q Query) In(vars *variable.Context) (any, error) {
 	fixed, err := q.fixed(vars)
 	if err != nil {
 		return nil, err
@@ -55,9 +55,9 @@ func (q query) in(vars *variable.Context) (any, error) {
 	return vars.Query(fixed)
 }
 
-// of evaluates the expression over data; without one it is the data.
-func (q query) of(data any, vars *variable.Context) (any, error) {
-	if q.none() {
+// Of evaluates the expression over data; without one it is the data.
+func (q Query) Of(data any, vars *variable.Context) (any, error) {
+	if q.None() {
 		return data, nil
 	}
 	fixed, err := q.fixed(vars)

@@ -1,69 +1,68 @@
-package legacy
+package condition
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/condition"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/draft"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
 )
 
-// conditions hold when one of any and each of all hold. Nil always holds.
-type conditions struct{ any, all []comparison }
+// Conditions hold when one of any and each of all hold. Nil always holds.
+type Conditions struct{ any, all []comparison }
 
 // comparison is one condition.
 type comparison struct {
-	operator            condition.Operator
+	operator            Operator
 	key, value, message *variable.Template
 }
 
-// conditions compiles {any: [], all: []}, or a list, which is all.
-func (c *compiler) conditions(path string, source *kyvernov1.JSON, scope variable.Scope) *conditions {
+// Compile compiles {any: [], all: []}, or a list, which is all.
+func Compile(rule *draft.Rule, path string, source *kyvernov1.JSON, scope variable.Scope) *Conditions {
 	if source == nil || len(source.Raw) == 0 {
 		return nil
 	}
 	if strings.HasPrefix(strings.TrimSpace(string(source.Raw)), "[") {
 		var all []kyvernov1.Condition
-		if err := strictly(source.Raw, &all); err != nil {
-			c.field(path, "is neither any and all nor a list of conditions: %v", err)
+		if err := draft.Strictly(source.Raw, &all); err != nil {
+			rule.Wrong(path, "is neither any and all nor a list of conditions: %v", err)
 			return nil
 		}
-		return &conditions{all: c.comparisons(path, all, scope)}
+		return &Conditions{all: comparisons(rule, path, all, scope)}
 	}
 	var both kyvernov1.AnyAllConditions
-	if err := strictly(source.Raw, &both); err != nil {
-		c.field(path, "is neither any and all nor a list of conditions: %v", err)
+	if err := draft.Strictly(source.Raw, &both); err != nil {
+		rule.Wrong(path, "is neither any and all nor a list of conditions: %v", err)
 		return nil
 	}
-	return c.anyAll(path, &both, scope)
+	return CompileAnyAll(rule, path, &both, scope)
 }
 
-func (c *compiler) anyAll(path string, source *kyvernov1.AnyAllConditions, scope variable.Scope) *conditions {
+// CompileAnyAll compiles conditions that are decoded already; nil for nil.
+func CompileAnyAll(rule *draft.Rule, path string, source *kyvernov1.AnyAllConditions, scope variable.Scope) *Conditions {
 	if source == nil {
 		return nil
 	}
-	return &conditions{
-		any: c.comparisons(path+".any", source.Any, scope),
-		all: c.comparisons(path+".all", source.All, scope),
+	return &Conditions{
+		any: comparisons(rule, path+".any", source.Any, scope),
+		all: comparisons(rule, path+".all", source.All, scope),
 	}
 }
 
-func (c *compiler) comparisons(path string, sources []kyvernov1.Condition, scope variable.Scope) []comparison {
+func comparisons(rule *draft.Rule, path string, sources []kyvernov1.Condition, scope variable.Scope) []comparison {
 	var made []comparison
 	for i, source := range sources {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		operator, err := condition.ParseOperator(source.Operator)
+		operator, err := ParseOperator(source.Operator)
 		if err != nil {
-			c.field(at+".operator", "%v", err)
+			rule.Wrong(at+".operator", "%v", err)
 		}
 		made = append(made, comparison{
 			operator: operator,
-			key:      c.template(at+".key", c.json(at+".key", source.Key), scope),
-			value:    c.template(at+".value", c.json(at+".value", source.Value), scope),
-			message:  c.template(at+".message", source.Message, scope),
+			key:      rule.Template(at+".key", rule.JSON(at+".key", source.Key), scope),
+			value:    rule.Template(at+".value", rule.JSON(at+".value", source.Value), scope),
+			message:  rule.Template(at+".message", source.Message, scope),
 		})
 	}
 	return made
@@ -75,10 +74,10 @@ type resolved struct {
 	left, right any
 }
 
-// decide tells whether the conditions hold, and what those that decided say.
+// Decide tells whether the conditions hold, and what those that decided say.
 // Variables are filled in for all of them first: one that is not there is an
 // error, whichever condition would decide.
-func (c *conditions) decide(vars *variable.Context) (holds bool, message string, err error) {
+func (c *Conditions) Decide(vars *variable.Context) (holds bool, message string, err error) {
 	if c == nil {
 		return true, "", nil
 	}
@@ -144,7 +143,7 @@ func allOf(all []resolved) (hold bool, yes, no []comparison) {
 func messages(said []comparison, vars *variable.Context) (string, error) {
 	var texts []string
 	for _, one := range said {
-		text, err := textOf(one.message, vars)
+		text, err := draft.Text(one.message, vars)
 		if err != nil {
 			return "", err
 		}
@@ -153,11 +152,4 @@ func messages(said []comparison, vars *variable.Context) (string, error) {
 		}
 	}
 	return strings.Join(texts, "; "), nil
-}
-
-// strictly decodes JSON and refuses fields that do not exist.
-func strictly(raw []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	return decoder.Decode(into)
 }

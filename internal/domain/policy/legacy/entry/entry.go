@@ -1,0 +1,243 @@
+package entry
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/draft"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
+)
+
+// Entry is a compiled context entry.
+type Entry struct {
+	// Name of the variable.
+	Name string
+	load loader
+}
+
+// Load gives the value of the entry, from the variables defined before it.
+func (e Entry) Load(ctx context.Context, w policy.World, vars *variable.Context) (any, error) {
+	return e.load(asking{ctx, w}, vars)
+}
+
+// asking is what an entry may ask of the world, and for how long.
+type asking struct {
+	context context.Context
+	world   policy.World
+}
+
+// loader gives the value of an entry.
+type loader func(e asking, vars *variable.Context) (any, error)
+
+// compiler compiles the entries of a rule.
+type compiler struct{ *draft.Rule }
+
+// Compile compiles context entries, each of which may use those before it. It
+// returns the scope with their names.
+func Compile(rule *draft.Rule, path string, sources []kyvernov1.ContextEntry, scope variable.Scope) ([]Entry, variable.Scope) {
+	c := compiler{rule}
+	return c.entries(path, sources, scope)
+}
+
+func (c compiler) entries(path string, sources []kyvernov1.ContextEntry, scope variable.Scope) ([]Entry, variable.Scope) {
+	var made []Entry
+	for i, source := range sources {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if source.Name == "" {
+			c.Wrong(at+".name", "a name is missing")
+		}
+		if load := c.loader(at, source, scope); load != nil {
+			made = append(made, Entry{source.Name, load})
+		}
+		name, _, _ := strings.Cut(source.Name, ".")
+		scope = scope.With(name)
+	}
+	return made, scope
+}
+
+func (c compiler) loader(path string, source kyvernov1.ContextEntry, scope variable.Scope) loader {
+	switch {
+	case source.Variable != nil:
+		return c.variable(path+".variable", source.Variable, scope)
+	case source.ConfigMap != nil:
+		return c.configMap(path+".configMap", source.ConfigMap, scope)
+	case source.APICall != nil:
+		return c.apiCall(path+".apiCall", source.APICall, scope)
+	case source.ImageRegistry != nil:
+		return c.imageRegistry(path+".imageRegistry", source.ImageRegistry, scope)
+	case source.GlobalReference != nil:
+		return c.globalReference(path+".globalReference", source.GlobalReference, scope)
+	}
+	c.Wrong(path, "says not where the variable comes from; use one of variable, configMap, apiCall, imageRegistry and globalReference")
+	return nil
+}
+
+// variable is a value, an expression over the variables, or an expression over
+// the value; and a default where that gives nothing.
+func (c compiler) variable(path string, source *kyvernov1.Variable, scope variable.Scope) loader {
+	value := c.Template(path+".value", c.JSON(path+".value", source.Value), scope)
+	fallback := c.Template(path+".default", c.JSON(path+".default", source.Default), scope)
+	hasValue, hasDefault := source.Value != nil, source.Default != nil
+	if !hasValue && source.JMESPath == "" {
+		c.Wrong(path, "has neither value nor jmesPath")
+		return nil
+	}
+	compile := c.QueryOfScope
+	if hasValue {
+		compile = c.Query
+	}
+	expression := compile(path+".jmesPath", source.JMESPath, scope)
+	return func(_ asking, vars *variable.Context) (any, error) {
+		found, err := found(value, hasValue, expression, vars)
+		if (err != nil || found == nil) && hasDefault {
+			found, err = fallback.Resolve(vars)
+		}
+		if err == nil && found == nil {
+			err = fmt.Errorf("the variable has no value")
+		}
+		return found, err
+	}
+}
+
+func found(value *variable.Template, hasValue bool, expression draft.Query, vars *variable.Context) (any, error) {
+	if !hasValue {
+		return expression.In(vars)
+	}
+	data, err := value.Resolve(vars)
+	if err != nil {
+		return nil, err
+	}
+	return expression.Of(data, vars)
+}
+
+func (c compiler) configMap(path string, source *kyvernov1.ConfigMapReference, scope variable.Scope) loader {
+	name := c.Template(path+".name", source.Name, scope)
+	namespace := c.Template(path+".namespace", source.Namespace, scope)
+	resource := schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+	return func(e asking, vars *variable.Context) (any, error) {
+		in, err := draft.Text(namespace, vars)
+		if err != nil {
+			return nil, err
+		}
+		if in == "" {
+			in = "default"
+		}
+		of, err := draft.Text(name, vars)
+		if err != nil {
+			return nil, err
+		}
+		if e.world.Lookup == nil {
+			return nil, policy.ErrNoWorld
+		}
+		object, err := e.world.Lookup.Get(e.context, resource, in, of)
+		if err != nil {
+			return nil, fmt.Errorf("reading ConfigMap %s/%s: %w", in, of, err)
+		}
+		return map[string]any{"data": orEmpty(object["data"]), "metadata": object["metadata"]}, nil
+	}
+}
+
+func orEmpty(value any) any {
+	if value == nil {
+		return map[string]any{}
+	}
+	return value
+}
+
+func (c compiler) apiCall(path string, source *kyvernov1.ContextAPICall, scope variable.Scope) loader {
+	if source.Service != nil {
+		c.Unsupported(path+".service", "calls of services are not supported: Roadbed asks the API server only; use urlPath")
+		return nil
+	}
+	if source.URLPath == "" {
+		c.Wrong(path+".urlPath", "is missing")
+	}
+	address := c.Template(path+".urlPath", source.URLPath, scope)
+	fallback := c.Template(path+".default", c.JSON(path+".default", source.Default), scope)
+	data := c.requestData(path, source.Data, scope)
+	expression := c.Query(path+".jmesPath", source.JMESPath, scope)
+	method := source.Method
+	if method == "" {
+		method = "GET"
+	}
+	call := func(e asking, vars *variable.Context) (any, error) {
+		url, err := draft.Text(address, vars)
+		if err != nil {
+			return nil, err
+		}
+		body, err := data(vars)
+		if err != nil {
+			return nil, err
+		}
+		if e.world.Lookup == nil {
+			return nil, policy.ErrNoWorld
+		}
+		return e.world.Lookup.Call(e.context, method, url, body)
+	}
+	return func(e asking, vars *variable.Context) (any, error) {
+		answer, err := call(e, vars)
+		if err != nil && source.Default != nil {
+			answer, err = fallback.Resolve(vars)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return expression.Of(answer, vars)
+	}
+}
+
+// requestData is the body of a call, an object of its entries; none for none.
+func (c compiler) requestData(path string, sources []kyvernov1.RequestData, scope variable.Scope) func(*variable.Context) (any, error) {
+	if len(sources) == 0 {
+		return func(*variable.Context) (any, error) { return nil, nil }
+	}
+	body := map[string]any{}
+	for i, source := range sources {
+		body[source.Key] = c.JSON(fmt.Sprintf("%s.data[%d].value", path, i), source.Value)
+	}
+	template := c.Template(path+".data", body, scope)
+	return func(vars *variable.Context) (any, error) { return template.Resolve(vars) }
+}
+
+func (c compiler) imageRegistry(path string, source *kyvernov1.ImageRegistry, scope variable.Scope) loader {
+	reference := c.Template(path+".reference", source.Reference, scope)
+	expression := c.Query(path+".jmesPath", source.JMESPath, scope)
+	return func(e asking, vars *variable.Context) (any, error) {
+		image, err := draft.Text(reference, vars)
+		if err != nil {
+			return nil, err
+		}
+		if e.world.Images == nil {
+			return nil, policy.ErrNoWorld
+		}
+		described, err := e.world.Images.Describe(e.context, image)
+		if err != nil {
+			return nil, err
+		}
+		return expression.Of(described, vars)
+	}
+}
+
+func (c compiler) globalReference(path string, source *kyvernov1.GlobalContextEntryReference, scope variable.Scope) loader {
+	name := c.Template(path+".name", source.Name, scope)
+	expression := c.Query(path+".jmesPath", source.JMESPath, scope)
+	return func(e asking, vars *variable.Context) (any, error) {
+		of, err := draft.Text(name, vars)
+		if err != nil {
+			return nil, err
+		}
+		if e.world.Lookup == nil {
+			return nil, policy.ErrNoWorld
+		}
+		value, err := e.world.Lookup.Global(e.context, of)
+		if err != nil {
+			return nil, err
+		}
+		return expression.Of(value, vars)
+	}
+}
