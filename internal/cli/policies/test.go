@@ -201,7 +201,7 @@ func selectorOf(selector map[string]string) (func(suite.Row) bool, error) {
 }
 
 func failed(all []tested) bool {
-	return slices.ContainsFunc(all, func(t tested) bool { return t.outcome.Failed() > 0 || len(t.outcome.Problems) > 0 })
+	return slices.ContainsFunc(all, func(t tested) bool { return !t.outcome.Met() })
 }
 
 func (p *program) printTests(f *testFlags, all []tested) error {
@@ -226,7 +226,7 @@ func (p *program) printTests(f *testFlags, all []tested) error {
 func (p *program) printTestTables(f *testFlags, all []tested) error {
 	passed, unmet := 0, 0
 	for _, t := range all {
-		if !f.failOnly || t.outcome.Failed() > 0 || len(t.outcome.Problems) > 0 {
+		if !f.failOnly || !t.outcome.Met() {
 			fmt.Fprintf(p.Out, "Loading test %s ( %s ) ...\n", t.name, t.file)
 		}
 		for _, problem := range t.outcome.Problems {
@@ -279,6 +279,9 @@ func testCases(all []tested) []format.Case {
 	var cases []format.Case
 	for _, t := range all {
 		for _, problem := range t.outcome.Problems {
+			if problem.Unsupported && problem.Kind != "Test" {
+				continue
+			}
 			cases = append(cases, format.Case{
 				Suite: t.name, Class: t.file, Name: problem.Message, File: problem.File, Line: problem.Line,
 				Status: policy.Error, Message: problem.Error(),

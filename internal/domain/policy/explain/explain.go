@@ -19,9 +19,6 @@ func Request(ctx context.Context, c load.Compiled, compilers load.Compilers, r *
 		return explainer.Explain(ctx, r, w), results
 	}
 	p := prober{ctx: ctx, compilers: compilers, request: r, world: w}
-	if rules := legacyOf(c.Document.Object); rules != nil {
-		return p.legacy(rules, results), results
-	}
 	if body := bodyOf(c.Document.Object); body != nil {
 		return p.cel(body, results), results
 	}

@@ -58,6 +58,7 @@ func CompileEach(documents []Document, compilers Compilers) ([]Compiled, []Probl
 			found = append(found, document.faults(err)...)
 		case evaluator != nil:
 			compiled = append(compiled, Compiled{Evaluator: evaluator, Document: document})
+			found = append(found, document.unsupported()...)
 		}
 	}
 	return compiled, found
@@ -104,12 +105,22 @@ func (c Compilers) compile(object runtime.Object, bound bindings) (policy.Evalua
 		return withBindings(c.NativeValidating, p, bound.validating[p.Name])
 	case *admissionregistrationv1.MutatingAdmissionPolicy:
 		return withBindings(c.NativeMutating, p, bound.mutating[p.Name])
-	case *kyvernov1.ClusterPolicy:
+	}
+	if p := legacyOf(object); p != nil {
 		return with(c.Legacy, p)
-	case *kyvernov1.Policy:
-		return with(c.Legacy, &kyvernov1.ClusterPolicy{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta, Spec: p.Spec, Status: p.Status})
 	}
 	return nil, nil
+}
+
+// legacyOf is a legacy policy as one of the cluster; nil for anything else.
+func legacyOf(object runtime.Object) *kyvernov1.ClusterPolicy {
+	switch p := object.(type) {
+	case *kyvernov1.ClusterPolicy:
+		return p
+	case *kyvernov1.Policy:
+		return &kyvernov1.ClusterPolicy{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta, Spec: p.Spec, Status: p.Status}
+	}
+	return nil
 }
 
 // errNoCompiler says that a kind is read but not evaluated here.

@@ -7,14 +7,19 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy"
 )
 
 // Options say how policies are compiled.
 type Options struct {
 	// Engine is for all CEL policies.
 	Engine engine.Options
+	// Legacy is for legacy policies. Their CEL is compiled as Engine says unless
+	// Legacy says how.
+	Legacy legacy.Options
 	// Exceptions may allow images and values to single CEL policies.
 	Exceptions []*policiesv1.PolicyException
 }
@@ -45,6 +50,12 @@ func Standard(o Options) Compilers {
 		Mutating: func(p *policiesv1.MutatingPolicy) (policy.Evaluator, error) {
 			return engine.CompileMutating(p, o.engineFor("MutatingPolicy", p.Namespace, p.Name))
 		},
+		ImageValidating: func(p *policiesv1.ImageValidatingPolicy) (policy.Evaluator, error) {
+			return engine.CompileImageValidating(p, o.engineFor("ImageValidatingPolicy", p.Namespace, p.Name))
+		},
+		Legacy: func(p *kyvernov1.ClusterPolicy) (policy.Evaluator, error) {
+			return legacy.Compile(p, o.legacy())
+		},
 		NativeValidating: func(p *admissionregistrationv1.ValidatingAdmissionPolicy, bound []*admissionregistrationv1.ValidatingAdmissionPolicyBinding) (policy.Evaluator, error) {
 			return engine.CompileVAP(p, bound, o.Engine)
 		},
@@ -52,6 +63,36 @@ func Standard(o Options) Compilers {
 			return engine.CompileMAP(p, bound, o.Engine)
 		},
 	}
+}
+
+// legacy are the options for legacy policies.
+func (o Options) legacy() legacy.Options {
+	options := o.Legacy
+	if options.CEL == nil {
+		options.CEL = func(p *admissionregistrationv1.ValidatingAdmissionPolicy, bound []*admissionregistrationv1.ValidatingAdmissionPolicyBinding) (policy.Evaluator, error) {
+			return engine.CompileVAP(p, bound, o.Engine)
+		}
+	}
+	return options
+}
+
+// unsupported reports what a legacy policy asks for and does not get, though the
+// rest of it is in force.
+func (d Document) unsupported() []Problem {
+	source := legacyOf(d.Object)
+	if source == nil {
+		return nil
+	}
+	return d.legacyProblems(legacy.Unsupported(source))
+}
+
+func (d Document) legacyProblems(faults legacy.Faults) []Problem {
+	found := make([]Problem, len(faults))
+	for i, fault := range faults {
+		found[i] = d.problem(fault.Field, fault.Message)
+		found[i].Rule, found[i].Unsupported = fault.Rule, fault.Unsupported
+	}
+	return found
 }
 
 // faults puts a compiler's error at its lines.
@@ -67,6 +108,10 @@ func (d Document) faults(err error) []Problem {
 			}
 		}
 		return found
+	}
+	var old legacy.Faults
+	if errors.As(err, &old) {
+		return d.legacyProblems(old)
 	}
 	p := d.problem("", err.Error())
 	p.Unsupported = errors.Is(err, errNoCompiler)

@@ -51,9 +51,20 @@ type Row struct {
 // Outcome is what came of a test.
 type Outcome struct {
 	Rows []Row
-	// Problems keep the test from meaning what it says: if there are any, it has
-	// failed.
+	// Problems are what is wrong with the files, and what Roadbed does not do.
 	Problems []load.Problem
+}
+
+// Met tells whether the test says yes: every expectation is met, nothing was
+// wrong, and nothing that the test itself asks for is unsupported. What policies
+// ask for besides shows in the expectations about it.
+func (o Outcome) Met() bool {
+	for _, problem := range o.Problems {
+		if !problem.Unsupported || problem.Kind == "Test" {
+			return false
+		}
+	}
+	return o.Failed() == 0
 }
 
 // Failed counts the expectations that were not met.
@@ -249,11 +260,22 @@ func (b *bench) compare(e *Expectation, object scenario.Object, row Row) ([]Row,
 	case !known:
 		row.Reason = b.whyAbsent(e.Policy)
 		return []Row{row}, nil
+	case len(rows) == 0 && b.unsupported(e):
+		row.Reason = "Not supported"
+		return []Row{row}, nil
 	case len(rows) == 0:
 		row.Reason, row.Met = "Excluded", row.Want == policy.Pass || row.Want == policy.Skip
 		return []Row{row}, nil
 	}
 	return rows, nil
+}
+
+// unsupported tells whether the expectation is about a rule that Roadbed does
+// not do.
+func (b *bench) unsupported(e *Expectation) bool {
+	return slices.ContainsFunc(b.problems, func(p load.Problem) bool {
+		return p.Unsupported && p.Name == e.Policy && p.Rule != "" && p.Rule == e.Rule
+	})
 }
 
 // whyAbsent says why a policy judges nothing.
