@@ -11,8 +11,9 @@ import (
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 )
 
-// ofUser finds variables that depend on who asks, inside of {{ }}.
-var ofUser = regexp.MustCompile(`\{\{[^{}]*\b(serviceAccountName|serviceAccountNamespace|request\.userInfo|request\.roles|request\.clusterRoles)\b`)
+// ofUser finds variables that depend on who asks, inside of {{ }}. A field of an
+// object by such a name, behind a dot, is none.
+var ofUser = regexp.MustCompile(`\{\{(?:[^{}]*[^.\w{}])?(serviceAccountName|serviceAccountNamespace|request\.userInfo|request\.roles|request\.clusterRoles)\b`)
 
 // checkBackground refuses rules that depend on who asks in a policy that scans
 // evaluate: there, nobody asks.

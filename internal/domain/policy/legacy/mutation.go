@@ -51,8 +51,9 @@ func (c *compiler) overlay(path string, source *kyvernov1.JSON, scope variable.S
 	if _, ok := value.(map[string]any); !ok {
 		c.Wrong(path, "is not an object")
 	}
-	if err := mutate.CheckOverlay(value, c.Path+"."+path); err != nil {
-		c.Wrong(path, "%v", err)
+	if err := mutate.CheckOverlay(value, path); err != nil {
+		field, message, _ := strings.Cut(err.Error(), ": ")
+		c.Wrong(field, "%s", message)
 	}
 	return &overlayChange{c.Template(path, value, scope)}
 }

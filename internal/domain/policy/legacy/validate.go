@@ -41,8 +41,21 @@ func (c *compiler) validation(rule *kyvernov1.Rule, scope variable.Scope) judge 
 		c.Unsupported("validate.assert", "validate.assert is not supported: Roadbed does not evaluate assertion trees; use pattern or cel")
 		return nil
 	}
-	said := c.message(source, scope)
+	said := c.message(source, inLists(source.ForEach, scope, 1))
 	return c.judgement("validate", judgementSource{source.Pattern, source.AnyPattern, source.Deny, source.ForEach}, said, scope, 0)
+}
+
+// inLists is the scope of a message, which is filled in where the failure is: in
+// the elements of lists, with what their context says.
+func inLists(lists []kyvernov1.ForEachValidation, scope variable.Scope, level int) variable.Scope {
+	for _, list := range lists {
+		scope = scope.InForeach(level)
+		for _, one := range list.Context {
+			scope = scope.With(one.Name)
+		}
+		scope = inLists(list.ForEach, scope, level+1)
+	}
+	return scope
 }
 
 // message of a failure. References in it point into the rule's pattern, so that

@@ -85,7 +85,7 @@ func (c *compiler) imageCheck(path string, source kyvernov1.ImageVerification, s
 		c.Wrong(path+".imageReferences", "is empty; \"*\" is every image")
 	}
 	for i, one := range source.Attestations {
-		made.attestations = append(made.attestations, c.attestation(fmt.Sprintf("%s.attestations[%d]", path, i), one, source.Attestors, notary, scope))
+		made.attestations = append(made.attestations, c.attestation(fmt.Sprintf("%s.attestations[%d]", path, i), one, made.attestors, notary, scope))
 	}
 	if deny := source.Validate.Deny; deny != nil {
 		made.denied = condition.Compile(c.Rule, path+".validate.deny.conditions", deny.Conditions, nil)
@@ -96,7 +96,7 @@ func (c *compiler) imageCheck(path string, source kyvernov1.ImageVerification, s
 	return made
 }
 
-func (c *compiler) attestation(path string, source kyvernov1.Attestation, usual []kyvernov1.AttestorSet, notary bool, scope variable.Scope) attestation {
+func (c *compiler) attestation(path string, source kyvernov1.Attestation, usual []attest.Set, notary bool, scope variable.Scope) attestation {
 	made := attestation{path: path, name: source.Name, predicate: source.Type}
 	if made.predicate == "" {
 		made.predicate = source.PredicateType
@@ -104,14 +104,13 @@ func (c *compiler) attestation(path string, source kyvernov1.Attestation, usual 
 	if made.predicate == "" {
 		c.Wrong(path+".type", "is missing")
 	}
-	attestors := source.Attestors
-	if len(attestors) == 0 {
-		attestors = usual
+	made.attestors = usual
+	if len(source.Attestors) > 0 {
+		made.attestors = attest.Compile(c.Rule, path, source.Attestors, notary, scope)
 	}
-	if len(attestors) == 0 {
+	if len(made.attestors) == 0 {
 		c.Wrong(path+".attestors", "is missing: a statement that anybody could have signed proves nothing")
 	}
-	made.attestors = attest.Compile(c.Rule, path, attestors, notary, scope)
 	for i := range source.Conditions {
 		// The names in conditions are those of the predicate, which is not known
 		// yet.
@@ -286,9 +285,9 @@ func (a *attestation) judge(e *evaluation, predicate map[string]any) error {
 		holds, said, err := one.Decide(vars)
 		switch {
 		case err != nil:
-			return fmt.Errorf("%s: %w", a.path, err)
+			return fmt.Errorf("%s: %w", attest.Short(a.path), err)
 		case !holds:
-			return errors.New(strings.TrimSuffix(fmt.Sprintf("%s: attestation checks failed for predicate %s: %s", a.path, a.predicate, said), ": "))
+			return errors.New(strings.TrimSuffix(fmt.Sprintf("%s: attestation checks failed for predicate %s: %s", attest.Short(a.path), a.predicate, said), ": "))
 		}
 	}
 	return nil

@@ -70,7 +70,7 @@ func (m *member) verify(e asking, asked policy.ImageCheck) (policy.ImageProof, e
 	}
 	resolved, err := m.attestor.resolve(e)
 	if err != nil {
-		return policy.ImageProof{}, fmt.Errorf(".%s: %w", m.path, err)
+		return policy.ImageProof{}, fmt.Errorf("%s: %w", Short(m.path), err)
 	}
 	asked.Attestor, asked.Annotations = resolved, m.attestor.annotations
 	if m.attestor.repository != "" {
@@ -78,7 +78,16 @@ func (m *member) verify(e asking, asked policy.ImageCheck) (policy.ImageProof, e
 	}
 	proof, err := e.world.Images.Verify(e.context, asked)
 	if err != nil {
-		return policy.ImageProof{}, fmt.Errorf(".%s: %w", m.path, err)
+		return policy.ImageProof{}, fmt.Errorf("%s: %w", Short(m.path), err)
 	}
 	return proof, nil
+}
+
+// Short is a path below verifyImages as messages have it:
+// ".attestors[0].entries[1].keys".
+func Short(path string) string {
+	if _, rest, ok := strings.Cut(path, "]"); ok && strings.HasPrefix(path, "verifyImages[") {
+		return rest
+	}
+	return "." + path
 }

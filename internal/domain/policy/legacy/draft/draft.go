@@ -58,7 +58,7 @@ func (r *Rule) Template(path string, tree any, scope variable.Scope) *variable.T
 		return parsed
 	}
 	for message := range strings.SplitSeq(err.Error(), "\n") {
-		r.Wrong(path, "%s", message)
+		r.Wrong(path, "%s", strings.TrimPrefix(message, "at "+path+": "))
 	}
 	return nil
 }

@@ -48,6 +48,9 @@ func compileExclusion(source kyvernov1.PodSecurityStandard) (exclusion, error) {
 	return compiled, nil
 }
 
+// isWhole tells whether a control of the Pod is excluded whatever it looks at.
+func (e exclusion) isWhole() bool { return e.control.level == ofPod && e.field == nil }
+
 // apply makes what is excluded compliant in a Pod, which is changed.
 func (e exclusion) apply(pod map[string]any) {
 	switch {
