@@ -214,8 +214,10 @@ func healthy(t *testing.T, reached app.Endpoints) {
 	if err := json.Unmarshal(body, &domains); err != nil {
 		t.Fatal(err)
 	}
-	if len(domains) != 1 || domains[0].Name != "tenancy" || domains[0].Health != "ok" {
-		t.Errorf("domains %+v", domains)
+	for i, name := range []string{"policy", "tenancy"} {
+		if len(domains) != 2 || domains[i].Name != name || domains[i].Health != "ok" {
+			t.Errorf("domains %+v", domains)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/config"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
@@ -37,6 +38,10 @@ type InstallOptions struct {
 	FeatureGates map[string]bool
 	// Settings are the platform's names; those that are empty get their defaults.
 	Settings tenancy.Settings
+	// Enforcement says who enforces policies beside a Kyverno, as in Options.
+	Enforcement enforce.Enforcement
+	// NoKyvernoKinds leaves Kyverno's kinds out of what Manifests renders.
+	NoKyvernoKinds bool
 	// Image is what the Deployment runs. Default the released one.
 	Image string
 	// Deployment makes Install apply the Deployment as well, which Manifests

@@ -20,6 +20,7 @@ import (
 	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/exportdir"
+	governance "github.com/roadbed-dev/roadbed/internal/domain/policy/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/offboard"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
@@ -31,7 +32,7 @@ import (
 const leaderLease = "roadbed"
 
 // domainNames are the domains that this program has.
-var domainNames = []string{"tenancy"}
+var domainNames = []string{"policy", "tenancy"}
 
 var _ offboard.Exporter = (*exportdir.Dir)(nil)
 
@@ -39,6 +40,7 @@ var _ offboard.Exporter = (*exportdir.Dir)(nil)
 // Setup. It needs no cluster.
 func Modules(opts Options) []module.Module {
 	all := map[string]module.Module{
+		"policy": governance.New(governance.Deps{Enforcement: opts.Enforcement}),
 		"tenancy": operator.New(operator.Deps{
 			Exporter:      exportdir.New(opts.ExportDir),
 			Settings:      opts.Settings,
@@ -73,6 +75,13 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
+// cached is what all domains keep of the kinds that they share with others.
+func cached() map[client.Object]cache.ByObject {
+	all := estate.Cached()
+	maps.Copy(all, governance.Cached())
+	return all
+}
+
 // newManager makes the manager: caches that hold only what Roadbed generated,
 // reads that see the program's own writes, no servers but ours.
 func newManager(opts Options, hooks *hooks) (manager.Manager, error) {
@@ -85,7 +94,7 @@ func newManager(opts Options, hooks *hooks) (manager.Manager, error) {
 		Logger: logr.FromSlogHandler(opts.Log.Handler()),
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject:         estate.Cached(),
+			ByObject:         cached(),
 		},
 		Client: client.Options{Cache: &client.CacheOptions{
 			EnableReadYourWritesConsistency: new(true),

@@ -6,21 +6,17 @@ import (
 	"fmt"
 	"slices"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
 
-	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	policyrbac "github.com/roadbed-dev/roadbed/internal/domain/policy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
-	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/rbac"
-	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
 
 // part is a group of objects that belong together, in the order in which they
@@ -34,13 +30,13 @@ type part struct {
 // parts are everything that an installation consists of beside the kinds.
 func parts(opts InstallOptions) []part {
 	all := []part{
-		{"rbac", slices.Concat(rbac.Objects(), webhookRights(), settingsRights())},
+		{"rbac", slices.Concat(rbac.Objects(), policyrbac.Objects(), webhookRights(), settingsRights())},
 		{"install", platformNamespaces(opts.Settings)},
 		{"admission", append(guardObjects(opts), overrideGuards(opts.StaticGuards)...)},
 		{"policies", mandatoryObjects(opts.StaticGuards)},
 	}
 	if opts.Webhook != WebhookOff {
-		all = append(all, part{"webhook", []client.Object{installedWebhooks(opts.Webhook)}})
+		all = append(all, part{"webhook", installedWebhooks(opts.Webhook)})
 	}
 	return append(all, part{"tiers", tierObjects()}, part{"catalogue", advisedObjects()})
 }
@@ -83,80 +79,22 @@ func tierObjects() []client.Object {
 	return objects
 }
 
-// webhookRights let Roadbed say where its own webhooks are, and no others'.
-func webhookRights() []client.Object {
-	const name = "roadbed:webhooks"
-	return []client.Object{
-		&rbacv1.ClusterRole{
-			ObjectMeta: metav1.ObjectMeta{Name: name},
-			Rules: []rbacv1.PolicyRule{{
-				APIGroups: []string{admissionv1.GroupName}, Resources: []string{"validatingwebhookconfigurations"},
-				ResourceNames: []string{webhookConfiguration}, Verbs: []string{"get", "update", "patch"},
-			}},
-		},
-		&rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: name},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: identity.Roadbed}},
-		},
-	}
-}
-
-// installedWebhooks is the configuration before the server first runs: it
-// reaches nobody, which the failure policy allows for.
-func installedWebhooks(mode WebhookMode) *admissionv1.ValidatingWebhookConfiguration {
-	return validatingWebhooks(func(path string) admissionv1.WebhookClientConfig {
-		if mode == WebhookService {
-			return serviceClientConfig(path, nil)
-		}
-		return admissionv1.WebhookClientConfig{URL: new("https://127.0.0.1:1" + path)}
-	})
-}
-
-// validatingWebhooks asks Roadbed's opinion of tenants and business units. It
-// is advice given early: Ignore is safe because the controllers check again.
-func validatingWebhooks(reach func(path string) admissionv1.WebhookClientConfig) *admissionv1.ValidatingWebhookConfiguration {
-	hook := func(resource, path string) admissionv1.ValidatingWebhook {
-		return admissionv1.ValidatingWebhook{
-			Name:         resource + "." + v1alpha1.GroupVersion.Group,
-			ClientConfig: reach(path),
-			Rules: []admissionv1.RuleWithOperations{{
-				Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update, admissionv1.Delete},
-				Rule: admissionv1.Rule{
-					APIGroups: []string{v1alpha1.GroupVersion.Group}, APIVersions: []string{v1alpha1.GroupVersion.Version},
-					Resources: []string{resource}, Scope: new(admissionv1.ClusterScope),
-				},
-			}},
-			FailurePolicy:           new(admissionv1.Ignore),
-			SideEffects:             new(admissionv1.SideEffectClassNone),
-			TimeoutSeconds:          new(int32(5)),
-			AdmissionReviewVersions: []string{"v1"},
-			MatchConditions: []admissionv1.MatchCondition{{
-				Name:       "not-roadbed",
-				Expression: fmt.Sprintf("request.userInfo.username != %q", identity.Roadbed),
-			}},
-		}
-	}
-	return &admissionv1.ValidatingWebhookConfiguration{
-		ObjectMeta: metav1.ObjectMeta{Name: webhookConfiguration},
-		Webhooks:   []admissionv1.ValidatingWebhook{hook("businessunits", operator.PathUnits), hook("tenants", operator.PathTenants)},
-	}
-}
-
 // Manifests renders what Install applies, and a Deployment that runs the
-// server, as YAML documents in the order in which to apply them. Kyverno's kinds
-// are among them: who applies this beside a Kyverno leaves those out.
+// server, as YAML documents in the order in which to apply them.
 func Manifests(opts InstallOptions) ([]byte, error) {
 	opts = opts.withDefaults()
 	text, err := crdText()
 	if err != nil {
 		return nil, err
 	}
-	kyverno, err := KyvernoManifests()
-	if err != nil {
-		return nil, err
+	out := bytes.NewBuffer(text)
+	if !opts.NoKyvernoKinds {
+		kinds, err := KyvernoManifests()
+		if err != nil {
+			return nil, err
+		}
+		out.Write(kinds)
 	}
-	out := bytes.NewBuffer(append(text, kyverno...))
 	for _, part := range append(parts(opts), part{"install", workload(opts)}) {
 		document, err := render(part.objects)
 		if err != nil {

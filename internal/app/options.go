@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 )
 
@@ -65,6 +66,10 @@ type Options struct {
 	// ExportSecrets writes the values of Secrets into exports as well.
 	ExportSecrets bool
 
+	// Enforcement says who enforces policies beside a Kyverno. Default
+	// enforce.EnforceAuto.
+	Enforcement enforce.Enforcement
+
 	// Ready is called once, when every cache is filled and every controller
 	// reconciles. Optional.
 	Ready func(Endpoints)
@@ -115,6 +120,9 @@ func (o Options) validate() error {
 	}
 	if o.LeaseDuration < minLease {
 		errs = append(errs, fmt.Errorf("a lease of %v is too short to be renewed in time: use at least %v", o.LeaseDuration, minLease))
+	}
+	if o.Enforcement != "" && !slices.Contains(enforce.Enforcements(), o.Enforcement) {
+		errs = append(errs, fmt.Errorf("unknown policy enforcement %q: use one of %v", o.Enforcement, enforce.Enforcements()))
 	}
 	for _, name := range o.Domains {
 		if !slices.Contains(domainNames, name) {

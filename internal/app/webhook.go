@@ -24,11 +24,10 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
 
-// The names under which the API server finds the webhooks.
+// Where the API server finds the webhooks.
 const (
-	webhookConfiguration = "roadbed-tenancy"
-	webhookService       = "roadbed-webhook"
-	webhookSecret        = "roadbed-webhook-cert"
+	webhookService = "roadbed-webhook"
+	webhookSecret  = "roadbed-webhook-cert"
 )
 
 // How long certificates live. One that is kept is renewed in good time; one
@@ -191,19 +190,17 @@ func (h *hooks) use(cert certificate) error {
 
 // announceHooks writes where each installed webhook is reached. A cluster that
 // Roadbed was installed in without webhooks is left without.
-func announceHooks(ctx context.Context, client kubernetes.Interface, reach func(path string) admissionv1.WebhookClientConfig) error {
+func announceHooks(ctx context.Context, client kubernetes.Interface, at reach) error {
 	configurations := client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
-	wanted := validatingWebhooks(reach)
-	body, err := json.Marshal(map[string]any{"webhooks": wanted.Webhooks})
-	if err != nil {
-		return fmt.Errorf("encode the webhook configuration: %w", err)
-	}
-	_, err = configurations.Patch(ctx, webhookConfiguration, types.StrategicMergePatchType, body, metav1.PatchOptions{FieldManager: "roadbed"})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("tell the API server where the webhooks are: %w", err)
+	for _, wanted := range advice(at) {
+		body, err := json.Marshal(map[string]any{"webhooks": wanted.Webhooks})
+		if err != nil {
+			return fmt.Errorf("encode the webhook configuration: %w", err)
+		}
+		_, err = configurations.Patch(ctx, wanted.Name, types.StrategicMergePatchType, body, metav1.PatchOptions{FieldManager: "roadbed"})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("tell the API server where the webhooks are: %w", err)
+		}
 	}
 	return nil
 }

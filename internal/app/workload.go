@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
 
@@ -105,6 +106,9 @@ func serverArgs(opts InstallOptions) []string {
 		"--metrics-addr=:" + strconv.Itoa(metricsPort),
 		"--webhook=" + string(WebhookService),
 		"--leader-elect",
+	}
+	if opts.Enforcement != "" && opts.Enforcement != enforce.EnforceAuto {
+		args = append(args, "--policy-enforcement="+string(opts.Enforcement))
 	}
 	for _, gate := range slices.Sorted(maps.Keys(opts.FeatureGates)) {
 		args = append(args, fmt.Sprintf("--feature-gates=%s=%t", gate, opts.FeatureGates[gate]))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,12 +16,14 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 )
 
 // installFlags say what is installed.
 type installFlags struct {
 	apply, diff bool
 	kyverno     bool
+	enforcement string
 	image       string
 	gates       []string
 	ranges      []string
@@ -57,17 +60,25 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.apply, "apply", false, "apply it to the cluster instead of printing it")
 	flags.BoolVar(&f.diff, "diff", false, "show how the cluster differs from it")
-	flags.BoolVar(&f.kyverno, "kyverno-kinds", false, "print Kyverno's kinds too; --apply makes them by itself where they are absent")
+	flags.BoolVar(&f.kyverno, "kyverno-kinds", true, "print Kyverno's kinds; false beside a Kyverno, which brings its own, as --apply finds out by itself")
+	flags.StringVar(&f.enforcement, "policy-enforcement", string(enforce.EnforceAuto), "who enforces policies of Kyverno's kinds: auto, roadbed or kyverno")
 	flags.StringVar(&f.image, "image", "", "image of the Deployment; the released one when not given")
 	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
 	rangesFlag(flags, &f.ranges)
 	cmd.MarkFlagsMutuallyExclusive("apply", "diff")
 	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true"))
+	completeEnforcement(cmd)
 	return cmd
 }
 
 func (f installFlags) options() (app.InstallOptions, error) {
-	opts := app.InstallOptions{Image: f.image, Deployment: true, Webhook: app.WebhookService}
+	opts := app.InstallOptions{
+		Image: f.image, Deployment: true, Webhook: app.WebhookService,
+		NoKyvernoKinds: !f.kyverno || f.diff, Enforcement: enforce.Enforcement(f.enforcement),
+	}
+	if !slices.Contains(enforce.Enforcements(), opts.Enforcement) {
+		return opts, verb.Usagef("--policy-enforcement %s: must be one of %v", f.enforcement, enforce.Enforcements())
+	}
 	var err error
 	if opts.FeatureGates, err = parseGates(f.gates); err != nil {
 		return opts, err
@@ -116,13 +127,6 @@ func (p *program) install(ctx context.Context, f installFlags, opts app.InstallO
 	manifests, err := app.Manifests(opts)
 	if err != nil {
 		return err
-	}
-	if f.kyverno {
-		kinds, err := app.KyvernoManifests()
-		if err != nil {
-			return err
-		}
-		manifests = append(kinds, manifests...)
 	}
 	if f.diff {
 		return p.diffManifests(ctx, manifests)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 )
 
 // serverFlags say what the server runs and where it answers.
@@ -22,6 +23,7 @@ type serverFlags struct {
 	lease                    time.Duration
 	domains, gates, ranges   []string
 	exportSecrets            bool
+	enforcement              string
 }
 
 func (p *program) serverVerb() *cobra.Command {
@@ -54,10 +56,21 @@ tenants; in a cluster it should be a volume.`,
 	flags.StringSliceVar(&f.domains, "domains", nil, "domains to run; all when not given")
 	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
 	flags.BoolVar(&f.exportSecrets, "export-secrets", false, "write the values of Secrets into exports of offboarded tenants")
+	flags.StringVar(&f.enforcement, "policy-enforcement", string(enforce.EnforceAuto), "who enforces policies of Kyverno's kinds: roadbed, kyverno, or auto: a Kyverno that runs here, and else Roadbed")
 	rangesFlag(flags, &f.ranges)
 	verb.CompleteFlag(cmd, "webhook", verb.CompleteFixed(string(app.WebhookLoopback), string(app.WebhookService), string(app.WebhookOff)))
 	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true"))
+	completeEnforcement(cmd)
 	return cmd
+}
+
+// completeEnforcement offers the ways to enforce policies.
+func completeEnforcement(cmd *cobra.Command) {
+	var ways []string
+	for _, way := range enforce.Enforcements() {
+		ways = append(ways, string(way))
+	}
+	verb.CompleteFlag(cmd, "policy-enforcement", verb.CompleteFixed(ways...))
 }
 
 func (p *program) server(ctx context.Context, f serverFlags) error {
@@ -94,6 +107,7 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 		FeatureGates:   gates,
 		Settings:       settings,
 		ExportSecrets:  f.exportSecrets,
+		Enforcement:    enforce.Enforcement(f.enforcement),
 		Ready: func(e app.Endpoints) {
 			fmt.Fprintf(p.Err, "ready: http://%s/readyz, http://%s/metrics\n", e.Health, e.Metrics)
 		},
