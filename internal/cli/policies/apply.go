@@ -197,14 +197,14 @@ func (p *program) printApplied(f *applyFlags, made *stage, result *applied) erro
 	case verb.FormatYAML:
 		return f.out.Print(p.Out, result.findings, nil)
 	case verb.FormatTable:
-		return p.printFindings(result)
+		return p.printResultTable(result)
 	default:
 		return p.printInWords(result)
 	}
 }
 
-// printFindings prints one row for each finding.
-func (p *program) printFindings(result *applied) error {
+// printResultTable prints one row for each finding.
+func (p *program) printResultTable(result *applied) error {
 	rows := make([][]string, len(result.findings))
 	for i, finding := range result.findings {
 		rows[i] = []string{

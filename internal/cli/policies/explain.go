@@ -3,6 +3,7 @@ package policies
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -186,7 +187,7 @@ func (p *program) printExplained(f *explainFlags, all []explained) error {
 			left++
 			continue
 		}
-		p.printPolicySteps(e)
+		p.printPolicySteps(f, e)
 	}
 	if left > 0 {
 		_, err := fmt.Fprintf(p.Out, "\n%s not concern it; --all shows why.\n", plural(left, "policy does", "policies do"))
@@ -195,7 +196,7 @@ func (p *program) printExplained(f *explainFlags, all []explained) error {
 	return nil
 }
 
-func (p *program) printPolicySteps(e explained) {
+func (p *program) printPolicySteps(f *explainFlags, e explained) {
 	lane := string(e.Lane)
 	if e.LaneReason != "" {
 		lane += " (" + e.LaneReason + ")"
@@ -206,6 +207,9 @@ func (p *program) printPolicySteps(e explained) {
 	}
 	rule := ""
 	for _, step := range e.Steps {
+		if unselected(e.Steps, step) && !f.all {
+			continue
+		}
 		if step.Rule != rule {
 			rule = step.Rule
 			fmt.Fprintf(p.Out, "  rule %s\n", rule)
@@ -214,11 +218,18 @@ func (p *program) printPolicySteps(e explained) {
 		if !step.OK {
 			mark = p.Paint(verb.Red, "no ")
 		}
-		fmt.Fprintf(p.Out, "    %s  %-12s %s\n", mark, step.Kind, oneLine(step.Outcome))
+		fmt.Fprintf(p.Out, "    %s  %-13s %s\n", mark, step.Kind, oneLine(step.Outcome))
 		if step.Source != "" && step.Kind != policy.StepMatch && step.Kind != policy.StepExclude {
 			fmt.Fprintf(p.Out, "         %s\n", oneLine(step.Source))
 		}
 	}
+}
+
+// unselected tells whether the step is all there is to say of a rule that does
+// not select the object, in a policy that has others that do.
+func unselected(steps []policy.Step, step policy.Step) bool {
+	return step.Rule != "" && step.Kind == policy.StepMatch && !step.OK &&
+		slices.ContainsFunc(steps, func(s policy.Step) bool { return s.Kind == policy.StepMatch && s.OK })
 }
 
 func (p *program) verdict(e explained) string {

@@ -15,10 +15,14 @@ import (
 // which they decide.
 func Request(ctx context.Context, c load.Compiled, compilers load.Compilers, r *policy.Request, w policy.World) ([]policy.Step, []policy.Result) {
 	results := Results(ctx, c.Evaluator, r, w)
-	if explainer, ok := c.Evaluator.(policy.Explainer); ok {
-		return explainer.Explain(ctx, r, w), results
-	}
 	p := prober{ctx: ctx, compilers: compilers, request: r, world: w}
+	if explainer, ok := c.Evaluator.(policy.Explainer); ok {
+		steps := explainer.Explain(ctx, r, w)
+		if whole := legacyOf(c.Document.Object); whole != nil {
+			steps = p.detail(whole, steps)
+		}
+		return steps, results
+	}
 	if body := bodyOf(c.Document.Object); body != nil {
 		return p.cel(body, results), results
 	}
