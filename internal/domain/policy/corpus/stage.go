@@ -134,12 +134,17 @@ func (s Stage) Describe(_ context.Context, reference string) (map[string]any, er
 	}, nil
 }
 
+// stored finds an image by its reference, or by its digest.
 func (s Stage) stored(reference string) (StoredImage, error) {
-	stored, ok := s.Registry[reference]
-	if !ok {
-		return StoredImage{}, fmt.Errorf("the registry has no image %q", reference)
+	if stored, ok := s.Registry[reference]; ok {
+		return stored, nil
 	}
-	return stored, nil
+	for name, stored := range s.Registry {
+		if repository, _, _ := strings.Cut(name, ":"); reference == repository+"@"+stored.Digest {
+			return stored, nil
+		}
+	}
+	return StoredImage{}, fmt.Errorf("the registry has no image %q", reference)
 }
 
 // Verify knows signatures by key, keyless ones by issuer and subject, and
