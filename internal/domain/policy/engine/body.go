@@ -27,13 +27,21 @@ type source struct {
 	hasParams        bool
 }
 
+// rules are the names of the validations.
+func (s source) rules(prefix string) []string {
+	names := make([]string, len(s.validations))
+	for i := range s.validations {
+		names[i] = fmt.Sprintf("%svalidations[%d]", prefix, i)
+	}
+	return names
+}
+
 // body is a compiled source.
 type body struct {
 	conditions matchconditions.Matcher
 	validator  validating.Validator
 	// prefix comes before the names of rules: "", "autogen-" or "autogen-cronjob-".
-	prefix      string
-	validations int
+	prefix string
 	// rules are the names of the validations.
 	rules []string
 	// extended tells that expressions may look things up.
@@ -43,12 +51,11 @@ type body struct {
 // compileBody compiles what a policy says.
 func compileBody(d *dialect, s source, prefix string) (*body, Faults) {
 	declared := declarations{HasParams: s.hasParams, HasAuthorizer: true}
-	c := newCompiler(d, s.path, s.variables, declared)
-	b := &body{prefix: prefix, validations: len(s.validations), extended: d.extended}
+	c := newCompiler(d, s, declared)
+	b := &body{prefix: prefix, rules: s.rules(prefix), extended: d.extended}
 	b.conditions = c.matchConditions(s, declared)
 	var expressions, messages, annotations []plugincel.CompilationResult
 	for i, validation := range s.validations {
-		b.rules = append(b.rules, fmt.Sprintf("%svalidations[%d]", prefix, i))
 		expressions = append(expressions, c.compile(fmt.Sprintf("%s.validations[%d].expression", s.path, i),
 			&validating.ValidationCondition{Expression: validation.Expression, Message: validation.Message, Reason: validation.Reason}, declared))
 		messages = append(messages, c.message(s, i))
@@ -136,7 +143,7 @@ func (b *body) judge(ctx context.Context, s subject, session *library.Session) [
 
 // results translates the API server's decisions.
 func (b *body) results(found validating.ValidateResult, s subject) []policy.Result {
-	if len(found.Decisions) != b.validations {
+	if len(found.Decisions) != len(b.rules) {
 		// One decision on the policy as a whole: it could not be evaluated.
 		return []policy.Result{s.result(b.prefix+"validations", found.Decisions[0])}
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/checker"
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
@@ -30,8 +29,9 @@ type compiler struct {
 var _ plugincel.Compiler = (*compiler)(nil)
 
 // newCompiler compiles the variables, in order: each sees those before it.
-func newCompiler(d *dialect, path string, variables []admissionregistrationv1.Variable, declared declarations) *compiler {
+func newCompiler(d *dialect, s source, declared declarations) *compiler {
 	c := &compiler{dialect: d}
+	path, variables := s.path, s.variables
 	if len(variables) == 0 {
 		return c
 	}

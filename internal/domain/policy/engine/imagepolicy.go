@@ -31,7 +31,13 @@ var _ policy.Mutator = (*imagePolicy)(nil)
 // imageVariant is a policy as it was written, or rewritten for workload kinds.
 type imageVariant struct {
 	constraints *constraints
-	body        *body
+	prefix      string
+	programs    func() *imagePrograms
+}
+
+// imagePrograms is what a variant evaluates.
+type imagePrograms struct {
+	body *body
 	// extractors find more images, by name.
 	extractors []string
 	extract    plugincel.ConditionEvaluator
@@ -110,27 +116,33 @@ func (p *imagePolicy) add(name string, spec *policiesv1.ImageValidatingPolicySpe
 		path: "spec", name: name, variables: spec.Variables, matchConditions: spec.MatchConditions,
 		validations: spec.Validations, auditAnnotations: spec.AuditAnnotations, failurePolicy: spec.FailurePolicy,
 	}
-	compiled, found := compileBody(kyverno(), s, prefix)
-	faults = append(faults, found...)
-	one := imageVariant{constraints: matching, body: compiled}
-	c := newCompiler(kyverno(), "spec", spec.Variables, declarations{HasAuthorizer: true})
+	images := spec.Images
+	programs, found := lazily(prefix == "", func() (*imagePrograms, Faults) { return compileImages(s, images, reader, prefix) })
+	p.variants = append(p.variants, imageVariant{constraints: matching, prefix: prefix, programs: programs})
+	p.info.Rules = slices.Concat(p.info.Rules, s.rules(prefix), p.ownRules(prefix))
+	return append(faults, found...)
+}
+
+// compileImages compiles the expressions of one variant.
+func compileImages(s source, images []policiesv1.ImageExtractor, reader *attestorReader, prefix string) (*imagePrograms, Faults) {
+	compiled, faults := compileBody(kyverno(), s, prefix)
+	if len(faults) > 0 {
+		return nil, faults // The variables' faults are among them.
+	}
+	made := &imagePrograms{body: compiled}
+	c := newCompiler(kyverno(), s, declarations{HasAuthorizer: true})
 	var results []plugincel.CompilationResult
-	for i, extractor := range spec.Images {
-		one.extractors = append(one.extractors, extractor.Name)
+	for i, extractor := range images {
+		made.extractors = append(made.extractors, extractor.Name)
 		results = append(results, c.compile(fmt.Sprintf("spec.images[%d].expression", i), listExpression{extractor.Expression}, declarations{}))
 	}
-	one.extract = c.condition(results)
+	made.extract = c.condition(results)
 	var texts []plugincel.CompilationResult
 	for i, expression := range reader.expressions {
 		texts = append(texts, c.compile(reader.paths[i], textExpression{expression}, declarations{}))
 	}
-	one.texts = c.condition(texts)
-	p.variants = append(p.variants, one)
-	p.info.Rules = slices.Concat(p.info.Rules, compiled.rules, p.ownRules(prefix))
-	if len(found) > 0 {
-		return faults // The variables' faults are among them already.
-	}
-	return append(faults, c.faults...)
+	made.texts = c.condition(texts)
+	return made, c.faults
 }
 
 // ownRules are the rules that validationConfigurations add.
@@ -174,7 +186,7 @@ func (p *imagePolicy) Validate(ctx context.Context, r *policy.Request, w policy.
 	for _, one := range p.variants {
 		found, err := p.match(one.constraints, r)
 		if err != nil {
-			results = append(results, p.unmatched(one.body.prefix, err)...)
+			results = append(results, p.unmatched(one.prefix, err)...)
 			continue
 		}
 		if found != nil {

@@ -20,8 +20,9 @@ var _ policy.Mutator = (*mutatingPolicy)(nil)
 
 // changeVariant is a policy as it was written, or rewritten for workload kinds.
 type changeVariant struct {
+	prefix      string
 	constraints *constraints
-	change      *change
+	change      func() *change
 }
 
 // CompileMutating compiles a MutatingPolicy with what Kyverno writes for
@@ -102,9 +103,12 @@ func (p *mutatingPolicy) add(name string, spec *policiesv1.MutatingPolicySpec, p
 	if spec.MatchConstraints == nil && !p.json {
 		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
 	}
-	compiled, found := compileChange(p.dialect(), changeSourceOf(name, spec), spec.Mutations, prefix)
-	p.variants = append(p.variants, changeVariant{constraints: matching, change: compiled})
-	p.info.Rules = append(p.info.Rules, compiled.rules...)
+	d, s, mutations := p.dialect(), changeSourceOf(name, spec), spec.Mutations
+	compiled, found := lazily(prefix == "", func() (*change, Faults) { return compileChange(d, s, mutations, prefix) })
+	p.variants = append(p.variants, changeVariant{prefix: prefix, constraints: matching, change: compiled})
+	for i := range mutations {
+		p.info.Rules = append(p.info.Rules, fmt.Sprintf("%smutations[%d]", prefix, i))
+	}
 	return append(faults, found...)
 }
 
@@ -123,17 +127,17 @@ func (p *mutatingPolicy) Mutate(ctx context.Context, r *policy.Request, w policy
 	for _, one := range p.variants {
 		found, err := p.match(one.constraints, request)
 		if err != nil {
-			return nil, p.unmatched(one.change.prefix, err)
+			return nil, p.unmatched(one.prefix, err)
 		}
 		if found == nil {
 			continue
 		}
 		changing := newState(found, converters{p.options})
 		judged := subject{matched: changing.matched, template: template(p.info)}
-		results := one.change.mutate(ctx, judged, changing, session, orNever(waived))
+		results := one.change().mutate(ctx, judged, changing, session, orNever(waived))
 		object, err := changing.result(request)
 		if err != nil {
-			results = append(results, judged.error(one.change.prefix+"mutations", fmt.Sprintf("the changed object has no JSON form: %s", err)))
+			results = append(results, judged.error(one.prefix+"mutations", fmt.Sprintf("the changed object has no JSON form: %s", err)))
 		}
 		return p.plain(r, object), results
 	}

@@ -21,13 +21,13 @@ func (p *imagePolicy) Mutate(ctx context.Context, r *policy.Request, w policy.Wo
 	for _, one := range p.variants {
 		found, err := p.match(one.constraints, r)
 		if err != nil {
-			return nil, p.unmatched(one.body.prefix, err)
+			return nil, p.unmatched(one.prefix, err)
 		}
 		if found == nil {
 			continue
 		}
 		proving := p.newProof(ctx, one, subject{matched: found, template: template(p.info)}, r, w)
-		concerned, failed := one.body.concerns(ctx, proving.subject, proving.session)
+		concerned, failed := proving.variant.body.concerns(ctx, proving.subject, proving.session)
 		if !concerned {
 			return nil, failed
 		}

@@ -20,7 +20,7 @@ import (
 // proof is one evaluation of an image policy. It is for one goroutine.
 type proof struct {
 	policy  *imagePolicy
-	variant imageVariant
+	variant *imagePrograms
 	subject subject
 	request *policy.Request
 	session *library.Session
@@ -40,7 +40,7 @@ var _ library.Verifier = (*proof)(nil)
 
 func (p *imagePolicy) newProof(ctx context.Context, one imageVariant, s subject, r *policy.Request, w policy.World) *proof {
 	made := &proof{
-		policy: p, variant: one, subject: s, request: r, session: p.options.session(ctx, r, w, p.namespace),
+		policy: p, variant: one.programs(), subject: s, request: r, session: p.options.session(ctx, r, w, p.namespace),
 		proved: map[string]bool{}, tried: map[string]bool{}, payloads: map[string]any{},
 	}
 	made.session.Verifier, made.session.Images = made, made.selected

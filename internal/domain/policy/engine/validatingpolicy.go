@@ -22,8 +22,9 @@ var _ policy.Evaluator = (*validatingPolicy)(nil)
 // variant is a policy as it was written, or as it was rewritten for workload
 // kinds.
 type variant struct {
+	prefix      string
 	constraints *constraints
-	body        *body
+	body        func() *body
 }
 
 // CompileValidating compiles a ValidatingPolicy with what Kyverno writes for
@@ -63,9 +64,10 @@ func (p *validatingPolicy) add(name string, spec *policiesv1.ValidatingPolicySpe
 	if spec.MatchConstraints == nil && !p.json {
 		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
 	}
-	compiled, found := compileBody(p.dialect(), sourceOf(name, spec), prefix)
-	p.variants = append(p.variants, variant{constraints: matching, body: compiled})
-	p.info.Rules = append(p.info.Rules, compiled.rules...)
+	d, s := p.dialect(), sourceOf(name, spec)
+	compiled, found := lazily(prefix == "", func() (*body, Faults) { return compileBody(d, s, prefix) })
+	p.variants = append(p.variants, variant{prefix: prefix, constraints: matching, body: compiled})
+	p.info.Rules = append(p.info.Rules, s.rules(prefix)...)
 	return append(faults, found...)
 }
 
@@ -87,11 +89,11 @@ func (p *validatingPolicy) Validate(ctx context.Context, r *policy.Request, w po
 	for _, one := range p.variants {
 		found, err := p.match(one.constraints, r)
 		if err != nil {
-			results = append(results, p.unmatched(one.body.prefix, err)...)
+			results = append(results, p.unmatched(one.prefix, err)...)
 			continue
 		}
 		if found != nil {
-			results = append(results, one.body.evaluate(ctx, subject{matched: found, template: template(p.info)}, session)...)
+			results = append(results, one.body().evaluate(ctx, subject{matched: found, template: template(p.info)}, session)...)
 		}
 	}
 	return results
