@@ -41,21 +41,26 @@ func settingsRights() []client.Object {
 // could: the platform works without, only plans made elsewhere would differ.
 func publish(ctx context.Context, c client.Client, opts Options, settings tenancy.Settings) error {
 	const retry = 10 * time.Second
-	for {
-		err := writeSettings(ctx, c, settings)
-		if err == nil || ctx.Err() != nil {
-			return nil
-		}
-		opts.Log.WarnContext(ctx, "settings cannot be published", "name", settingsMap, "error", err)
+	for writeSettings(ctx, c, opts, settings) != nil {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-opts.Clock.After(retry):
 		}
 	}
+	return nil
 }
 
-func writeSettings(ctx context.Context, c client.Client, settings tenancy.Settings) error {
+// writeSettings writes them once, and logs why it could not.
+func writeSettings(ctx context.Context, c client.Client, opts Options, settings tenancy.Settings) error {
+	err := applySettings(ctx, c, settings)
+	if err != nil && ctx.Err() == nil {
+		opts.Log.WarnContext(ctx, "settings cannot be published", "name", settingsMap, "error", err)
+	}
+	return err
+}
+
+func applySettings(ctx context.Context, c client.Client, settings tenancy.Settings) error {
 	fields, err := content(c.Scheme(), &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: settingsMap},
 		Data:       settings.Publish(),

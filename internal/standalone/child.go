@@ -156,9 +156,8 @@ func (c *child) run() error {
 
 	select {
 	case err = <-exited:
-	case err = <-hung:
-		_ = p.Kill() // Fails only when it has just ended by itself.
-		<-exited
+	case hang := <-hung:
+		err = fmt.Errorf("%w (%w)", hang, kill(p, exited))
 	case <-c.stopping:
 		err = c.end(p, exited)
 	}
@@ -180,8 +179,12 @@ func (c *child) end(p process, exited <-chan error) error {
 		case <-c.clock.After(stopGrace):
 		}
 	}
-	// A process that is already gone cannot be killed; its exit is read below.
-	_ = p.Kill()
+	return kill(p, exited)
+}
+
+// kill ends the process and returns how it ended.
+func kill(p process, exited <-chan error) error {
+	_ = p.Kill() // Fails only when it has just ended by itself.
 	return <-exited
 }
 

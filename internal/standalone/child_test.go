@@ -265,7 +265,7 @@ func TestHungChildIsKilledAndStartedAgain(t *testing.T) {
 		<-time.After(time.Second)
 		synctest.Wait()
 		n.aliveErr = nil
-		if s := n.snapshot(); s.Restarts != 1 || s.LastExit != "killed because it hung: 3 times in a row it did not answer as it should, at last: no answer" {
+		if s := n.snapshot(); s.Restarts != 1 || s.LastExit != "killed because it hung: 3 times in a row it did not answer as it should, at last: no answer (signal: killed)" {
 			t.Errorf("status of a hung child: %+v", s)
 		}
 		if want := []string{"kill"}; !slices.Equal(n.processes[0].signals, want) {

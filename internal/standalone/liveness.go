@@ -43,23 +43,25 @@ func (c *child) watch(ctx context.Context) error {
 		return nil
 	}
 	failures := 0
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-c.clock.After(c.liveness.Every):
-		}
+	for c.rest(ctx) {
 		err := ask(ctx, c.alive, c.liveness.Timeout)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err == nil {
+		if failures++; err == nil || ctx.Err() != nil {
 			failures = 0
-			continue
 		}
-		if failures++; failures >= c.liveness.Failures {
+		if failures >= c.liveness.Failures {
 			return fmt.Errorf("%w: %d times in a row it did not answer as it should, at last: %w", errHung, failures, err)
 		}
+	}
+	return nil
+}
+
+// rest pauses between questions. It returns false when ctx ends before.
+func (c *child) rest(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-c.clock.After(c.liveness.Every):
+		return true
 	}
 }
 

@@ -2,6 +2,7 @@ package offboard
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestDescribeStuck(t *testing.T) {
 	own := hook{finalizer: v1alpha1.Finalizer, manager: "roadbed"}
 	many := make([]remnant, 7)
 	for i := range many {
-		many[i] = remnant{resource: "widgets.acme.example", namespace: "tenant-a", name: fmt.Sprint(i), deleting: true, holds: []hook{foreign}}
+		many[i] = remnant{resource: "widgets.acme.example", namespace: "tenant-a", name: strconv.Itoa(i), deleting: true, holds: []hook{foreign}}
 	}
 	for _, row := range []struct {
 		reason string
@@ -49,10 +50,10 @@ func TestDescribeStuck(t *testing.T) {
 func TestManagerOf(t *testing.T) {
 	t.Parallel()
 	fields := []metav1.ManagedFieldsEntry{
-		{Manager: "kubectl", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:labels":{}}}`)}},
-		{Manager: "broken", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{`)}},
+		{Manager: "kubectl", FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{}}}`)},
+		{Manager: "broken", FieldsV1: metav1.NewFieldsV1(`{`)},
 		{Manager: "nothing"},
-		{Manager: "acme", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:finalizers":{".":{},"v:\"acme.example/lock\"":{}}}}`)}},
+		{Manager: "acme", FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:finalizers":{".":{},"v:\"acme.example/lock\"":{}}}}`)},
 	}
 	for finalizer, want := range map[string]string{"acme.example/lock": "acme", "other.example/lock": "an unknown manager"} {
 		if got := managerOf(fields, finalizer); got != want {
