@@ -42,6 +42,9 @@ func TestServer(t *testing.T) {
 	for _, each := range guards.Static() {
 		files = append(files, standalone.Manifest{Name: each.Name, Data: each.Data})
 	}
+	for _, each := range app.StaticPolicies() {
+		files = append(files, standalone.Manifest{Name: each.Name, Data: each.Data})
+	}
 	env := kubetest.Private(t, kubetest.WithAdmission(files...))
 	foreign := kyvernosOwn(t, env)
 	var notices []string
@@ -55,10 +58,13 @@ func TestServer(t *testing.T) {
 	reached, stop := serve(t, env)
 	t.Run("a tenant becomes ready", func(t *testing.T) { onboard(t, env) })
 	t.Run("a wrong tenant is refused at once", func(t *testing.T) { refused(t, env) })
+	t.Run("policies are in force", func(t *testing.T) { governs(t, env) })
+	t.Run("wrong policies are refused", func(t *testing.T) { advises(t, env) })
 	t.Run("health is told", func(t *testing.T) { healthy(t, reached) })
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
+	t.Run("Mandatory policies hold without a server", func(t *testing.T) { holds(t, env) })
 }
 
 // kyvernosOwn makes one of Kyverno's definitions as somebody else would.

@@ -1,19 +1,24 @@
 package operator_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
@@ -53,7 +58,7 @@ func TestOnTheServer(t *testing.T) {
 	t.Run("together", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *platform){
 			"lifecycle": testLifecycle, "tiers": testTiers, "mutation": testMutation, "namespaced": testNamespaced,
-			"drift": testDrift, "wrong policies": testWrong, "what the API server cannot do": testLookup, "system": testSystem,
+			"drift": testDrift, "wrong policies": testWrong, "what the API server cannot do": testLookup, "system": testSystem, "platform": testPlatform,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, p) })
 		}
@@ -273,4 +278,40 @@ spec:
 	p.refused(t, secret("everything"), refusal)
 	p.passes(t, secret("kube-system"))
 	p.passes(t, secret("roadbed-system"))
+}
+
+// testPlatform wants the platform's own policies, where they are objects,
+// restored when somebody takes one away.
+func testPlatform(t *testing.T, p *platform) {
+	const name = "roadbed-policy-encrypted-volumes"
+	for _, entry := range catalogue.Of(policy.Mandatory) {
+		if mandatory, ok := entry.Object.(*policiesv1.ValidatingPolicy); ok && native.Name(mandatory) == name {
+			objects, _, err := native.Validating(mandatory, native.Options{Platform: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, object := range objects {
+				p.create(t, object)
+			}
+		}
+	}
+	plain := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "plain"}, Provisioner: "ebs.csi.aws.com"}
+	p.refused(t, plain, "not encrypted at rest")
+	for _, object := range []client.Object{
+		&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}},
+		&admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}},
+	} {
+		if err := p.client.Delete(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kubetest.Eventually(t, patience, "the policy and its binding are restored", func() error {
+		policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		return errors.Join(
+			p.client.Get(t.Context(), client.ObjectKeyFromObject(policy), policy),
+			p.client.Get(t.Context(), client.ObjectKeyFromObject(binding), binding),
+		)
+	})
+	p.refused(t, plain, "not encrypted at rest")
 }
