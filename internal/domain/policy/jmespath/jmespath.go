@@ -5,7 +5,9 @@
 // does not have is an error that says which (NotFoundError) instead of null.
 // Wherever an expression continues after a value that may be missing, the error
 // counts as null: on both sides of ||, |, a comparison, on the left of &&, after
-// !, in arguments of functions, in projections and in multi-selects.
+// !, in arguments of functions, in projections and in multi-selects. Before [],
+// [? and .* any error counts as null, also that of a function: policies rely on
+// it to pass over labels or annotations that are not there.
 //
 // Data is JSON as Kubernetes' libraries decode it: map[string]any, []any,
 // string, bool, nil, and float64, int64 or int for numbers. A query never

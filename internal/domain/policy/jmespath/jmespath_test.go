@@ -76,6 +76,9 @@ func TestSearch(t *testing.T) {
 		{"flatten one level", "nested[]", `[1,[2],3,4]`},
 		{"flatten two levels", "nested[][]", `[1,2,3,4]`},
 		{"flatten of what is missing", "missing[]", `null`},
+		{"flatten of what fails", "to_upper(missing)[]", `null`},
+		{"filter of what fails", "items(missing, 'k', 'v')[?k == 'a'] || 'x'", `"x"`},
+		{"values of what fails", "parse_json('{').*", `null`},
 
 		{"filter", "containers[?name=='b'].image", `["redis"]`},
 		{"filter by a missing name keeps none", "containers[?image=='nginx'].name", `["a"]`},

@@ -1,6 +1,7 @@
 package jmespath
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -21,6 +22,15 @@ func lenient(n node, env *Env, data any) (any, error) {
 		return nil, nil
 	}
 	return result, err
+}
+
+// orNull evaluates a node that may fail, but not grow too large.
+func orNull(n node, env *Env, data any) (any, error) {
+	result, err := n.eval(env, data)
+	if err == nil || errors.Is(err, errTooLarge) {
+		return result, err
+	}
+	return nil, nil
 }
 
 // constant is a literal.
@@ -150,7 +160,7 @@ func each(n node, env *Env, list []any) (any, error) {
 type valueProjection struct{ left, right node }
 
 func (n valueProjection) eval(env *Env, data any) (any, error) {
-	left, err := lenient(n.left, env, data)
+	left, err := orNull(n.left, env, data)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +179,7 @@ func (n valueProjection) eval(env *Env, data any) (any, error) {
 type filterProjection struct{ left, right, condition node }
 
 func (n filterProjection) eval(env *Env, data any) (any, error) {
-	left, err := lenient(n.left, env, data)
+	left, err := orNull(n.left, env, data)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +204,7 @@ func (n filterProjection) eval(env *Env, data any) (any, error) {
 type flattening struct{ left node }
 
 func (n flattening) eval(env *Env, data any) (any, error) {
-	left, err := lenient(n.left, env, data)
+	left, err := orNull(n.left, env, data)
 	if err != nil {
 		return nil, err
 	}
