@@ -100,6 +100,7 @@ func (p program) judge(e *evaluation) *verdict {
 			broken = append(broken, result.Message)
 		case policy.Pass:
 			passed = true
+		default:
 		}
 	}
 	switch {

@@ -12,7 +12,7 @@ import (
 
 // Compile compiles a policy. One with a namespace judges that namespace only and
 // is a Policy. The evaluator is a policy.Mutator where a rule changes objects. The
-// error is Faults, without what is unsupported: see Unsupported.
+// error is a FaultsError, without what is unsupported: see Unsupported.
 func Compile(source *kyvernov1.ClusterPolicy, options Options) (policy.Evaluator, error) {
 	c := &compiler{options: options, source: source, whole: &draft.Rule{}}
 	made := &compiled{options: options, labels: source.Labels, one: source.Spec.ApplyRules == "One"}
@@ -29,7 +29,7 @@ func Compile(source *kyvernov1.ClusterPolicy, options Options) (policy.Evaluator
 
 // Unsupported names what a policy asks for that Roadbed does not do. Generate
 // rules are not among it: package load reports them.
-func Unsupported(source *kyvernov1.ClusterPolicy) Faults {
+func Unsupported(source *kyvernov1.ClusterPolicy) FaultsError {
 	c := &compiler{source: source, whole: &draft.Rule{}}
 	c.rules()
 	return c.faults().Unsupported()
@@ -55,7 +55,7 @@ func (c *compiler) begin(name string, index int) {
 
 // faults are all that was noted, each once: a rule and those made of it have
 // much in common.
-func (c *compiler) faults() Faults {
+func (c *compiler) faults() FaultsError {
 	all := slices.Clone(c.whole.Faults())
 	for _, rule := range c.done {
 		for _, fault := range rule.Faults() {

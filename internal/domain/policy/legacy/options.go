@@ -41,8 +41,8 @@ func (o Options) env(w policy.World) jmespath.Env {
 // Fault is what is wrong with one field of a policy, or what Roadbed does not do.
 type Fault = draft.Fault
 
-// Faults are all that is wrong with a policy. It is the error of Compile.
-type Faults = draft.Faults
+// FaultsError is all that is wrong with a policy: the error of Compile.
+type FaultsError = draft.FaultsError
 
 // Difference is one place where policies do here what their authors wrote rather
 // than what Kyverno 1.19 does.

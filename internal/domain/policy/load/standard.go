@@ -86,7 +86,7 @@ func (d Document) unsupported() []Problem {
 	return d.legacyProblems(legacy.Unsupported(source))
 }
 
-func (d Document) legacyProblems(faults legacy.Faults) []Problem {
+func (d Document) legacyProblems(faults legacy.FaultsError) []Problem {
 	found := make([]Problem, len(faults))
 	for i, fault := range faults {
 		found[i] = d.problem(fault.Field, fault.Message)
@@ -109,7 +109,7 @@ func (d Document) faults(err error) []Problem {
 		}
 		return found
 	}
-	var old legacy.Faults
+	var old legacy.FaultsError
 	if errors.As(err, &old) {
 		return d.legacyProblems(old)
 	}

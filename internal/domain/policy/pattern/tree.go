@@ -22,9 +22,6 @@ type Failure struct {
 	Unjudged bool
 }
 
-// Error is the reason.
-func (f *Failure) Error() string { return f.Reason }
-
 // Check compares an object to a pattern. It returns nil when the object fits.
 func Check(object, pattern any) *Failure {
 	w := walk{present: map[string]bool{}}

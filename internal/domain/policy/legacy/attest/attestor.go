@@ -148,7 +148,7 @@ func splitKeys(text string) []string {
 	var keys []string
 	for {
 		end := endOfKey.FindStringIndex(text)
-		if end == nil || strings.TrimSpace(text[end[1]:]) == "" {
+		if len(end) == 0 || strings.TrimSpace(text[end[1]:]) == "" {
 			return append(keys, strings.TrimSpace(text))
 		}
 		keys = append(keys, strings.TrimSpace(text[:end[1]]))
@@ -279,7 +279,7 @@ func secretKey(ctx context.Context, w policy.World, reference kyvernov1.SecretRe
 	encoded, _ := data["cosign.pub"].(string)
 	key, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || len(key) == 0 {
-		return "", fmt.Errorf("Secret %s/%s has no cosign.pub", reference.Namespace, reference.Name)
+		return "", fmt.Errorf("the Secret %s/%s has no cosign.pub", reference.Namespace, reference.Name)
 	}
 	return string(key), nil
 }

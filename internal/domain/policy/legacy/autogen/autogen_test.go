@@ -59,15 +59,18 @@ func TestRules(t *testing.T) {
 		},
 		{
 			"overlay", `mutate: {patchStrategicMerge: {spec: {+(x): 1}}}`,
-			[]string{`"patchStrategicMerge":{"spec":{"template":{"spec":{"+(x)":1}}}}`}, "the overlay is laid over the template",
+			[]string{`"patchStrategicMerge":{"spec":{"template":{"spec":{"+(x)":1}}}}`},
+			"the overlay is laid over the template",
 		},
 		{
 			"overlay for each", `mutate: {foreach: [{list: "request.object.spec.containers", patchStrategicMerge: {spec: {x: 1}}}]}`,
-			[]string{`"list":"request.object.spec.template.spec.containers"`, `"patchStrategicMerge":{"spec":{"template":{"spec":{"x":1}}}}`}, "with the list in the template",
+			[]string{`"list":"request.object.spec.template.spec.containers"`, `"patchStrategicMerge":{"spec":{"template":{"spec":{"x":1}}}}`},
+			"with the list in the template",
 		},
 		{
 			"cel", `validate: {cel: {expressions: [{expression: "object.spec.x == oldObject.spec.x"}]}}`,
-			[]string{`object.spec.template.spec.x == oldObject.spec.template.spec.x`}, "CEL names the object without request",
+			[]string{`object.spec.template.spec.x == oldObject.spec.template.spec.x`},
+			"CEL names the object without request",
 		},
 		{
 			"pod security", `validate: {podSecurity: {level: baseline}}`, []string{`"podSecurity":{"level":"baseline"}`}, "which knows workloads itself",

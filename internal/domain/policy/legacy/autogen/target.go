@@ -2,7 +2,7 @@ package autogen
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -127,7 +127,7 @@ func (t target) belowEach(document *kyvernov1.JSON) error {
 	}
 	patterns, ok := value.([]any)
 	if !ok {
-		return fmt.Errorf("anyPattern is not a list")
+		return errors.New("anyPattern is not a list")
 	}
 	for i := range patterns {
 		patterns[i] = t.nested(patterns[i])

@@ -2,6 +2,7 @@ package condition
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
@@ -92,9 +93,9 @@ func (c *Conditions) Decide(vars *variable.Context) (holds bool, message string,
 	anyHolds, trueOfAny, falseOfAny := someOf(one)
 	allHold, trueOfAll, falseOfAll := allOf(each)
 	holds = anyHolds && allHold
-	said := append(falseOfAny, falseOfAll...)
+	said := slices.Concat(falseOfAny, falseOfAll)
 	if holds {
-		said = append(trueOfAny, trueOfAll...)
+		said = slices.Concat(trueOfAny, trueOfAll)
 	}
 	message, err = messages(said, vars)
 	return holds, message, err

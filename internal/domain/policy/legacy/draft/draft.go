@@ -22,11 +22,11 @@ type Rule struct {
 	// policy as a whole.
 	Path string
 
-	faults Faults
+	faults FaultsError
 }
 
 // Faults are what was noted, each once.
-func (r *Rule) Faults() Faults { return r.faults }
+func (r *Rule) Faults() FaultsError { return r.faults }
 
 // Wrong notes a fault of a field.
 func (r *Rule) Wrong(path, format string, args ...any) {

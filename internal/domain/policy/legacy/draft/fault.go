@@ -18,27 +18,27 @@ type Fault struct {
 	Unsupported bool
 }
 
-// Error is "field: message".
-func (f Fault) Error() string { return f.Field + ": " + f.Message }
+// String is "field: message".
+func (f Fault) String() string { return f.Field + ": " + f.Message }
 
-// Faults are all that is wrong with a policy.
-type Faults []Fault
+// FaultsError is all that is wrong with a policy.
+type FaultsError []Fault
 
 // Error has one line for each fault.
-func (f Faults) Error() string {
+func (f FaultsError) Error() string {
 	lines := make([]string, len(f))
 	for i, fault := range f {
-		lines[i] = fault.Error()
+		lines[i] = fault.String()
 	}
 	return strings.Join(lines, "\n")
 }
 
 // Wrong are the faults that keep the policy from being in force.
-func (f Faults) Wrong() Faults {
+func (f FaultsError) Wrong() FaultsError {
 	return slices.DeleteFunc(slices.Clone(f), func(f Fault) bool { return f.Unsupported })
 }
 
 // Unsupported are the faults that name what Roadbed does not do.
-func (f Faults) Unsupported() Faults {
+func (f FaultsError) Unsupported() FaultsError {
 	return slices.DeleteFunc(slices.Clone(f), func(f Fault) bool { return !f.Unsupported })
 }

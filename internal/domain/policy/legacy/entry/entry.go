@@ -2,6 +2,7 @@ package entry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -98,7 +99,7 @@ func (c compiler) variable(path string, source *kyvernov1.Variable, scope variab
 			found, err = fallback.Resolve(vars)
 		}
 		if err == nil && found == nil {
-			err = fmt.Errorf("the variable has no value")
+			err = errors.New("the variable has no value")
 		}
 		return found, err
 	}

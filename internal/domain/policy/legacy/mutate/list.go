@@ -12,7 +12,7 @@ import (
 const directive = "$patch"
 
 // belowList merges an overlay's list into the list below a key.
-func belowList(target map[string]any, key string, overlay []any, shape listShape) *Unmet {
+func belowList(target map[string]any, key string, overlay []any, shape listShape) *UnmetError {
 	existing, _ := target[key].([]any)
 	if word, rest := listDirective(overlay); word != "" {
 		delete(target, key)
@@ -67,7 +67,7 @@ func (m *merger) replaces(overlay []any) bool {
 	return len(overlay) == 0 || slices.ContainsFunc(overlay, func(element any) bool { return !pattern.HasAnchor(element, isAny) })
 }
 
-func (m *merger) element(element any) *Unmet {
+func (m *merger) element(element any) *UnmetError {
 	overlay, ok := element.(map[string]any)
 	if !ok {
 		m.value(element)
@@ -97,7 +97,7 @@ func (m *merger) value(value any) {
 }
 
 // identified merges an element into the one of the same key, or adds it.
-func (m *merger) identified(overlay map[string]any, identity any, named bool) *Unmet {
+func (m *merger) identified(overlay map[string]any, identity any, named bool) *UnmetError {
 	at := -1
 	if named && m.shape.merges {
 		at = slices.IndexFunc(m.elements, func(other any) bool {
@@ -130,8 +130,8 @@ func (m *merger) identified(overlay map[string]any, identity any, named bool) *U
 
 // each applies an element with anchors to every element of the list for which
 // its conditions hold. Global conditions must hold for one of them.
-func (m *merger) each(overlay map[string]any, glob string) *Unmet {
-	var unmet *Unmet
+func (m *merger) each(overlay map[string]any, glob string) *UnmetError {
+	var unmet *UnmetError
 	applied := false
 	for i, element := range m.elements {
 		changed, refused := m.apply(element, overlay, glob)
@@ -145,21 +145,21 @@ func (m *merger) each(overlay map[string]any, glob string) *Unmet {
 	case applied || !pattern.HasAnchor(overlay, isGlobal):
 		return nil
 	case unmet == nil:
-		return &Unmet{"the list has no element for a global condition", true}
+		return &UnmetError{"the list has no element for a global condition", true}
 	default:
 		return globalOnly(unmet)
 	}
 }
 
-func (m *merger) apply(element any, overlay map[string]any, glob string) (any, *Unmet) {
+func (m *merger) apply(element any, overlay map[string]any, glob string) (any, *UnmetError) {
 	base, ok := copied(element).(map[string]any)
 	if !ok {
-		return nil, &Unmet{"the element is no object", false}
+		return nil, &UnmetError{"the element is no object", false}
 	}
 	if glob != "" {
 		name, isText := base[m.shape.key].(string)
 		if !isText || !pattern.Match(glob, name) {
-			return nil, &Unmet{fmt.Sprintf("%v is not %s", base[m.shape.key], glob), false}
+			return nil, &UnmetError{fmt.Sprintf("%v is not %s", base[m.shape.key], glob), false}
 		}
 		overlay = without(overlay, m.shape.key)
 	}
@@ -170,7 +170,7 @@ func (m *merger) apply(element any, overlay map[string]any, glob string) (any, *
 }
 
 // globalOnly forgets a condition that decides about one element.
-func globalOnly(unmet *Unmet) *Unmet {
+func globalOnly(unmet *UnmetError) *UnmetError {
 	if unmet != nil && unmet.global {
 		return unmet
 	}
@@ -178,8 +178,8 @@ func globalOnly(unmet *Unmet) *Unmet {
 }
 
 // AsUnmet finds the condition that an error of Overlay is about.
-func AsUnmet(err error) (*Unmet, bool) {
-	var unmet *Unmet
+func AsUnmet(err error) (*UnmetError, bool) {
+	var unmet *UnmetError
 	ok := errors.As(err, &unmet)
 	return unmet, ok
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
 
-// Unmet is the error of an overlay whose conditions do not hold for the object:
+// UnmetError is the error of an overlay whose conditions do not hold for the object:
 // the rule does not apply.
-type Unmet struct {
+type UnmetError struct {
 	// Reason says which condition, in a phrase.
 	Reason string
 	// global conditions decide about the whole overlay, others about the element
@@ -20,10 +20,11 @@ type Unmet struct {
 	global bool
 }
 
-func (u *Unmet) Error() string { return u.Reason }
+// Error is the reason.
+func (u *UnmetError) Error() string { return u.Reason }
 
 // Overlay lays an overlay over a copy of an object of the given kind. The error
-// is an *Unmet when a condition outside of lists, or a global one, does not
+// is an *UnmetError when a condition outside of lists, or a global one, does not
 // hold.
 func Overlay(object, overlay map[string]any, kind schema.GroupVersionKind) (map[string]any, error) {
 	result, _ := copied(object).(map[string]any)
@@ -38,7 +39,7 @@ func Overlay(object, overlay map[string]any, kind schema.GroupVersionKind) (map[
 
 // merge changes target in place. When a condition is not met, target is left
 // half changed: callers work on copies.
-func merge(target, overlay map[string]any, shape shape) *Unmet {
+func merge(target, overlay map[string]any, shape shape) *UnmetError {
 	if unmet := conditions(target, overlay, shape); unmet != nil {
 		return unmet
 	}
@@ -52,7 +53,7 @@ func merge(target, overlay map[string]any, shape shape) *Unmet {
 
 // conditions decides the conditions among the keys of an overlay. One that holds
 // +() is met where its key is, and goes on as an overlay of it.
-func conditions(target, overlay map[string]any, shape shape) *Unmet {
+func conditions(target, overlay map[string]any, shape shape) *UnmetError {
 	for _, key := range slices.Sorted(maps.Keys(overlay)) {
 		anchor, ok := pattern.ParseAnchor(key)
 		if !ok || !isCondition(anchor.Kind) {
@@ -65,23 +66,23 @@ func conditions(target, overlay map[string]any, shape shape) *Unmet {
 	return nil
 }
 
-func condition(target map[string]any, anchor pattern.Anchor, wanted any, shape shape) *Unmet {
+func condition(target map[string]any, anchor pattern.Anchor, wanted any, shape shape) *UnmetError {
 	global := anchor.Kind == pattern.Global
 	found, has := target[anchor.Key]
 	if !has {
-		return &Unmet{fmt.Sprintf("the object has no %q, which %s wants", anchor.Key, anchor), global}
+		return &UnmetError{fmt.Sprintf("the object has no %q, which %s wants", anchor.Key, anchor), global}
 	}
 	if pattern.HasAnchor(wanted, isAddition) {
 		return below(target, anchor.Key, wanted, shape)
 	}
 	if failure := pattern.Check(found, wanted); failure != nil {
-		return &Unmet{fmt.Sprintf("%s: %s", anchor, failure.Reason), global}
+		return &UnmetError{fmt.Sprintf("%s: %s", anchor, failure.Reason), global}
 	}
 	return nil
 }
 
 // field applies one key that is no condition.
-func field(target map[string]any, key string, value any, shape shape) *Unmet {
+func field(target map[string]any, key string, value any, shape shape) *UnmetError {
 	anchor, ok := pattern.ParseAnchor(key)
 	switch {
 	case key == directive:
@@ -98,7 +99,7 @@ func field(target map[string]any, key string, value any, shape shape) *Unmet {
 }
 
 // below merges a value into the key of an object.
-func below(target map[string]any, key string, value any, shape shape) *Unmet {
+func below(target map[string]any, key string, value any, shape shape) *UnmetError {
 	switch overlay := value.(type) {
 	case nil:
 		delete(target, key)
@@ -112,7 +113,7 @@ func below(target map[string]any, key string, value any, shape shape) *Unmet {
 	return nil
 }
 
-func belowObject(target map[string]any, key string, overlay map[string]any, shape shape) *Unmet {
+func belowObject(target map[string]any, key string, overlay map[string]any, shape shape) *UnmetError {
 	existing, ok := target[key].(map[string]any)
 	switch overlay[directive] {
 	case "delete":

@@ -1,6 +1,7 @@
 package podsecurity
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,7 +38,7 @@ func compileExclusion(source kyvernov1.PodSecurityStandard) (exclusion, error) {
 	case found.level == ofPod && len(source.Images) > 0:
 		return exclusion{}, fmt.Errorf("images: control %q is about the Pod, not about containers; leave images out", source.ControlName)
 	case source.RestrictedField == "" && len(source.Values) > 0:
-		return exclusion{}, fmt.Errorf("values: say which field they are of in restrictedField")
+		return exclusion{}, errors.New("values: say which field they are of in restrictedField")
 	case source.RestrictedField != "" && len(source.Values) == 0:
 		return exclusion{}, fmt.Errorf("restrictedField: say in values which values of %s are allowed", source.RestrictedField)
 	}
