@@ -35,8 +35,12 @@ type target struct{ group, resource string }
 // targets are all of them, in the order of their rules. All are served as v1.
 var targets = []target{
 	{"", "replicationcontrollers"},
-	{"apps", "daemonsets"}, {"apps", "deployments"}, {"apps", "replicasets"}, {"apps", "statefulsets"},
-	{"batch", "jobs"}, {"batch", "cronjobs"},
+	{"apps", "daemonsets"},
+	{"apps", "deployments"},
+	{"apps", "replicasets"},
+	{"apps", "statefulsets"},
+	{"batch", "jobs"},
+	{"batch", "cronjobs"},
 }
 
 // Controllers are the resources that policies are rewritten for unless they say

@@ -34,10 +34,8 @@ func (r *rewriter) wrap(e ast.Expr) {
 	}
 	open := r.brace(e)
 	var opening strings.Builder
-	name := "Object"
-	for _, part := range r.nest {
-		name += "." + part
-		opening.WriteString(part + ": " + name + "{")
+	for i, part := range r.nest {
+		opening.WriteString(part + ": Object." + strings.Join(r.nest[:i+1], ".") + "{")
 	}
 	r.insert(open+1, opening.String())
 	r.insert(closing(r.source, open), strings.Repeat("}", len(r.nest)))

@@ -53,7 +53,7 @@ func (a admission[T]) check(p T) error {
 
 // fields tells what is wrong by the path of each field.
 func fields(err error) field.ErrorList {
-	var faults engine.Faults
+	var faults engine.FaultsError
 	if !errors.As(err, &faults) {
 		return field.ErrorList{field.Invalid(field.NewPath("spec"), field.OmitValueType{}, err.Error())}
 	}

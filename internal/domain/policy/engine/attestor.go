@@ -37,7 +37,7 @@ func (e textExpression) ReturnTypes() []*celgo.Type {
 type attestorReader struct {
 	expressions []string
 	paths       []string
-	faults      Faults
+	faults      FaultsError
 }
 
 // compute notes an expression and where its value goes.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/cel-go/cel"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apiserver/pkg/cel/environment"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
@@ -64,14 +65,15 @@ func BenchmarkCELAsAPIServer(b *testing.B) {
 
 // benchedPolicy has validations of the benchmark's expression.
 func benchedPolicy(b testing.TB, name string, validations int, lookups bool) policy.Evaluator {
-	text := "metadata: {name: " + name + "}\nspec:" + podRule + "  validations:\n"
-	for i := range validations {
-		text += fmt.Sprintf("  - {expression: %q, message: refused %d}\n", benched, i)
+	b.Helper()
+	p := decoded[policiesv1.ValidatingPolicy](b, "metadata: {name: "+name+"}\nspec:"+podRule)
+	for range validations {
+		p.Spec.Validations = append(p.Spec.Validations, admissionregistrationv1.Validation{Expression: benched, Message: "refused"})
 	}
 	if lookups {
-		text += `  - {expression: "image(object.spec.containers[0].image).tag() == '1'"}` + "\n"
+		p.Spec.Validations = append(p.Spec.Validations, admissionregistrationv1.Validation{Expression: "image(object.spec.containers[0].image).tag() == '1'"})
 	}
-	compiled, err := CompileValidating(decoded[policiesv1.ValidatingPolicy](b, text), Options{})
+	compiled, err := CompileValidating(p, Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -150,12 +152,16 @@ func TestMemory(t *testing.T) {
 	before := heap()
 	kept := make([]policy.Evaluator, 0, policies)
 	for i := range policies {
-		text := fmt.Sprintf("metadata: {name: p%d}\nspec:", i) + podRule + "  variables: [{name: all, expression: 'object.spec.containers + object.spec.?initContainers.orValue([])'}]\n  validations:\n"
+		text := fmt.Sprintf("metadata: {name: p%d}\nspec:", i) + podRule +
+			"  variables: [{name: all, expression: 'object.spec.containers + object.spec.?initContainers.orValue([])'}]\n" +
+			"  validations: [{expression: 'true', messageExpression: 'string(variables.all.size())'}]\n"
+		p := decoded[policiesv1.ValidatingPolicy](t, text)
 		for j := range 3 {
-			text += fmt.Sprintf("  - {expression: \"variables.all.all(c, has(c.resources) && c.image != 'x%d%d')\", message: refused}\n", i, j)
+			p.Spec.Validations = append(p.Spec.Validations, admissionregistrationv1.Validation{
+				Expression: fmt.Sprintf("variables.all.all(c, has(c.resources) && c.image != 'x%d%d')", i, j), Message: "refused",
+			})
 		}
-		text += "  - {expression: 'true', messageExpression: 'string(variables.all.size())'}\n"
-		compiled, err := CompileValidating(decoded[policiesv1.ValidatingPolicy](t, text), Options{})
+		compiled, err := CompileValidating(p, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

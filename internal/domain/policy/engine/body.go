@@ -49,7 +49,7 @@ type body struct {
 }
 
 // compileBody compiles what a policy says.
-func compileBody(d *dialect, s source, prefix string) (*body, Faults) {
+func compileBody(d *dialect, s source, prefix string) (*body, FaultsError) {
 	declared := declarations{HasParams: s.hasParams, HasAuthorizer: true}
 	c := newCompiler(d, s, declared)
 	b := &body{prefix: prefix, rules: s.rules(prefix), extended: d.extended}

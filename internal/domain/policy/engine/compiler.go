@@ -23,7 +23,7 @@ type compiler struct {
 	checking map[declarations]*cel.Env
 	// at is the field that is being compiled.
 	at     string
-	faults Faults
+	faults FaultsError
 }
 
 var _ plugincel.Compiler = (*compiler)(nil)

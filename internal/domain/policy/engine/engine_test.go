@@ -198,7 +198,7 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			text := "apiVersion: policies.kyverno.io/v1\nkind: ValidatingPolicy\nmetadata: {name: p}\nspec:" + podRule + test.spec
 			compiled, err := CompileValidating(decoded[policiesv1.ValidatingPolicy](t, text), Options{})
-			var faults Faults
+			var faults FaultsError
 			if !errors.As(err, &faults) || compiled != nil {
 				t.Fatalf("%s: got %v, %v; want faults and no policy", test.reason, compiled, err)
 			}

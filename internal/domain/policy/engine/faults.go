@@ -21,30 +21,30 @@ type Fault struct {
 	Unsupported bool
 }
 
-// Error is "field, line 1, column 4: message".
-func (f Fault) Error() string {
+// String is "field, line 1, column 4: message".
+func (f Fault) String() string {
 	if f.Line == 0 {
 		return fmt.Sprintf("%s: %s", f.Field, f.Message)
 	}
 	return fmt.Sprintf("%s, line %d, column %d: %s", f.Field, f.Line, f.Column, f.Message)
 }
 
-// Faults are all that is wrong with a policy, in the order of its fields. It is
+// FaultsError is all that is wrong with a policy, in the order of its fields. It is
 // the error that the Compile functions return.
-type Faults []Fault
+type FaultsError []Fault
 
 // Error has one line for each fault.
-func (f Faults) Error() string {
+func (f FaultsError) Error() string {
 	lines := make([]string, len(f))
 	for i, fault := range f {
-		lines[i] = fault.Error()
+		lines[i] = fault.String()
 	}
 	return strings.Join(lines, "\n")
 }
 
 // faultsOf gives one fault for each issue that CEL found in a field.
-func faultsOf(field string, issues *cel.Issues) Faults {
-	var faults Faults
+func faultsOf(field string, issues *cel.Issues) FaultsError {
+	var faults FaultsError
 	for _, issue := range issues.Errors() {
 		faults = append(faults, Fault{
 			Field: field, Line: issue.Location.Line(), Column: issue.Location.Column() + 1,

@@ -52,7 +52,7 @@ type imageReference struct {
 }
 
 // CompileImageValidating compiles an ImageValidatingPolicy with what Kyverno
-// writes for workload kinds. The error is Faults: attestors whose keys cannot be
+// writes for workload kinds. The error is a FaultsError: attestors whose keys cannot be
 // read are among them.
 //
 // The policy changes tags into digests, unless mutateDigest is false, and judges
@@ -85,7 +85,7 @@ func CompileImageValidating(p *policiesv1.ImageValidatingPolicy, options Options
 func orTrue(set *bool) bool { return set == nil || *set }
 
 // read understands attestors and attestations.
-func (p *imagePolicy) read(reader *attestorReader, spec *policiesv1.ImageValidatingPolicySpec) Faults {
+func (p *imagePolicy) read(reader *attestorReader, spec *policiesv1.ImageValidatingPolicySpec) FaultsError {
 	p.attestors, p.named, p.attestations = map[string]attestor{}, map[string]any{}, map[string]string{}
 	names := map[string]string{}
 	for i, one := range spec.Attestors {
@@ -107,7 +107,7 @@ func (p *imagePolicy) read(reader *attestorReader, spec *policiesv1.ImageValidat
 }
 
 // add compiles one variant.
-func (p *imagePolicy) add(name string, spec *policiesv1.ImageValidatingPolicySpec, reader *attestorReader, prefix string) Faults {
+func (p *imagePolicy) add(name string, spec *policiesv1.ImageValidatingPolicySpec, reader *attestorReader, prefix string) FaultsError {
 	matching, faults := newConstraints("spec.matchConstraints", spec.MatchConstraints)
 	if spec.MatchConstraints == nil && !p.json {
 		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
@@ -117,14 +117,14 @@ func (p *imagePolicy) add(name string, spec *policiesv1.ImageValidatingPolicySpe
 		validations: spec.Validations, auditAnnotations: spec.AuditAnnotations, failurePolicy: spec.FailurePolicy,
 	}
 	images := spec.Images
-	programs, found := lazily(prefix == "", func() (*imagePrograms, Faults) { return compileImages(s, images, reader, prefix) })
+	programs, found := lazily(prefix == "", func() (*imagePrograms, FaultsError) { return compileImages(s, images, reader, prefix) })
 	p.variants = append(p.variants, imageVariant{constraints: matching, prefix: prefix, programs: programs})
 	p.info.Rules = slices.Concat(p.info.Rules, s.rules(prefix), p.ownRules(prefix))
 	return append(faults, found...)
 }
 
 // compileImages compiles the expressions of one variant.
-func compileImages(s source, images []policiesv1.ImageExtractor, reader *attestorReader, prefix string) (*imagePrograms, Faults) {
+func compileImages(s source, images []policiesv1.ImageExtractor, reader *attestorReader, prefix string) (*imagePrograms, FaultsError) {
 	compiled, faults := compileBody(kyverno(), s, prefix)
 	if len(faults) > 0 {
 		return nil, faults // The variables' faults are among them.

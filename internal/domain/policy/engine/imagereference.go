@@ -22,8 +22,8 @@ var referenceEnv = sync.OnceValues(func() (*celgo.Env, error) {
 type imageReferences []imageReference
 
 // compile understands what selects images.
-func (refs *imageReferences) compile(from []policiesv1.MatchImageReference) Faults {
-	var faults Faults
+func (refs *imageReferences) compile(from []policiesv1.MatchImageReference) FaultsError {
+	var faults FaultsError
 	for i, one := range from {
 		path := fmt.Sprintf("spec.matchImageReferences[%d]", i)
 		if (one.Glob == "") == (one.Expression == "") {
@@ -41,21 +41,21 @@ func (refs *imageReferences) compile(from []policiesv1.MatchImageReference) Faul
 	return faults
 }
 
-func compileReference(path, expression string) (celgo.Program, Faults) {
+func compileReference(path, expression string) (celgo.Program, FaultsError) {
 	env, err := referenceEnv()
 	if err != nil {
-		return nil, Faults{{Field: path, Message: err.Error()}}
+		return nil, FaultsError{{Field: path, Message: err.Error()}}
 	}
 	ast, issues := env.Compile(expression)
 	if issues.Err() != nil {
 		return nil, faultsOf(path, issues)
 	}
 	if !ast.OutputType().IsExactType(celgo.BoolType) {
-		return nil, Faults{{Field: path, Message: wrongType(ast.OutputType(), []*celgo.Type{celgo.BoolType})}}
+		return nil, FaultsError{{Field: path, Message: wrongType(ast.OutputType(), []*celgo.Type{celgo.BoolType})}}
 	}
 	program, err := env.Program(ast, celgo.InterruptCheckFrequency(celconfig.CheckFrequency))
 	if err != nil {
-		return nil, Faults{{Field: path, Message: err.Error()}}
+		return nil, FaultsError{{Field: path, Message: err.Error()}}
 	}
 	return library.Program(program), nil
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -110,11 +111,7 @@ func convert(object runtime.Object, kind schema.GroupVersionKind) (runtime.Objec
 	if !ok {
 		return nil, fmt.Errorf("converting to %s: %w", kind, errNoConversion)
 	}
-	content := make(map[string]any, len(custom.Object))
-	for key, value := range custom.Object {
-		content[key] = value
-	}
-	converted := &unstructured.Unstructured{Object: content}
+	converted := &unstructured.Unstructured{Object: maps.Clone(custom.Object)}
 	converted.SetGroupVersionKind(kind)
 	return converted, nil
 }

@@ -28,11 +28,11 @@ type admissionChange struct {
 var _ policy.Mutator = (*admissionChange)(nil)
 
 // CompileMAP compiles a MutatingAdmissionPolicy with those of the bindings that
-// name it. The error is Faults. An error while evaluating refuses, as the API
+// name it. The error is a FaultsError. An error while evaluating refuses, as the API
 // server does, whatever the tier.
 func CompileMAP(p *admissionregistrationv1.MutatingAdmissionPolicy, bindings []*admissionregistrationv1.MutatingAdmissionPolicyBinding, options Options) (policy.Mutator, error) {
 	made := &admissionChange{options: options, static: strings.HasSuffix(p.Name, staticSuffix)}
-	var faults Faults
+	var faults FaultsError
 	made.constraints, faults = newConstraints("spec.matchConstraints", p.Spec.MatchConstraints)
 	compiled, found := compileChange(kubernetes(), source{
 		path: "spec", name: p.Name, variables: p.Spec.Variables, matchConditions: p.Spec.MatchConditions,
@@ -73,7 +73,7 @@ func chosenChanges(name string, all []*admissionregistrationv1.MutatingAdmission
 	return found
 }
 
-func (p *admissionChange) bind(of *admissionregistrationv1.MutatingAdmissionPolicy, bound *admissionregistrationv1.MutatingAdmissionPolicyBinding) (binding, Faults) {
+func (p *admissionChange) bind(of *admissionregistrationv1.MutatingAdmissionPolicy, bound *admissionregistrationv1.MutatingAdmissionPolicyBinding) (binding, FaultsError) {
 	matching, faults := newConstraints("spec.matchResources", bound.Spec.MatchResources)
 	selected, err := newParams(of.Spec.ParamKind, bound.Spec.ParamRef, p.options.Params)
 	if err != nil {

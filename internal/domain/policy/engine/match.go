@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -26,7 +27,7 @@ var _ matching.MatchCriteria = (*constraints)(nil)
 
 // newConstraints parses match resources as the API server has them after its
 // defaults; nil means everything.
-func newConstraints(path string, resources *admissionregistrationv1.MatchResources) (*constraints, Faults) {
+func newConstraints(path string, resources *admissionregistrationv1.MatchResources) (*constraints, FaultsError) {
 	made := &constraints{namespace: labels.Everything(), object: labels.Everything()}
 	if resources == nil {
 		return made, nil
@@ -36,7 +37,7 @@ func newConstraints(path string, resources *admissionregistrationv1.MatchResourc
 		equivalent := admissionregistrationv1.Equivalent
 		made.resources.MatchPolicy = &equivalent
 	}
-	var faults Faults
+	var faults FaultsError
 	parse := func(field string, selector *metav1.LabelSelector) labels.Selector {
 		if selector == nil {
 			return labels.Everything()
@@ -78,7 +79,7 @@ func (c *constraints) match(r *policy.Request) (*matched, error) {
 	v := viewOf(r)
 	known := interfaces{kind: r.Kind, rules: c.resources.ResourceRules}
 	if len(c.resources.ExcludeResourceRules) > 0 {
-		known.rules = append(known.rules[:len(known.rules):len(known.rules)], c.resources.ExcludeResourceRules...)
+		known.rules = append(slices.Clip(known.rules), c.resources.ExcludeResourceRules...)
 	}
 	ok, resource, kind, err := v.matcher.Matches(v.attributes, known, c)
 	if err != nil || !ok {

@@ -9,18 +9,12 @@ import (
 func clone(value any) any {
 	switch held := value.(type) {
 	case map[string]any:
-		if held == nil {
-			return held
-		}
 		copied := make(map[string]any, len(held))
 		for key, one := range held {
 			copied[key] = clone(one)
 		}
 		return copied
 	case []any:
-		if held == nil {
-			return held
-		}
 		copied := make([]any, len(held))
 		for i, one := range held {
 			copied[i] = clone(one)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
@@ -27,7 +28,7 @@ type changeVariant struct {
 
 // CompileMutating compiles a MutatingPolicy with what Kyverno writes for
 // workload kinds. A NamespacedMutatingPolicy is given as its cluster twin with its
-// namespace in metadata. The error is Faults; changing existing objects is
+// namespace in metadata. The error is a FaultsError; changing existing objects is
 // unsupported.
 func CompileMutating(p *policiesv1.MutatingPolicy, options Options) (policy.Mutator, error) {
 	made := &mutatingPolicy{shared: newShared(p.Labels, p.Namespace, evaluationOf(p), options)}
@@ -51,8 +52,8 @@ func CompileMutating(p *policiesv1.MutatingPolicy, options Options) (policy.Muta
 }
 
 // unsupportedChanges names what Roadbed does not do.
-func unsupportedChanges(spec *policiesv1.MutatingPolicySpec) Faults {
-	var faults Faults
+func unsupportedChanges(spec *policiesv1.MutatingPolicySpec) FaultsError {
+	var faults FaultsError
 	if spec.TargetMatchConstraints != nil {
 		faults = append(faults, Fault{Field: "spec.targetMatchConstraints", Message: "changing existing objects is not supported", Unsupported: true})
 	}
@@ -98,13 +99,13 @@ func changeSourceOf(name string, spec *policiesv1.MutatingPolicySpec) source {
 }
 
 // add compiles one variant.
-func (p *mutatingPolicy) add(name string, spec *policiesv1.MutatingPolicySpec, prefix string) Faults {
+func (p *mutatingPolicy) add(name string, spec *policiesv1.MutatingPolicySpec, prefix string) FaultsError {
 	matching, faults := newConstraints("spec.matchConstraints", spec.MatchConstraints)
 	if spec.MatchConstraints == nil && !p.json {
 		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
 	}
 	d, s, mutations := p.dialect(), changeSourceOf(name, spec), spec.Mutations
-	compiled, found := lazily(prefix == "", func() (*change, Faults) { return compileChange(d, s, mutations, prefix) })
+	compiled, found := lazily(prefix == "", func() (*change, FaultsError) { return compileChange(d, s, mutations, prefix) })
 	p.variants = append(p.variants, changeVariant{prefix: prefix, constraints: matching, change: compiled})
 	for i := range mutations {
 		p.info.Rules = append(p.info.Rules, fmt.Sprintf("%smutations[%d]", prefix, i))
@@ -162,9 +163,7 @@ func (p *mutatingPolicy) request(r *policy.Request) *policy.Request {
 		return r
 	}
 	object := map[string]any{"apiVersion": "roadbed.dev/v1", "kind": "Document"}
-	for key, value := range r.Object {
-		object[key] = value
-	}
+	maps.Copy(object, r.Object)
 	return r.With(object)
 }
 

@@ -31,7 +31,7 @@ type change struct {
 }
 
 // compileChange compiles mutations with the conditions and variables of s.
-func compileChange(d *dialect, s source, mutations []admissionregistrationv1.Mutation, prefix string) (*change, Faults) {
+func compileChange(d *dialect, s source, mutations []admissionregistrationv1.Mutation, prefix string) (*change, FaultsError) {
 	declared := declarations{HasParams: s.hasParams, HasAuthorizer: true}
 	c := newCompiler(d, s, declared)
 	made := &change{composed: c.composed, prefix: prefix, extended: d.extended, failure: s.failurePolicy}

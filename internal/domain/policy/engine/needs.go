@@ -14,10 +14,8 @@ import (
 // unsupportedIn names a function of the checked expression that Roadbed knows
 // and does not run; empty if there is none.
 func unsupportedIn(checked *cel.Ast) string {
-	for _, name := range namesIn(checked) {
-		if name == "generator" {
-			return "generator.Apply"
-		}
+	if slices.Contains(namesIn(checked), "generator") {
+		return "generator.Apply"
 	}
 	return ""
 }
@@ -70,7 +68,7 @@ func Needs(p *policiesv1.ValidatingPolicy) string {
 }
 
 // reason turns the faults that a policy has for the API server into a phrase.
-func reason(faults Faults, expressions []string) string {
+func reason(faults FaultsError, expressions []string) string {
 	if len(faults) == 0 {
 		return ""
 	}

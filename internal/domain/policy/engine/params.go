@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -85,7 +84,7 @@ func (p *params) chooses(candidate *unstructured.Unstructured, r *policy.Request
 			return false, nil
 		}
 	} else if p.reference.Namespace != "" {
-		return false, fmt.Errorf("paramRef.namespace must not be provided for a cluster-scoped `paramKind`")
+		return false, errors.New("paramRef.namespace must not be provided for a cluster-scoped `paramKind`")
 	}
 	if p.selector != nil {
 		return p.selector.Matches(labels.Set(candidate.GetLabels())), nil

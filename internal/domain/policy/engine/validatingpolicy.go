@@ -29,7 +29,7 @@ type variant struct {
 
 // CompileValidating compiles a ValidatingPolicy with what Kyverno writes for
 // workload kinds. A NamespacedValidatingPolicy is given as its cluster twin with
-// its namespace in metadata. The error is Faults.
+// its namespace in metadata. The error is a FaultsError.
 func CompileValidating(p *policiesv1.ValidatingPolicy, options Options) (policy.Evaluator, error) {
 	made := &validatingPolicy{shared: newShared(p.Labels, p.Namespace, p.Spec.Evaluation, options)}
 	made.failure = p.Spec.FailurePolicy
@@ -59,13 +59,13 @@ func sourceOf(name string, spec *policiesv1.ValidatingPolicySpec) source {
 }
 
 // add compiles one variant.
-func (p *validatingPolicy) add(name string, spec *policiesv1.ValidatingPolicySpec, prefix string) Faults {
+func (p *validatingPolicy) add(name string, spec *policiesv1.ValidatingPolicySpec, prefix string) FaultsError {
 	matching, faults := newConstraints("spec.matchConstraints", spec.MatchConstraints)
 	if spec.MatchConstraints == nil && !p.json {
 		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
 	}
 	d, s := p.dialect(), sourceOf(name, spec)
-	compiled, found := lazily(prefix == "", func() (*body, Faults) { return compileBody(d, s, prefix) })
+	compiled, found := lazily(prefix == "", func() (*body, FaultsError) { return compileBody(d, s, prefix) })
 	p.variants = append(p.variants, variant{prefix: prefix, constraints: matching, body: compiled})
 	p.info.Rules = append(p.info.Rules, s.rules(prefix)...)
 	return append(faults, found...)
@@ -128,12 +128,12 @@ func newShared(labels map[string]string, namespace string, evaluation *policiesv
 }
 
 // describe fills in what metadata says.
-func (c *shared) describe(kind, name string, annotations map[string]string, action policy.Action) Faults {
+func (c *shared) describe(kind, name string, annotations map[string]string, action policy.Action) FaultsError {
 	info, err := infoOf(kind, c.namespace, name, c.labels, annotations, action)
 	info.Background, info.Admission = c.info.Background, c.info.Admission
 	c.info = info
 	if err != nil {
-		return Faults{{Field: "metadata", Message: err.Error()}}
+		return FaultsError{{Field: "metadata", Message: err.Error()}}
 	}
 	return nil
 }

@@ -39,14 +39,14 @@ type binding struct {
 }
 
 // CompileVAP compiles a ValidatingAdmissionPolicy with those of the bindings
-// that name it. The error is Faults.
+// that name it. The error is a FaultsError.
 //
 // Results are the API server's decisions: a binding that denies gives results of
 // the policy's tier, or Mandatory if that would not block, and any other gives
 // Recommended ones.
 func CompileVAP(vap *admissionregistrationv1.ValidatingAdmissionPolicy, bindings []*admissionregistrationv1.ValidatingAdmissionPolicyBinding, options Options) (policy.Evaluator, error) {
 	made := &admissionPolicy{failure: vap.Spec.FailurePolicy, options: options, static: strings.HasSuffix(vap.Name, staticSuffix)}
-	var faults Faults
+	var faults FaultsError
 	made.constraints, faults = newConstraints("spec.matchConstraints", vap.Spec.MatchConstraints)
 	compiled, found := compileBody(kubernetes(), source{
 		path: "spec", name: vap.Name, variables: vap.Spec.Variables, matchConditions: vap.Spec.MatchConditions,
@@ -68,11 +68,11 @@ func CompileVAP(vap *admissionregistrationv1.ValidatingAdmissionPolicy, bindings
 }
 
 // describe reads the policy's metadata.
-func (p *admissionPolicy) describe(vap *admissionregistrationv1.ValidatingAdmissionPolicy) Faults {
+func (p *admissionPolicy) describe(vap *admissionregistrationv1.ValidatingAdmissionPolicy) FaultsError {
 	info, err := infoOf("ValidatingAdmissionPolicy", "", vap.Name, vap.Labels, vap.Annotations, policy.Enforce)
 	p.info, p.info.Rules = info, p.body.rules
 	if err != nil {
-		return Faults{{Field: "metadata", Message: err.Error()}}
+		return FaultsError{{Field: "metadata", Message: err.Error()}}
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ func chosen(name string, all []*admissionregistrationv1.ValidatingAdmissionPolic
 	return found
 }
 
-func (p *admissionPolicy) bind(vap *admissionregistrationv1.ValidatingAdmissionPolicy, bound *admissionregistrationv1.ValidatingAdmissionPolicyBinding) (binding, Faults) {
+func (p *admissionPolicy) bind(vap *admissionregistrationv1.ValidatingAdmissionPolicy, bound *admissionregistrationv1.ValidatingAdmissionPolicyBinding) (binding, FaultsError) {
 	matching, faults := newConstraints("spec.matchResources", bound.Spec.MatchResources)
 	selected, err := newParams(vap.Spec.ParamKind, bound.Spec.ParamRef, p.options.Params)
 	if err != nil {

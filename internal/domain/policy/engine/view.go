@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -96,9 +98,7 @@ func named(namespace *corev1.Namespace) {
 		return
 	}
 	labels := map[string]string{nameLabel: namespace.Name}
-	for key, value := range namespace.Labels {
-		labels[key] = value
-	}
+	maps.Copy(labels, namespace.Labels)
 	namespace.Labels = labels
 }
 

@@ -97,11 +97,11 @@ func (d Document) legacyProblems(faults legacy.FaultsError) []Problem {
 
 // faults puts a compiler's error at its lines.
 func (d Document) faults(err error) []Problem {
-	var cel engine.Faults
+	var cel engine.FaultsError
 	if errors.As(err, &cel) {
 		found := make([]Problem, len(cel))
 		for i, fault := range cel {
-			found[i] = d.problem(fault.Field, fault.Error())
+			found[i] = d.problem(fault.Field, fault.String())
 			found[i].Unsupported = fault.Unsupported
 			if fault.Line > 0 {
 				found[i].Line = d.lineWithin(fault.Field, fault.Line)

@@ -121,10 +121,7 @@ func resources() *rapid.Generator[map[string]any] {
 	return rapid.Custom(func(t *rapid.T) map[string]any {
 		made := map[string]any{}
 		for _, kind := range []string{"limits"} {
-			listed := map[string]any{}
-			for name, amount := range rapid.MapOfN(rapid.SampledFrom([]string{"cpu", "memory"}), amounts, 0, 2).Draw(t, kind) {
-				listed[name] = amount
-			}
+			listed := rapid.MapOfN(rapid.SampledFrom([]string{"cpu", "memory"}), amounts, 0, 2).Draw(t, kind)
 			if len(listed) > 0 {
 				made[kind] = listed
 			}

@@ -1,6 +1,7 @@
 package library
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"regexp/syntax"
@@ -16,6 +17,9 @@ const (
 	maxRandom      = 4096
 	maxSteps       = 1 << 17
 )
+
+// errNothing is for patterns that no text matches.
+var errNothing = errors.New("nothing can match")
 
 // random is random([pattern]): a text that matches a regular expression.
 func random(s *Session, args []ref.Val) (any, error) {
@@ -59,7 +63,7 @@ func (m *matching) write(re *syntax.Regexp) error {
 	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
 		return m.repeat(re)
 	case syntax.OpNoMatch:
-		return fmt.Errorf("nothing can match")
+		return errNothing
 	default: // Anchors and the empty match write nothing.
 	}
 	return nil
@@ -81,7 +85,7 @@ func (m *matching) class(bounds []rune) error {
 		total += int(bounds[i+1]-bounds[i]) + 1
 	}
 	if total == 0 {
-		return fmt.Errorf("nothing can match")
+		return errNothing
 	}
 	pick := m.rand.IntN(total)
 	for i := 0; i < len(bounds); i += 2 {

@@ -2,6 +2,7 @@ package library
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types/ref"
@@ -59,10 +60,7 @@ func answer(body any, status int, err error) (any, error) {
 	if !ok {
 		return map[string]any{"body": body, "statusCode": int64(status)}, nil
 	}
-	told := map[string]any{}
-	for key, held := range object {
-		told[key] = held
-	}
+	told := maps.Clone(object)
 	told["statusCode"] = int64(status)
 	return told, nil
 }
