@@ -9,6 +9,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 )
 
 // PolicyFile is a Mandatory policy of the platform as a file for the API server.
@@ -67,6 +68,22 @@ func nativeOf(entry catalogue.Entry) native.Objects {
 	objects, reason, err := native.Validating(validating, native.Options{Platform: true})
 	if err != nil || reason != "" {
 		panic(fmt.Sprintf("policy %q of the catalogue is not native: %s %v", entry.Name, reason, err))
+	}
+	return objects
+}
+
+// GuardPolicies are tenancy's guards as lists of policies show them, with their
+// bindings: the native policies themselves, with a title. No override waives one.
+func GuardPolicies() []client.Object {
+	var objects []client.Object
+	for _, guard := range guards.All() {
+		for _, object := range guard.Objects {
+			object.SetLabels(map[string]string{policy.TierLabel: string(policy.Mandatory)})
+			object.SetAnnotations(map[string]string{
+				policy.TitleAnnotation: guard.Summary, policy.CategoryAnnotation: "Tier 1: Tenancy", policy.SeverityAnnotation: "critical",
+			})
+			objects = append(objects, object)
+		}
 	}
 	return objects
 }

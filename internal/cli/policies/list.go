@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
@@ -77,7 +78,7 @@ func (p *program) listVerb() *cobra.Command {
 		Aliases: []string{"ls"},
 		Short:   "List policies with their tiers, and where their verdicts are reached",
 		Long: `List policies: those of the cluster, of files (--policy) or the platform's own
-(--catalogue). The tier says what a failure does. The lane says where a verdict is
+with the guards of tenancy (--catalogue). The tier says what a failure does. The lane says where a verdict is
 reached at admission: native policies hold while Roadbed is down, engine and legacy
 ones need its webhook, for the reason shown.`,
 		Example: `  roadbed policy list
@@ -134,8 +135,16 @@ admission and why, and its rules. A policy of a namespace is NAMESPACE/NAME.`,
 // listed reads and compiles policies, the strictest tier first.
 func (p *program) listed(ctx context.Context, s source) ([]listed, error) {
 	documents, err := p.read(ctx, s)
-	if err != nil || len(documents) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	if s.catalogue {
+		for _, guard := range app.GuardPolicies() {
+			documents = append(documents, load.Of(guard, "guards"))
+		}
+	}
+	if len(documents) == 0 {
+		return nil, nil
 	}
 	options := load.Options{}
 	options.Engine.Unbound = true

@@ -29,6 +29,8 @@ const GateIsolationModels Gate = "IsolationModels"
 type Guard struct {
 	// Name is the guard's name without the prefix "roadbed-".
 	Name string
+	// Summary says in a few words what holds.
+	Summary string
 	// Core guards keep the platform itself safe from tampering. They are given
 	// to the API server as files where its files are ours.
 	Core bool
@@ -40,20 +42,20 @@ type Guard struct {
 
 // catalogue lists the guards in the order in which documents name them.
 var catalogue = []Guard{
-	{Name: "platform-labels", Core: true},
-	{Name: "platform-objects", Core: true},
-	{Name: "platform-accounts", Core: true},
-	{Name: "platform-policies", Core: true},
-	{Name: "isolated-first", Core: true},
-	{Name: "network-peers", Core: true},
-	{Name: "tenant-onboarding", Core: true},
-	{Name: "feature-gates", Gate: GateIsolationModels},
-	{Name: "pod-placement"},
-	{Name: "storage-classes"},
-	{Name: "registries"},
-	{Name: "services"},
-	{Name: "paved-road"},
-	{Name: "load-balancers"},
+	{Name: "platform-labels", Summary: "Nobody but Roadbed writes what tenancy trusts on a namespace", Core: true},
+	{Name: "platform-objects", Summary: "Nobody but Roadbed changes what it generated for a tenant", Core: true},
+	{Name: "platform-accounts", Summary: "Nobody acts as one of the platform's service accounts", Core: true},
+	{Name: "platform-policies", Summary: "Nobody but Roadbed changes guards, their roles and its kinds", Core: true},
+	{Name: "isolated-first", Summary: "Nothing starts in a namespace before its isolation is complete", Core: true},
+	{Name: "network-peers", Summary: "A tenant's network policies open what was granted and no more", Core: true},
+	{Name: "tenant-onboarding", Summary: "Tenants are onboarded by those who may, and their status is Roadbed's", Core: true},
+	{Name: "feature-gates", Summary: "No tenant is promised isolation that does not exist yet", Gate: GateIsolationModels},
+	{Name: "pod-placement", Summary: "Pods do not go round the scheduler"},
+	{Name: "storage-classes", Summary: "Volumes are of a class that the tenant lists"},
+	{Name: "registries", Summary: "Pods run images of registries that the tenant lists"},
+	{Name: "services", Summary: "Services do not catch or borrow other people's traffic"},
+	{Name: "paved-road", Summary: "Ordinary pods run restricted without their author's doing"},
+	{Name: "load-balancers", Summary: "Load balancers take no ports of the nodes"},
 }
 
 // Option changes what the guards say from what they say by default.
