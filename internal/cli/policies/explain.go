@@ -180,6 +180,9 @@ func (p *program) printExplained(f *explainFlags, all []explained) error {
 	before, left := "", 0
 	for _, e := range all {
 		if e.Object != before {
+			if before != "" {
+				fmt.Fprintln(p.Out)
+			}
 			fmt.Fprintf(p.Out, "%s\n", p.Paint(verb.Bold, e.Object))
 			before = e.Object
 		}
