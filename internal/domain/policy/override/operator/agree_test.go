@@ -2,6 +2,8 @@ package operator_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -209,6 +211,7 @@ func TestThreeLanes(t *testing.T) {
 	t.Parallel()
 	l := startLanes(t)
 	t.Run("of what an override covers", func(t *testing.T) { testCovered(t, l) })
+	t.Run("the trail tells of uses", func(t *testing.T) { testUsed(t, l) })
 	t.Run("when it expires", func(t *testing.T) { testExpires(t, l) })
 	t.Run("when it expires while Roadbed is away", func(t *testing.T) { testExpiresAlone(t, l) })
 }
@@ -231,6 +234,31 @@ func testCovered(t *testing.T, l *lanes) {
 	l.decide(t, "vendor", v1alpha1.VerdictRevoked)
 	l.awaits(t, "vendor", v1alpha1.PhaseRevoked)
 	l.agree(t, "revoked", vendor, refused)
+}
+
+// testUsed shows that requests which an override covered are on the trail, with
+// who made them; dry runs and others are not.
+func testUsed(t *testing.T, l *lanes) {
+	l.ask(t, "used", day)
+	l.decide(t, "used", v1alpha1.VerdictApproved)
+	l.awaits(t, "used", v1alpha1.PhaseActive)
+	l.agree(t, "in force", configMap("vendor-used"), verdict{allowed: true})
+	if err := l.by(t, "cy").Create(t.Context(), configMap("vendor-used")); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.by(t, "cy").Create(t.Context(), owned(configMap("other"))); err != nil {
+		t.Fatal(err)
+	}
+	l.decide(t, "used", v1alpha1.VerdictRevoked)
+	l.awaits(t, "used", v1alpha1.PhaseRevoked)
+	kubetest.Eventually(t, patience, "the use is on the trail, once", func() error {
+		got := l.trail.of("used")
+		slices.Sort(got)
+		if want := []string{"bob policy.override.grant", "bob policy.override.revoke", "cy policy.override.use"}; !slices.Equal(got, want) {
+			return fmt.Errorf("%v, want %v", got, want)
+		}
+		return nil
+	})
 }
 
 // briefly is the life of overrides that tests outlive: long enough to be
@@ -298,5 +326,11 @@ func testExpiresAlone(t *testing.T, l *lanes) {
 		}
 		return nil
 	})
-	l.wantTrail(t, "alone", "bob policy.override.grant", identity.Roadbed+" policy.override.expire")
+	kubetest.Eventually(t, patience, "the trail tells of its life, once", func() error {
+		told := slices.DeleteFunc(l.trail.of("alone"), func(record string) bool { return strings.HasSuffix(record, ".use") })
+		if want := []string{"bob policy.override.grant", identity.Roadbed + " policy.override.expire"}; !slices.Equal(told, want) {
+			return fmt.Errorf("%v, want %v", told, want)
+		}
+		return nil
+	})
 }

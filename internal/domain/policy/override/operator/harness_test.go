@@ -1,12 +1,14 @@
 package operator_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -52,6 +54,7 @@ type platform struct {
 	env      *kubetest.Env
 	client   client.Client
 	trail    *memoryTrail
+	audit    *fileAudit
 	policies *catalogue
 	clock    clock.WithTicker
 	live     *operator.Live
@@ -60,9 +63,11 @@ type platform struct {
 
 func start(t *testing.T, c clock.WithTicker) *platform {
 	t.Helper()
-	env := kubetest.Private(t)
+	dir := t.TempDir()
+	env := kubetest.Private(t, kubetest.WithDataDir(dir))
 	env.InstallCRDs(t)
-	p := &platform{env: env, client: env.Client, trail: &memoryTrail{}, clock: c, policies: &catalogue{infos: []policy.Info{
+	audit := &fileAudit{path: filepath.Join(dir, "logs", "audit.log")}
+	p := &platform{env: env, client: env.Client, trail: &memoryTrail{}, audit: audit, clock: c, policies: &catalogue{infos: []policy.Info{
 		{Name: "require-owner", Tier: policy.Default, Rules: []string{"validations[0]"}},
 		{Name: "add-owner", Tier: policy.Default},
 		{Name: "require-signatures", Tier: policy.Mandatory},
@@ -127,7 +132,7 @@ func (p *platform) run(t *testing.T) {
 		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: p.clock,
 		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
 	}
-	live, err := operator.Setup(host, p.policies)
+	live, err := operator.Setup(host, p.policies, operator.WithAudit(p.audit))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,6 +288,33 @@ func (c *catalogue) set(infos ...policy.Info) {
 	c.infos = infos
 	for _, call := range c.onChange {
 		call()
+	}
+}
+
+// fileAudit reads the plane's audit log, which is never rotated here.
+type fileAudit struct {
+	path   string
+	offset int
+}
+
+var _ operator.Audit = (*fileAudit)(nil)
+
+func (a *fileAudit) Next(ctx context.Context) ([][]byte, func() error, error) {
+	for {
+		content, err := os.ReadFile(a.path)
+		if err != nil {
+			return nil, nil, err
+		}
+		end := bytes.LastIndexByte(content, '\n') + 1
+		if end > a.offset {
+			fresh := content[a.offset:end]
+			return bytes.Split(bytes.TrimSpace(fresh), []byte("\n")), func() error { a.offset = end; return nil }, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 }
 

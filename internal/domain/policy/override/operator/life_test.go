@@ -171,7 +171,6 @@ func testLedgerDeleted(t *testing.T, p *platform) {
 
 func testMandatory(t *testing.T, p *platform) {
 	before := p.policies.Infos()
-	defer p.policies.set(before...)
 	p.ask(t, "overtaken", day, func(o *v1alpha1.PolicyOverride) { o.Spec.Policies = o.Spec.Policies[:1] })
 	p.decide(t, "overtaken", v1alpha1.VerdictApproved)
 	p.awaits(t, "overtaken", v1alpha1.PhaseActive)
@@ -180,6 +179,8 @@ func testMandatory(t *testing.T, p *platform) {
 	if got := reason(o, override.ConditionInForce); !strings.HasPrefix(got, "False ") || len(p.entries(t, "require-owner")) > 0 {
 		t.Errorf("InForce is %s, the ledger has %v", got, p.entries(t, "require-owner"))
 	}
+	p.policies.set(before...)
+	p.awaits(t, "overtaken", v1alpha1.PhaseActive)
 }
 
 func testExpiry(t *testing.T, p *platform, clock *clocktesting.FakeClock) {

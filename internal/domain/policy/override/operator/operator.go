@@ -41,9 +41,22 @@ func Kinds() []module.Kind {
 	}
 }
 
+// Option changes what Setup adds to the host.
+type Option func(*options)
+
+type options struct{ audit Audit }
+
+// WithAudit puts each use of an override on the trail, as the audit log tells of
+// it. Without it nobody but the audit log knows of uses.
+func WithAudit(audit Audit) Option { return func(o *options) { o.audit = audit } }
+
 // Setup adds the controllers to the host, and returns the overrides in force
 // for whoever evaluates policies in this process.
-func Setup(host *module.Host, policies Policies) (*Live, error) {
+func Setup(host *module.Host, policies Policies, opts ...Option) (*Live, error) {
+	var set options
+	for _, each := range opts {
+		each(&set)
+	}
 	mgr := host.Manager
 	r := &registry{
 		client: mgr.GetClient(), policies: policies, trail: host.Trail, clock: host.Clock, log: host.Log,
@@ -59,6 +72,11 @@ func Setup(host *module.Host, policies Policies) (*Live, error) {
 	}, each.steps(), steps.Step[*v1alpha1.PolicyOverride]{Run: each.withdraw})
 	if err := runner.Setup(mgr, each.watches); err != nil {
 		return nil, err
+	}
+	if set.audit != nil {
+		if err := mgr.Add(&uses{audit: set.audit, trail: host.Trail, clock: host.Clock, log: host.Log}); err != nil {
+			return nil, err
+		}
 	}
 	live := &Live{cache: mgr.GetCache(), log: host.Log}
 	return live, mgr.Add(live)
