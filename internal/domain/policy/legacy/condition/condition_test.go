@@ -37,7 +37,7 @@ func TestHolds(t *testing.T) {
 		{"NotEquals", "a", "b", true, "texts that differ"},
 		{"NotEquals", "a", "a", false, "texts that do not"},
 		{"NotEqual", "nginx:1", "nginx:*", false, "wildcards count here too"},
-		{"NotEquals", "a", int64(1), false, "what cannot be compared does not differ either"},
+		{"NotEquals", "a", int64(1), true, "what cannot be compared differs"},
 		{"NotEquals", nil, "a", false, "nor does nothing"},
 		{"NotEquals", "2Gi", "1024Mi", true, "amounts that differ"},
 		{"AnyIn", "a", list("a", "b"), true, "one of a list"},

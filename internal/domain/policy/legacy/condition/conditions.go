@@ -69,29 +69,21 @@ func comparisons(rule *draft.Rule, path string, sources []kyvernov1.Condition, s
 	return made
 }
 
-// resolved is a condition with its variables filled in.
-type resolved struct {
-	comparison
-	left, right any
-}
-
 // Decide tells whether the conditions hold, and what those that decided say.
-// Variables are filled in for all of them first: one that is not there is an
-// error, whichever condition would decide.
+// Conditions are looked at in order, up to the one that decides: a variable that
+// is missing in one after it does no harm.
 func (c *Conditions) Decide(vars *variable.Context) (holds bool, message string, err error) {
 	if c == nil {
 		return true, "", nil
 	}
-	one, err := resolveAll(c.any, vars)
+	anyHolds, trueOfAny, falseOfAny, err := someOf(c.any, vars)
 	if err != nil {
 		return false, "", err
 	}
-	each, err := resolveAll(c.all, vars)
+	allHold, trueOfAll, falseOfAll, err := allOf(c.all, vars)
 	if err != nil {
 		return false, "", err
 	}
-	anyHolds, trueOfAny, falseOfAny := someOf(one)
-	allHold, trueOfAll, falseOfAll := allOf(each)
 	holds = anyHolds && allHold
 	said := slices.Concat(falseOfAny, falseOfAll)
 	if holds {
@@ -101,44 +93,47 @@ func (c *Conditions) Decide(vars *variable.Context) (holds bool, message string,
 	return holds, message, err
 }
 
-func resolveAll(comparisons []comparison, vars *variable.Context) ([]resolved, error) {
-	var all []resolved
-	for _, one := range comparisons {
-		left, err := one.key.Resolve(vars)
-		if err != nil {
-			return nil, err
-		}
-		right, err := one.value.Resolve(vars)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, resolved{one, left, right})
+// holds fills in both sides and compares them.
+func (c comparison) holds(vars *variable.Context) (bool, error) {
+	left, err := c.key.Resolve(vars)
+	if err != nil {
+		return false, err
 	}
-	return all, nil
+	right, err := c.value.Resolve(vars)
+	if err != nil {
+		return false, err
+	}
+	return c.operator.Holds(left, right), nil
 }
 
-func (r resolved) holds() bool { return r.operator.Holds(r.left, r.right) }
-
 // someOf stops at the first that holds.
-func someOf(all []resolved) (holds bool, yes, no []comparison) {
+func someOf(all []comparison, vars *variable.Context) (holds bool, yes, no []comparison, err error) {
 	for _, one := range all {
-		if one.holds() {
-			return true, []comparison{one.comparison}, no
+		held, err := one.holds(vars)
+		switch {
+		case err != nil:
+			return false, nil, nil, err
+		case held:
+			return true, []comparison{one}, no, nil
 		}
-		no = append(no, one.comparison)
+		no = append(no, one)
 	}
-	return len(all) == 0, nil, no
+	return len(all) == 0, nil, no, nil
 }
 
 // allOf stops at the first that does not hold.
-func allOf(all []resolved) (hold bool, yes, no []comparison) {
+func allOf(all []comparison, vars *variable.Context) (hold bool, yes, no []comparison, err error) {
 	for _, one := range all {
-		if !one.holds() {
-			return false, yes, []comparison{one.comparison}
+		held, err := one.holds(vars)
+		switch {
+		case err != nil:
+			return false, nil, nil, err
+		case !held:
+			return false, yes, []comparison{one}, nil
 		}
-		yes = append(yes, one.comparison)
+		yes = append(yes, one)
 	}
-	return true, yes, nil
+	return true, yes, nil, nil
 }
 
 func messages(said []comparison, vars *variable.Context) (string, error) {

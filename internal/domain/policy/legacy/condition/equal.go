@@ -27,7 +27,11 @@ func answerOf(same bool) answer {
 
 func equals(key, value any) bool { return compare(key, value) == yes }
 
-func notEquals(key, value any) bool { return compare(key, value) == no }
+// notEquals holds as well for what cannot be compared, but not for null.
+func notEquals(key, value any) bool {
+	answer := compare(key, value)
+	return answer == no || answer == senseless && key != nil
+}
 
 // compare wants both sides to be of one kind, but for numbers and durations that
 // are written as texts.
