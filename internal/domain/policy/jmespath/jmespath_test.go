@@ -3,6 +3,8 @@ package jmespath_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -132,6 +134,9 @@ func TestSearch(t *testing.T) {
 		{"function within a path", "labels.keys(@)", `["app","tier"]`},
 		{"expression as an argument", "sort_by(containers, &name)[-1].name", `"c"`},
 		{"expression forgives what is missing", "map(&image, containers)", `["nginx","redis",null]`},
+		{"commas may be missing between arguments", "starts_with(kind 'P')", `true`},
+		{"a comma may end arguments", "length(kind,)", `3`},
+		{"commas may be missing between keys", "{a: kind b: zero}", `{"a":"Pod","b":0}`},
 		{"space is free", " length (\n containers\t) ", `3`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -238,9 +243,11 @@ func TestSyntaxErrors(t *testing.T) {
 		{"a quoted function", `"length"(a)`, 1, "not quoted"},
 		{"too few arguments", "starts_with(a)", 1, "takes 2 arguments, not 1"},
 		{"too many arguments", "length(a, b)", 1, "takes 1 arguments, not 2"},
-		{"a named argument, as the article has it", "length(query: pods)", 13, "expected ',' or ')'"},
-		{"a comma at the end", "join(',', a,)", 13, "unexpected ')'"},
-		{"no comma", "join(',' a)", 10, "expected ','"},
+		{"a named argument, as the article has it", "length(query: pods)", 13, "unexpected ':'"},
+		{"an end among arguments", "join(',', a", 12, "incomplete"},
+		{"no comma in a list", "[a b]", 4, "expected ']'"},
+		{"a comma at the end of a list", "[a,]", 4, "unexpected ']'"},
+		{"a comma at the end of a hash", "{a: b,}", 7, "name of a key"},
 		{"a lone operator", "&& a", 1, "unexpected '&&'"},
 		{"too deep", strings.Repeat("(", 1e4), 401, "nests deeper"},
 		{"too deep by not", strings.Repeat("!", 1e5) + "a", 401, "nests deeper"},
@@ -313,6 +320,8 @@ func TestNames(t *testing.T) {
 		"@.request.object":              "request",
 		"a.b || c[0] && !d":             "a c d",
 		"x | y":                         "x",
+		`"my-map".data || ""`:           `"" "my-map"`,
+		`"x".a || x.b`:                  "x",
 		"list[?name == element.name].z": "list",
 		"list[*].length(name)":          "list",
 		"map(&name, list)":              "list",
@@ -330,11 +339,15 @@ func TestNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		names, whole := query.Names()
-		got := strings.Join(names, " ")
-		if whole {
-			got = strings.TrimSpace(got + " *")
+		names := query.Names()
+		all := slices.Clone(names.Plain)
+		for _, quoted := range names.Quoted {
+			all = append(all, strconv.Quote(quoted))
 		}
+		if names.Whole {
+			all = append(all, "*")
+		}
+		got := strings.Join(all, " ")
 		if got != want {
 			t.Errorf("%s reads %q, want %q", expression, got, want)
 		}

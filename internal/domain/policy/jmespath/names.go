@@ -5,25 +5,45 @@ import (
 	"slices"
 )
 
-// Names returns the keys of the data that the query may read, sorted. With whole
-// it may read all of it, as "keys(@)" does.
-func (q *Query) Names() (names []string, whole bool) {
-	all := reads{names: map[string]bool{}}
+// Names are the keys of the data that a query may read, sorted.
+type Names struct {
+	// Plain are written without quotes.
+	Plain []string
+	// Quoted are in double quotes only. Some of them may have been meant as text.
+	Quoted []string
+	// Whole tells that the query may read all of the data, as "keys(@)" does.
+	Whole bool
+}
+
+// Names returns what the query may read.
+func (q *Query) Names() Names {
+	all := reads{quoted: map[string]bool{}}
 	all.of(q.root)
-	return slices.Sorted(maps.Keys(all.names)), all.whole
+	var names Names
+	for _, name := range slices.Sorted(maps.Keys(all.quoted)) {
+		if all.quoted[name] {
+			names.Quoted = append(names.Quoted, name)
+		} else {
+			names.Plain = append(names.Plain, name)
+		}
+	}
+	names.Whole = all.whole
+	return names
 }
 
 // reads collects what nodes read of the data that a query begins with.
 type reads struct {
-	names map[string]bool
-	whole bool
+	// quoted tells of each name whether it is in quotes wherever it is read.
+	quoted map[string]bool
+	whole  bool
 }
 
 // of follows the nodes that see the data itself, not what others made of it.
 func (r *reads) of(n node) {
 	switch n := n.(type) {
 	case field:
-		r.names[n.name] = true
+		always, known := r.quoted[n.name]
+		r.quoted[n.name] = n.quoted && (always || !known)
 	case identity, index, slice:
 		r.whole = true
 	case subexpression:

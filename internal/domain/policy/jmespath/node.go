@@ -44,7 +44,11 @@ type identity struct{}
 func (identity) eval(_ *Env, data any) (any, error) { return data, nil }
 
 // field is a name. Only an object can lack it: of anything else it is null.
-type field struct{ name string }
+type field struct {
+	name string
+	// quoted in double quotes.
+	quoted bool
+}
 
 func (n field) eval(_ *Env, data any) (any, error) {
 	object, ok := data.(map[string]any)

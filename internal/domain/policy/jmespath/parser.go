@@ -95,12 +95,12 @@ func (p *parser) prefix(t token) (node, error) {
 		if p.peek().kind == leftParen {
 			return p.call(t)
 		}
-		return field{t.text}, nil
+		return field{name: t.text}, nil
 	case quotedIdentifier:
 		if p.peek().kind == leftParen {
 			return nil, p.fail(t, "the name of a function is not quoted")
 		}
-		return field{t.text}, nil
+		return field{name: t.text, quoted: true}, nil
 	case current:
 		return identity{}, nil
 	case star:
@@ -318,34 +318,40 @@ func (p *parser) projected(power int) (node, error) {
 
 // multiSelectList parses "a, b]"; the opening bracket is taken.
 func (p *parser) multiSelectList() (node, error) {
-	elements, err := p.list(rightBracket)
-	if err == nil && len(elements) == 0 {
-		err = p.fail(p.peek(), "a list needs at least one expression")
-	}
-	return multiSelectList{elements}, err
-}
-
-// list parses expressions between commas up to the closing token, and takes it.
-func (p *parser) list(closing kind) ([]node, error) {
-	var elements []node
-	for first := true; p.peek().kind != closing || !first; first = false {
+	var list multiSelectList
+	for {
 		element, err := p.expression(0)
 		if err != nil {
 			return nil, err
 		}
-		elements = append(elements, element)
-		if p.peek().kind == closing {
-			break
-		}
+		list.elements = append(list.elements, element)
 		if p.peek().kind != comma {
-			return nil, p.fail(p.peek(), "expected ',' or %s, found %s", closing, p.described(p.peek()))
+			return list, p.expect(rightBracket)
 		}
 		p.take()
 	}
-	return elements, p.expect(closing)
 }
 
-// multiSelectHash parses "a: x, b: y}"; the opening brace is taken.
+// arguments parses "a, b)" and takes the closing parenthesis. Policies that were
+// written for Kyverno may lack commas, or have one at the end: both are read.
+func (p *parser) arguments() ([]node, error) {
+	var arguments []node
+	for p.peek().kind != rightParen {
+		argument, err := p.expression(0)
+		if err != nil {
+			return nil, err
+		}
+		arguments = append(arguments, argument)
+		if p.peek().kind == comma {
+			p.take()
+		}
+	}
+	p.take()
+	return arguments, nil
+}
+
+// multiSelectHash parses "a: x, b: y}"; the opening brace is taken. Commas may
+// be missing, as in arguments.
 func (p *parser) multiSelectHash() (node, error) {
 	var hash multiSelectHash
 	for {
@@ -361,10 +367,13 @@ func (p *parser) multiSelectHash() (node, error) {
 			return nil, err
 		}
 		hash.keys, hash.values = append(hash.keys, key.text), append(hash.values, value)
-		if p.peek().kind != comma {
-			return hash, p.expect(rightBrace)
+		switch p.peek().kind {
+		case comma:
+			p.take()
+		case rightBrace:
+			p.take()
+			return hash, nil
 		}
-		p.take()
 	}
 }
 
@@ -375,7 +384,7 @@ func (p *parser) call(name token) (node, error) {
 	if !ok {
 		return nil, p.fail(name, "there is no function %q", name.text)
 	}
-	arguments, err := p.list(rightParen)
+	arguments, err := p.arguments()
 	if err != nil {
 		return nil, err
 	}

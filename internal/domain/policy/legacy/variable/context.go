@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -110,8 +111,9 @@ func (c *Context) Search(expression string) (any, error) {
 // Query evaluates an expression, and loads what it names. A key that is not
 // there gives an error that satisfies jmespath.IsNotFound.
 func (c *Context) Query(query *jmespath.Query) (any, error) {
-	names, whole := query.Names()
-	if whole {
+	read := query.Names()
+	names := slices.Concat(read.Plain, read.Quoted)
+	if read.Whole {
 		names = c.names()
 	}
 	data := make(map[string]any, len(names))

@@ -55,13 +55,14 @@ func (s Scope) InForeach(levels int) Scope {
 	return s.With(names...)
 }
 
-// Allows checks the names that a query reads.
+// Allows checks the names that a query reads. Those in double quotes may be meant
+// as text, such as the empty one in 'a || ""', and count as null if nothing has
+// the name.
 func (s Scope) Allows(query *jmespath.Query) error {
 	if s == nil {
 		return nil
 	}
-	names, _ := query.Names()
-	for _, name := range names {
+	for _, name := range query.Names().Plain {
 		if s[name] {
 			continue
 		}
