@@ -33,7 +33,9 @@ func parts(opts InstallOptions) []part {
 		{"rbac", slices.Concat(rbac.Objects(), policyrbac.Objects(), webhookRights(), settingsRights())},
 		{"install", platformNamespaces(opts.Settings)},
 		{"admission", append(guardObjects(opts), overrideGuards(opts.StaticGuards)...)},
-		{"policies", mandatoryObjects(opts.StaticGuards)},
+	}
+	if !opts.StaticGuards {
+		all = append(all, part{"policies", MandatoryPolicies()})
 	}
 	if opts.Webhook != WebhookOff {
 		all = append(all, part{"webhook", installedWebhooks(opts.Webhook)})

@@ -34,13 +34,10 @@ func StaticPolicies() []PolicyFile {
 	return files
 }
 
-// mandatoryObjects are the same policies as objects, for an API server whose
+// MandatoryPolicies are the same policies as objects, for an API server whose
 // files are not ours. They belong to the installation: no policy object stands
 // behind them, and so nothing that is deleted takes them along.
-func mandatoryObjects(static bool) []client.Object {
-	if static {
-		return nil
-	}
+func MandatoryPolicies() []client.Object {
 	var objects []client.Object
 	for _, entry := range catalogue.Of(policy.Mandatory) {
 		objects = append(objects, nativeOf(entry)...)

@@ -30,6 +30,8 @@ func (e examination) checks() []func(context.Context) []finding {
 		e.podSecurity,
 		e.crds,
 		e.guards,
+		e.mandatory,
+		e.enforcement,
 		e.permissions,
 		e.webhooks,
 		e.storage,

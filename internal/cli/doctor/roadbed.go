@@ -17,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/cli/listing"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	policyrbac "github.com/roadbed-dev/roadbed/internal/domain/policy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -90,7 +91,7 @@ func (e examination) tryGuard(ctx context.Context) (static bool, held finding) {
 	}
 }
 
-// permissions asks the cluster about each right that Roadbed's role lists.
+// permissions asks the cluster about each right that Roadbed's roles list.
 func (e examination) permissions(ctx context.Context) []finding {
 	const check = "Roadbed's permissions"
 	rights := neededRights()
@@ -118,7 +119,7 @@ func (e examination) permissions(ctx context.Context) []finding {
 	if len(denied) > 0 {
 		return []finding{fail(check, fmt.Sprintf("%d of %d rights are missing, such as %s", len(denied), len(rights), denied[0]), toInstall)}
 	}
-	return []finding{ok(check, fmt.Sprintf("all %d rights of the role roadbed:controller", len(rights)))}
+	return []finding{ok(check, fmt.Sprintf("all %d rights of the roles roadbed:controller and roadbed:policies", len(rights)))}
 }
 
 func rightName(right authorizationv1.ResourceAttributes) string {
@@ -132,12 +133,12 @@ func rightName(right authorizationv1.ResourceAttributes) string {
 	return name
 }
 
-// neededRights are those of Roadbed's own cluster role, each once.
+// neededRights are those of Roadbed's own cluster roles.
 func neededRights() []authorizationv1.ResourceAttributes {
 	var rights []authorizationv1.ResourceAttributes
-	for _, object := range rbac.Objects() {
+	for _, object := range slices.Concat(rbac.Objects(), policyrbac.Objects()) {
 		role, ok := object.(*rbacv1.ClusterRole)
-		if !ok || role.Name != "roadbed:controller" {
+		if !ok || role.Name != "roadbed:controller" && role.Name != "roadbed:policies" {
 			continue
 		}
 		for _, rule := range role.Rules {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 )
@@ -124,6 +125,7 @@ func NewScheme() *runtime.Scheme {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(apiextensionsv1.AddToScheme(scheme))
 	utilruntime.Must(tenancyv1.AddToScheme(scheme))
+	utilruntime.Must(policiesv1.AddToScheme(scheme))
 	utilruntime.Must(policyv1.AddToScheme(scheme))
 	return scheme
 }
