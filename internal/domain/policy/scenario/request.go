@@ -28,6 +28,10 @@ type Scenario struct {
 	Around []map[string]any
 	// Global are entries of the global context.
 	Global []GlobalEntry
+	// Operation is what requests do, whatever the values say; empty for those.
+	Operation string
+	// Old are objects as they were before updates, by Object.String.
+	Old map[string]map[string]any
 }
 
 // Request is the request that would write the object now. The variables
@@ -51,7 +55,11 @@ func (s *Scenario) Request(o Object) (*policy.Request, error) {
 	if r.Kind == namespaceKind {
 		r.Namespace = o.Name()
 	}
-	if err := change(r, s.Values.request(o.Name())); err != nil {
+	variables := s.Values.request(o.Name())
+	if s.Operation != "" {
+		variables["request.operation"] = s.Operation
+	}
+	if err := change(r, variables, s.Old[o.String()]); err != nil {
 		return nil, fmt.Errorf("%s: %w", o, err)
 	}
 	if r.Namespace != "" && r.Kind != namespaceKind {
@@ -62,13 +70,17 @@ func (s *Scenario) Request(o Object) (*policy.Request, error) {
 
 var namespaceKind = schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}
 
-// change applies variables that are about the request.
-func change(r *policy.Request, variables map[string]any) error {
+// change applies variables that are about the request. Old is the object before
+// an update, if it is known.
+func change(r *policy.Request, variables map[string]any, old map[string]any) error {
 	operation, _ := variables["request.operation"].(string)
 	switch operation {
 	case "", "*", string(admissionv1.Create):
 	case string(admissionv1.Update):
 		r.Operation, r.OldObject = admissionv1.Update, runtime.DeepCopyJSON(r.Object)
+		if old != nil {
+			r.OldObject = runtime.DeepCopyJSON(old)
+		}
 	case string(admissionv1.Delete):
 		r.Operation, r.OldObject, r.Object = admissionv1.Delete, r.Object, nil
 	case string(admissionv1.Connect):

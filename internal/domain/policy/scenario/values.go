@@ -50,9 +50,10 @@ type ResourceValues struct {
 
 // RuleValues are the variables of one rule.
 type RuleValues struct {
-	Name          string             `json:"name"`
-	Values        map[string]any     `json:"values,omitempty"`
-	ForEachValues []map[string][]any `json:"foreachValues,omitempty"`
+	Name   string         `json:"name"`
+	Values map[string]any `json:"values,omitempty"`
+	// ForEachValues are of no use to Roadbed; who reads values should say so.
+	ForEachValues any `json:"foreachValues,omitempty"`
 }
 
 // NamespaceLabels are the labels of a namespace.
@@ -140,7 +141,26 @@ func (v ValuesSpec) request(object string) map[string]any {
 			}
 		}
 	}
+	for path, value := range dotted("request", merged["request"]) {
+		merged[path] = value
+	}
 	return merged
+}
+
+// dotted are the values in an object by their dotted paths; a list is one value.
+func dotted(path string, value any) map[string]any {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		if value == nil {
+			return nil
+		}
+		return map[string]any{path: value}
+	}
+	all := map[string]any{}
+	for key, field := range fields {
+		maps.Copy(all, dotted(path+"."+key, field))
+	}
+	return all
 }
 
 // withoutAutogen is the name of the rule that autogen made another of.

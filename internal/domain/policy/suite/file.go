@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -32,12 +33,29 @@ type Test struct {
 	Values           *scenario.ValuesSpec `json:"values,omitempty"`
 	UserInfo         string               `json:"userinfo,omitempty"`
 	Context          string               `json:"context,omitempty"`
-	Results          []Expectation        `json:"results,omitempty"`
+	// OldResources are objects as they were before updates.
+	OldResources []string `json:"oldResources,omitempty"`
+	// APICallResponses are answers to requests of policies.
+	APICallResponses []APICallResponse `json:"apiCallResponses,omitempty"`
+	Results          []Expectation     `json:"results,omitempty"`
 
-	// JSONPayload, JSONPayloads and Checks are read to be reported.
+	// The others are read to be reported.
 	JSONPayload  string            `json:"jsonPayload,omitempty"`
 	JSONPayloads []string          `json:"jsonPayloads,omitempty"`
+	HTTPPayload  string            `json:"httpPayload,omitempty"`
+	EnvoyPayload string            `json:"envoyPayload,omitempty"`
 	Checks       []json.RawMessage `json:"checks,omitempty"`
+}
+
+// APICallResponse is the answer to one request of a policy.
+type APICallResponse struct {
+	Method   string `json:"method,omitempty"`
+	URL      string `json:"url,omitempty"`
+	URLPath  string `json:"urlPath,omitempty"`
+	Response struct {
+		StatusCode int `json:"statusCode,omitempty"`
+		Body       any `json:"body,omitempty"`
+	} `json:"response"`
 }
 
 // Title is the test's name.
@@ -66,6 +84,11 @@ type Expectation struct {
 	// Result is expected; Status is its older name.
 	Result policy.Status `json:"result,omitempty"`
 	Status policy.Status `json:"status,omitempty"`
+
+	// ResourceOperation is what the request does; what the values say unless it is
+	// set. Operation is another name of it.
+	ResourceOperation string `json:"resourceOperation,omitempty"`
+	Operation         string `json:"operation,omitempty"`
 
 	// Kind of the objects; any unless it is set.
 	Kind string `json:"kind,omitempty"`
@@ -102,6 +125,9 @@ func (e *Expectation) result() policy.Status {
 	}
 	return e.Status
 }
+
+// operation is what the request does, empty for what the values say.
+func (e *Expectation) operation() string { return cmp.Or(e.ResourceOperation, e.Operation) }
 
 func (e *Expectation) patched() string {
 	if e.PatchedResources != "" {

@@ -25,6 +25,9 @@ func (b *bench) load() error {
 	}
 	b.objects = resources
 	b.place(around)
+	if err := b.loadOld(); err != nil {
+		return err
+	}
 	if err := b.loadRequest(); err != nil {
 		return err
 	}
@@ -44,6 +47,11 @@ func (b *bench) loadAround() ([]scenario.Object, error) {
 		}
 		around = append(around, more...)
 	}
+	var answers []scenario.HTTPAnswer
+	for _, each := range b.test.APICallResponses {
+		answers = append(answers, scenario.HTTPAnswer{Method: each.Method, URL: each.URL, Status: each.Response.StatusCode, Body: each.Response.Body})
+	}
+	b.runner.Options.Engine.HTTP = scenario.NewHTTP(answers)
 	if b.test.Context == "" {
 		return around, nil
 	}
@@ -58,8 +66,22 @@ func (b *bench) loadAround() ([]scenario.Object, error) {
 	}
 	b.world.Images = scenario.NewImages(given.Images)
 	b.scene.Global = given.GlobalContext
-	b.runner.Options.Engine.HTTP = scenario.NewHTTP(given.HTTP)
+	b.runner.Options.Engine.HTTP = scenario.NewHTTP(append(answers, given.HTTP...))
 	return around, nil
+}
+
+// loadOld reads the objects as they were before updates.
+func (b *bench) loadOld() error {
+	old, err := b.readObjects(b.test.OldResources)
+	if err != nil {
+		return err
+	}
+	b.scene.Old = map[string]map[string]any{}
+	for _, object := range old {
+		b.scene.Kinds.Complete(object)
+		b.scene.Old[object.String()] = object.Fields
+	}
+	return nil
 }
 
 // place makes the world of the objects.
@@ -96,6 +118,7 @@ func (b *bench) loadRequest() error {
 	if b.test.Values != nil {
 		b.scene.Values = *b.test.Values
 	}
+	b.unsupportedValues()
 	if b.test.UserInfo == "" {
 		return nil
 	}
@@ -107,6 +130,21 @@ func (b *bench) loadRequest() error {
 	b.mistakes(mistakes)
 	b.scene.User = user
 	return nil
+}
+
+// unsupportedValues reports values that no rule gets.
+func (b *bench) unsupportedValues() {
+	for _, policy := range b.scene.Values.Policies {
+		for _, rule := range policy.Rules {
+			if rule.ForEachValues == nil {
+				continue
+			}
+			b.problems = append(b.problems, load.Problem{
+				File: b.file, Line: 1, Kind: "Test", Name: policy.Name, Rule: rule.Name, Unsupported: true,
+				Message: "foreachValues are not supported; write what each element would look up into the object, or into values",
+			})
+		}
+	}
 }
 
 // loadPolicies reads and compiles policies and exceptions.

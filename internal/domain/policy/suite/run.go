@@ -93,7 +93,7 @@ type Runner struct {
 
 // Run runs a test. An error means that a file cannot be read at all.
 func (r Runner) Run(ctx context.Context, c *Case) (Outcome, error) {
-	b := &bench{runner: r, dir: path.Dir(c.File), test: &c.Test}
+	b := &bench{runner: r, dir: path.Dir(c.File), file: c.File, test: &c.Test}
 	if err := b.load(); err != nil {
 		return Outcome{}, fmt.Errorf("%s: %w", c.File, err)
 	}
@@ -124,6 +124,11 @@ func unsupported(c *Case) []load.Problem {
 	report(len(c.Test.Checks) > 0, "checks", "assertion trees are not supported; use results")
 	report(c.Test.JSONPayload != "", "jsonPayload", "tests of plain JSON are not supported")
 	report(len(c.Test.JSONPayloads) > 0, "jsonPayloads", "tests of plain JSON are not supported")
+	report(c.Test.HTTPPayload != "", "httpPayload", "policies about HTTP are not supported")
+	report(c.Test.EnvoyPayload != "", "envoyPayload", "policies about Envoy are not supported")
+	for i, response := range c.Test.APICallResponses {
+		report(response.URL == "", fmt.Sprintf("apiCallResponses[%d]", i), "answers of the API server by path are not supported; give the objects as clusterResources")
+	}
 	for i, e := range c.Test.Results {
 		at := fmt.Sprintf("results[%d]", i)
 		report(e.GeneratedResource != "" || e.CloneSourceResource != "" || e.IsGeneratingPolicy, at, "generated objects are not supported: Roadbed does not generate objects")
@@ -134,9 +139,9 @@ func unsupported(c *Case) []load.Problem {
 
 // bench is one test at work.
 type bench struct {
-	runner Runner
-	dir    string
-	test   *Test
+	runner    Runner
+	dir, file string
+	test      *Test
 
 	policies []policy.Evaluator
 	objects  []scenario.Object
@@ -145,18 +150,29 @@ type bench struct {
 	exempt   scenario.Exempt
 	problems []load.Problem
 
-	verdicts map[string][]scenario.Verdict // by the object
+	verdicts map[string][]scenario.Verdict // by operation and object
 }
 
-// judge lets the policies judge all objects.
+// judge lets the policies judge all objects, for each operation that is
+// expected something of.
 func (b *bench) judge(ctx context.Context) error {
 	b.verdicts = map[string][]scenario.Verdict{}
-	for _, object := range b.objects {
-		verdicts, _, err := b.scene.Judge(ctx, object, b.policies, b.world, b.exempt)
-		if err != nil {
-			return err
+	operations := map[string]bool{}
+	for i := range b.test.Results {
+		operations[b.test.Results[i].operation()] = true
+	}
+	for operation := range operations {
+		scene := b.scene
+		if operation != "" {
+			scene.Operation = operation
 		}
-		b.verdicts[object.String()] = verdicts
+		for _, object := range b.objects {
+			verdicts, _, err := scene.Judge(ctx, object, b.policies, b.world, b.exempt)
+			if err != nil {
+				return err
+			}
+			b.verdicts[operation+" "+object.String()] = verdicts
+		}
 	}
 	return nil
 }
@@ -241,7 +257,7 @@ func (b *bench) those(wanted func(scenario.Object) bool) []scenario.Object {
 func (b *bench) compare(e *Expectation, object scenario.Object, row Row) ([]Row, error) {
 	var rows []Row
 	known := false
-	for _, verdict := range b.verdicts[object.String()] {
+	for _, verdict := range b.verdicts[e.operation()+" "+object.String()] {
 		if verdict.Info.Name != e.Policy {
 			continue
 		}
