@@ -72,10 +72,5 @@ func Differences() []Difference {
 			Kyverno: "a kind without a subresource is also matched by requests for subresources that reach Kyverno for other policies",
 			Roadbed: "it is matched by the object itself and by ephemeral containers",
 		},
-		{
-			Name:    "order-of-anchors",
-			Kyverno: "conditions and other anchors beside each other are decided in an order that changes from request to request",
-			Roadbed: "conditions come first, then the others by name",
-		},
 	}...)
 }

@@ -2,6 +2,7 @@ package legacy
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -113,15 +114,19 @@ func (c *compiler) compileRule(source *autogen.Rule) *rule {
 // maxName is the longest name of a rule.
 const maxName = 63
 
+// isEmpty tells whether a field is written and says nothing, which is as good as
+// not written.
+func isEmpty(field any) bool { return reflect.ValueOf(field).IsZero() }
+
 // compileAction compiles what the rule does.
 func (c *compiler) compileAction(made *rule, source *kyvernov1.Rule, scope variable.Scope) {
 	actions := 0
-	if source.Validate != nil {
+	if source.Validate != nil && !isEmpty(*source.Validate) {
 		actions++
 		made.judge = c.validation(source, scope)
 		made.allowExisting = enabled(source.Validate.AllowExistingViolations)
 	}
-	if source.Mutate != nil {
+	if source.Mutate != nil && !isEmpty(*source.Mutate) {
 		actions++
 		made.change = c.mutation(source.Mutate, scope)
 	}

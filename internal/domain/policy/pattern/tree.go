@@ -44,6 +44,8 @@ type mismatch struct {
 	kind   mismatchKind
 	path   string
 	reason string
+	// own tells that the condition stands in the map that is looked at.
+	own bool
 }
 
 type mismatchKind int
@@ -122,7 +124,11 @@ func (w *walk) note(pattern, object map[string]any) {
 
 func (w *walk) mapping(object, pattern map[string]any, path string) *mismatch {
 	pattern = expand(pattern, object)
-	for _, key := range order(pattern) {
+	anchored, rest := order(pattern)
+	if found := w.anchored(object, pattern, anchored, path); found != nil {
+		return found
+	}
+	for _, key := range rest {
 		if found := w.field(object, key, pattern[key], path); found != nil {
 			return found
 		}
@@ -130,26 +136,58 @@ func (w *walk) mapping(object, pattern map[string]any, path string) *mismatch {
 	return nil
 }
 
-// order is how the keys of a pattern are visited: conditions, other anchors,
-// globals and what has anchors further down, then the rest. So a condition is
-// decided before what it conditions.
-func order(pattern map[string]any) []string {
-	var conditions, anchored, nested, rest []string
+// anchored decides the anchors of a map before what they condition. A condition
+// of the map itself decides about all of it; one from further down, such as a
+// list none of whose elements is concerned, only where no other anchor applies.
+func (w *walk) anchored(object, pattern map[string]any, keys []string, path string) *mismatch {
+	var unmet *mismatch
+	own, applied := false, 0
+	for _, key := range keys {
+		found := w.field(object, key, pattern[key], path)
+		switch {
+		case found == nil:
+			applied++
+		case found.kind.skips():
+			own = own || found.own
+			unmet = joined(unmet, found, path)
+		case !own:
+			return found
+		}
+	}
+	if unmet != nil && (own || applied == 0) {
+		return unmet
+	}
+	return nil
+}
+
+// joined adds an unmet condition to those before it.
+func joined(unmet, next *mismatch, path string) *mismatch {
+	if unmet == nil {
+		return &mismatch{kind: next.kind, path: path, reason: next.reason}
+	}
+	unmet.reason += "; " + next.reason
+	return unmet
+}
+
+// order is how the keys of a pattern are visited: anchors, conditions first, and
+// then globals and what has anchors further down before the rest.
+func order(pattern map[string]any) (anchored, rest []string) {
+	var conditions, others, nested, plain []string
 	for _, key := range slices.Sorted(maps.Keys(pattern)) {
 		anchor, ok := ParseAnchor(key)
 		switch {
 		case ok && anchor.Kind == Condition:
 			conditions = append(conditions, key)
 		case ok && (anchor.Kind == Existence || anchor.Kind == Equality || anchor.Kind == Negation):
-			anchored = append(anchored, key)
+			others = append(others, key)
 		case ok && anchor.Kind == Global, HasAnchor(pattern[key], constrains):
 			nested = append(nested, key)
 		default:
-			rest = append(rest, key)
+			plain = append(plain, key)
 		}
 	}
 	slices.Reverse(nested)
-	return slices.Concat(conditions, anchored, nested, rest)
+	return slices.Concat(conditions, others), slices.Concat(nested, plain)
 }
 
 func (w *walk) field(object map[string]any, key string, pattern any, path string) *mismatch {
@@ -162,7 +200,7 @@ func (w *walk) field(object map[string]any, key string, pattern any, path string
 	switch anchor.Kind {
 	case Condition:
 		if !has {
-			return &mismatch{condition, below, "conditional anchor mismatch: the resource has no " + anchor.Key}
+			return &mismatch{condition, below, "conditional anchor mismatch: the resource has no " + anchor.Key, true}
 		}
 		return as(condition, w.element(value, pattern, below))
 	case Global:
@@ -172,7 +210,7 @@ func (w *walk) field(object map[string]any, key string, pattern any, path string
 		return as(global, w.element(value, pattern, below))
 	case Negation:
 		if has {
-			return &mismatch{negation, below, below + " is not allowed"}
+			return &mismatch{kind: negation, path: below, reason: below + " is not allowed"}
 		}
 		return nil
 	case Existence:
@@ -194,7 +232,7 @@ func as(kind mismatchKind, found *mismatch) *mismatch {
 	if kind == global {
 		word = "global"
 	}
-	return &mismatch{kind, found.path, word + " anchor mismatch: " + found.reason}
+	return &mismatch{kind, found.path, word + " anchor mismatch: " + found.reason, kind == condition}
 }
 
 func (w *walk) plainField(object map[string]any, key string, pattern any, path string) *mismatch {
@@ -272,10 +310,8 @@ func (w *walk) every(object []any, pattern func(int) any, path string) *mismatch
 			applied++
 		case !found.kind.skips():
 			return found
-		case skipped == nil:
-			skipped = &mismatch{found.kind, path, found.reason}
 		default:
-			skipped.reason += "; " + found.reason
+			skipped = joined(skipped, found, path)
 		}
 	}
 	if applied > 0 {
@@ -284,7 +320,7 @@ func (w *walk) every(object []any, pattern func(int) any, path string) *mismatch
 	return skipped
 }
 
-func failure(path, reason string) *mismatch { return &mismatch{ordinary, path, reason} }
+func failure(path, reason string) *mismatch { return &mismatch{path: path, reason: reason} }
 
 // kindOf names a JSON type for people.
 func kindOf(value any) string {

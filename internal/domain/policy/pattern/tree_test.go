@@ -119,6 +119,28 @@ func TestCheck(t *testing.T) {
 			"global beside plain keys", `{a: 1, b: 2}`, `{a: 2, <(b): 3}`, skips, "the global condition is decided first, whatever the order of keys",
 		},
 		{
+			"lists beside each other, one of which is not concerned", `{i: [{name: mesh, uid: 0}], c: [{uid: 5}]}`,
+			`{=(i): [{(name): "!mesh", =(uid): ">0"}], =(c): [{=(uid): ">0"}]}`, fits, "the other list is judged all the same",
+		},
+		{
+			"lists beside each other, the other of which fails", `{i: [{name: mesh, uid: 0}], c: [{uid: 0}]}`,
+			`{=(i): [{(name): "!mesh", =(uid): ">0"}], =(c): [{=(uid): ">0"}]}`, "/c/0/uid/", "and may fail",
+		},
+		{
+			"one list alone, which is not concerned", `{i: [{name: mesh, uid: 0}]}`,
+			`{=(i): [{(name): "!mesh", =(uid): ">0"}]}`, skips, "nothing is left to judge",
+		},
+		{
+			"two conditions, one unmet", `{a: 1, b: 2, c: 3}`, `{(a): 1, (b): 9, c: 9}`, skips, "conditions of one map must all be met",
+		},
+		{
+			"a failing anchor beside an unmet condition", `{a: 1, b: 2}`, `{(a): 9, X(b): "null"}`, skips, "the condition decides",
+		},
+		{
+			"a condition around what has conditions", `{labels: {a: "1"}, spec: {v: [{h: {p: /x}}]}}`, `{labels: {a: "2"}, (spec): {(v): [{(h): {p: /y}}]}}`,
+			skips, "conditions inside of a condition make it unmet",
+		},
+		{
 			"failure while an anchored key is absent", `{c: [{image: b}]}`, `{c: [{X(tty): "null", image: a}]}`,
 			unknown, "Kyverno reports an error rather than a failure when an anchored key was never seen",
 		},
