@@ -367,12 +367,12 @@ func (p *parser) multiSelectHash() (node, error) {
 			return nil, err
 		}
 		hash.keys, hash.values = append(hash.keys, key.text), append(hash.values, value)
-		switch p.peek().kind {
-		case comma:
-			p.take()
-		case rightBrace:
+		if p.peek().kind == rightBrace {
 			p.take()
 			return hash, nil
+		}
+		if p.peek().kind == comma {
+			p.take()
 		}
 	}
 }

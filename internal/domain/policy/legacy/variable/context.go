@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/jmespath"
@@ -44,20 +43,38 @@ func (c *Context) layer(name string, load func() (any, error)) *Context {
 	return &Context{env: c.env, parent: c, name: name, load: load}
 }
 
-// WithPath returns a context in which the value at a path of names, such as
-// "request.object.spec", is another one. What is beside it stays.
+// WithPath returns a context in which the value at a path, as SplitPath reads it,
+// is another one. What is beside it stays.
 func (c *Context) WithPath(path string, value any) *Context {
-	name, rest, nested := strings.Cut(path, ".")
-	if !nested {
-		return c.With(name, value)
+	names := SplitPath(path)
+	if len(names) == 1 {
+		return c.With(names[0], value)
 	}
-	return c.WithLazy(name, func(below *Context) (any, error) {
-		former, _, err := below.lookup(name)
+	return c.WithLazy(names[0], func(below *Context) (any, error) {
+		former, _, err := below.lookup(names[0])
 		if err != nil {
 			return nil, err
 		}
-		return overlaid(former, strings.Split(rest, "."), value), nil
+		return overlaid(former, names[1:], value), nil
 	})
+}
+
+// SplitPath cuts a path such as request.object.metadata.labels."example.com/a"
+// at its dots, but for those within double quotes, which are dropped. It gives
+// one name at least.
+func SplitPath(path string) []string {
+	names, quoted := []string{""}, false
+	for _, character := range path {
+		switch {
+		case character == '"':
+			quoted = !quoted
+		case character == '.' && !quoted:
+			names = append(names, "")
+		default:
+			names[len(names)-1] += string(character)
+		}
+	}
+	return names
 }
 
 // overlaid returns a copy of a tree with another value at the path.

@@ -267,6 +267,7 @@ func TestLayers(t *testing.T) {
 		{"nothing is loaded that is not named", failing, "a", 5.0},
 		{"a path", changed.WithPath("x.y.z", true), "x", map[string]any{"y": map[string]any{"z": true}}},
 		{"a path over a value", changed.With("m", map[string]any{"k": 1.0, "l": 2.0}).WithPath("m.l", 3.0), "m", map[string]any{"k": 1.0, "l": 3.0}},
+		{"a path with a quoted name", changed.WithPath(`x."y.z"`, true), "x", map[string]any{"y.z": true}},
 		{"a path of one name", changed.WithPath("a", 6.0), "a", 6.0},
 		{"an element", changed.WithElement("e", 4, 1), "[element, element1, elementIndex, elementIndex1]", []any{"e", "e", int64(4), int64(4)}},
 		{"all names", changed, "keys(@)", []any{"a", "b"}},
