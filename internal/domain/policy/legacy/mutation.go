@@ -131,9 +131,18 @@ func (c *compiler) foreachChange(path string, sources []kyvernov1.ForEachMutatio
 			c.Wrong(at+".order", "%q is no order; use Ascending or Descending", source.Order)
 		}
 		body := c.changer(at, source.PatchStrategicMerge, source.PatchesJSON6902, source.ForEach, inner, nesting+1)
-		made.lists = append(made.lists, listChange{head, body, source.Order == "Descending"})
+		made.lists = append(made.lists, listChange{head, body, descends(source)})
 	}
 	return made
+}
+
+// descends tells whether elements are visited from the last. Overlays put what is
+// new in front, so that the first must come last.
+func descends(source kyvernov1.ForEachMutation) bool {
+	if source.Order == "" {
+		return source.PatchStrategicMerge != nil
+	}
+	return source.Order == "Descending"
 }
 
 func (f *foreachChange) change(e *evaluation, object map[string]any) (map[string]any, *verdict) {

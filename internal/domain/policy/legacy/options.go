@@ -58,6 +58,11 @@ func Differences() []Difference {
 			Roadbed: "the other elements are judged, and without a failure among them the rule is an error",
 		},
 		{
+			Name:    "quantity-and-text",
+			Kyverno: "a key that reads as a quantity neither equals nor differs from a text that does not",
+			Roadbed: "they are compared as texts",
+		},
+		{
 			Name:    "images-in-scans",
 			Kyverno: "a scan trusts an annotation that says which images were verified at admission",
 			Roadbed: "images are verified whenever they are judged, with answers kept for a while",

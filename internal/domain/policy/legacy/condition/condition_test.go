@@ -38,7 +38,7 @@ func TestHolds(t *testing.T) {
 		{"NotEquals", "a", "a", false, "texts that do not"},
 		{"NotEqual", "nginx:1", "nginx:*", false, "wildcards count here too"},
 		{"NotEquals", "a", int64(1), true, "what cannot be compared differs"},
-		{"NotEquals", nil, "a", false, "nor does nothing"},
+		{"NotEquals", nil, "a", false, "nothing does not differ either"},
 		{"NotEquals", "2Gi", "1024Mi", true, "amounts that differ"},
 		{"AnyIn", "a", list("a", "b"), true, "one of a list"},
 		{"AnyIn", "c", list("a", "b"), false, "none of it"},

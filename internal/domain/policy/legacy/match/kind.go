@@ -30,6 +30,9 @@ func ParseKind(text string) (KindSelector, error) {
 		selector.Kind, selector.SubResource = "*", "*"
 	case len(parts) == 1:
 		selector.Kind = parts[0]
+	case len(parts) == 2 && parts[0] == "*" && parts[1] != "" && strings.ToLower(parts[1]) == parts[1]:
+		// Subresources are written in small letters, kinds are not.
+		selector.Kind, selector.SubResource = "*", parts[1]
 	case len(parts) == 2 && version.MatchString(parts[0]):
 		selector.Version, selector.Kind = parts[0], parts[1]
 	case len(parts) == 2:

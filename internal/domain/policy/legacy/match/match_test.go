@@ -20,6 +20,7 @@ func TestParseKind(t *testing.T) {
 		"Pod":                           {Group: "*", Version: "*", Kind: "Pod"},
 		"*":                             {Group: "*", Version: "*", Kind: "*"},
 		"*/*":                           {Group: "*", Version: "*", Kind: "*", SubResource: "*"},
+		"*/exec":                        {Group: "*", Version: "*", Kind: "*", SubResource: "exec"},
 		"Pod/exec":                      {Group: "*", Version: "*", Kind: "Pod", SubResource: "exec"},
 		"Pod.status":                    {Group: "*", Version: "*", Kind: "Pod", SubResource: "status"},
 		"v1/Pod":                        {Group: "*", Version: "v1", Kind: "Pod"},
