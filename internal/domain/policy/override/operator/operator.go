@@ -47,7 +47,7 @@ type Option func(*options)
 type options struct{ audit Audit }
 
 // WithAudit puts each use of an override on the trail, as the audit log tells of
-// it. Without it nobody but the audit log knows of uses.
+// it. Without it, or with nil, nobody but the audit log knows of uses.
 func WithAudit(audit Audit) Option { return func(o *options) { o.audit = audit } }
 
 // Setup adds the controllers to the host, and returns the overrides in force
