@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,6 +20,7 @@ import (
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/adapter/auditlog"
 	"github.com/roadbed-dev/roadbed/internal/adapter/exportdir"
 	governance "github.com/roadbed-dev/roadbed/internal/domain/policy/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
@@ -40,7 +42,7 @@ var _ offboard.Exporter = (*exportdir.Dir)(nil)
 // Setup. It needs no cluster.
 func Modules(opts Options) []module.Module {
 	all := map[string]module.Module{
-		"policy": governance.New(governance.Deps{Enforcement: opts.Enforcement}),
+		"policy": governance.New(governance.Deps{Enforcement: opts.Enforcement, Audit: audit(opts)}),
 		"tenancy": operator.New(operator.Deps{
 			Exporter:      exportdir.New(opts.ExportDir),
 			Settings:      opts.Settings,
@@ -55,6 +57,15 @@ func Modules(opts Options) []module.Module {
 		}
 	}
 	return chosen
+}
+
+// audit reads the API server's audit log, where it is a file of ours.
+func audit(opts Options) governance.Audit {
+	if opts.AuditLog == "" {
+		return nil
+	}
+	bookmark := filepath.Join(filepath.Dir(opts.TrailPath), "audit.bookmark")
+	return auditlog.New(opts.AuditLog, bookmark, opts.withDefaults().Clock)
 }
 
 // Scheme knows every type that the program reads or writes.

@@ -37,6 +37,9 @@ type Options struct {
 	Config *rest.Config
 	// TrailPath is the file that privileged actions are recorded in. Required.
 	TrailPath string
+	// AuditLog is the file that the API server writes its audit log into, where
+	// that is a file of ours: uses of policy overrides are read from it.
+	AuditLog string
 	// ExportDir is the directory that offboarded tenants' objects are written
 	// to. Required.
 	ExportDir string

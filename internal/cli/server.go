@@ -23,7 +23,7 @@ type serverFlags struct {
 	lease                    time.Duration
 	domains, gates, ranges   []string
 	exportSecrets            bool
-	enforcement              string
+	enforcement, auditLog    string
 }
 
 func (p *program) serverVerb() *cobra.Command {
@@ -57,6 +57,7 @@ tenants; in a cluster it should be a volume.`,
 	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
 	flags.BoolVar(&f.exportSecrets, "export-secrets", false, "write the values of Secrets into exports of offboarded tenants")
 	flags.StringVar(&f.enforcement, "policy-enforcement", string(enforce.EnforceAuto), "who enforces policies of Kyverno's kinds: roadbed, kyverno, or auto: a Kyverno that runs here, and else Roadbed")
+	flags.StringVar(&f.auditLog, "audit-log", "", "file of the API server's audit log, where it is on this machine: uses of policy overrides are read from it")
 	rangesFlag(flags, &f.ranges)
 	verb.CompleteFlag(cmd, "webhook", verb.CompleteFixed(string(app.WebhookLoopback), string(app.WebhookService), string(app.WebhookOff)))
 	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true"))
@@ -97,6 +98,7 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 		Config:         config,
 		TrailPath:      filepath.Join(dir, trailFile),
 		ExportDir:      filepath.Join(dir, "exports"),
+		AuditLog:       f.auditLog,
 		HealthAddr:     f.health,
 		MetricsAddr:    f.metrics,
 		Webhook:        app.WebhookMode(f.webhook),

@@ -330,6 +330,9 @@ func (p *Plane) RoadbedConfig() *rest.Config { return rest.CopyConfig(p.roadbed)
 // KubeconfigFile is the administrator's kubeconfig file.
 func (p *Plane) KubeconfigFile() string { return p.plan.layout.kubeconfig() }
 
+// AuditLogFile is where the API server writes who did what.
+func (p *Plane) AuditLogFile() string { return p.plan.layout.auditLog() }
+
 // Wait returns when the plane has been stopped, or with ctx.
 func (p *Plane) Wait(ctx context.Context) error {
 	select {

@@ -152,6 +152,7 @@ func (r *runner) serve(ctx context.Context, plane *standalone.Plane) error {
 		Config:    plane.RoadbedConfig(),
 		TrailPath: filepath.Join(r.config.DataDir, trailFile),
 		ExportDir: filepath.Join(r.config.DataDir, exportDir),
+		AuditLog:  plane.AuditLogFile(),
 		Settings:  settings(),
 		Ready:     func(e app.Endpoints) { r.becomeReady(report, e) },
 		Log:       r.config.Log,

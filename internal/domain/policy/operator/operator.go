@@ -22,7 +22,13 @@ type Deps struct {
 	// Enforcement says who enforces policies beside a Kyverno. The zero value
 	// means that a Kyverno which runs does.
 	Enforcement enforce.Enforcement
+	// Audit is the API server's audit log, from which uses of overrides go on the
+	// trail; nil where its files are not ours.
+	Audit Audit
 }
+
+// Audit is the API server's audit log.
+type Audit = overrides.Audit
 
 // Domain is governance as the program runs it.
 type Domain struct {
@@ -61,7 +67,7 @@ func (d *Domain) Setup(host *module.Host) error {
 	if err := enforce.Setup(host, enforce.Options{Enforcement: d.deps.Enforcement, Platform: platform.objects}); err != nil {
 		return err
 	}
-	if _, err := overrides.Setup(host, policies); err != nil {
+	if _, err := overrides.Setup(host, policies, overrides.WithAudit(d.deps.Audit)); err != nil {
 		return err
 	}
 	return nil
