@@ -13,6 +13,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
 // source is what all policies that validate by CEL have in common.
@@ -93,7 +94,7 @@ func (c *compiler) matchConditions(s source, declared declarations) matchconditi
 
 // subject is one evaluation of a body.
 type subject struct {
-	*matched
+	*request.Matched
 	params runtime.Object
 	// template is the result to fill in.
 	template policy.Result
@@ -117,12 +118,12 @@ func (b *body) concerns(ctx context.Context, s subject, session *library.Session
 	if b.extended {
 		ctx = library.WithSession(ctx, session)
 	}
-	authorizer := &reviewer{world: session.World}
-	match := b.conditions.Match(ctx, s.versioned, s.params, authorizer)
+	authorizer := request.NewReviewer(session.World)
+	match := b.conditions.Match(ctx, s.Versioned, s.params, authorizer)
 	if match.Error != nil {
 		return false, []policy.Result{s.error(b.prefix+"matchConditions", match.Error.Error())}
 	}
-	if failed := authorizer.failure(s, b.prefix+"matchConditions"); failed != nil {
+	if failed := s.unanswered(authorizer, b.prefix+"matchConditions"); failed != nil {
 		return false, failed
 	}
 	return match.Matches, nil
@@ -133,9 +134,9 @@ func (b *body) judge(ctx context.Context, s subject, session *library.Session) [
 	if b.extended {
 		ctx = library.WithSession(ctx, session)
 	}
-	authorizer := &reviewer{world: session.World}
-	found := b.validator.Validate(ctx, s.resource, s.versioned, s.params, s.namespace, celconfig.RuntimeCELCostBudget, authorizer)
-	if failed := authorizer.failure(s, b.prefix+"validations"); failed != nil {
+	authorizer := request.NewReviewer(session.World)
+	found := b.validator.Validate(ctx, s.Resource, s.Versioned, s.params, s.Namespace, celconfig.RuntimeCELCostBudget, authorizer)
+	if failed := s.unanswered(authorizer, b.prefix+"validations"); failed != nil {
 		return failed
 	}
 	return b.results(found, s)
@@ -193,6 +194,15 @@ func (s subject) result(rule string, decision validating.PolicyDecision) policy.
 		result.Status, result.Message = policy.Warn, "ignored, as the failure policy says: "+decision.Message
 	}
 	return result
+}
+
+// unanswered is the result of an evaluation that asked about authorization and got
+// no answer; nil if it got all.
+func (s subject) unanswered(authorizer *request.Reviewer, rule string) []policy.Result {
+	if authorizer.Err() == nil {
+		return nil
+	}
+	return []policy.Result{s.error(rule, authorizer.Err().Error())}
 }
 
 func (s subject) error(rule, message string) policy.Result {

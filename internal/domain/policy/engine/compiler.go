@@ -10,6 +10,8 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
 	k8slibrary "k8s.io/apiserver/pkg/cel/library"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 )
 
 // compiler compiles the expressions of one policy and collects what is wrong
@@ -117,7 +119,7 @@ func (c *compiler) env(declared declarations) (*cel.Env, error) {
 // judge finds what type checks do not.
 func (c *compiler) judge(env *cel.Env, ast *cel.Ast) *Fault {
 	if c.dialect.extended {
-		if name := unsupportedIn(ast); name != "" {
+		if name := library.Unsupported(ast); name != "" {
 			return &Fault{Message: name + " is not supported: Roadbed's policies create nothing", Unsupported: true}
 		}
 	}

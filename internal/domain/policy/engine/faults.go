@@ -2,9 +2,14 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
 // Fault is what is wrong with one field of a policy.
@@ -40,6 +45,16 @@ func (f FaultsError) Error() string {
 		lines[i] = fault.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// constrain parses match resources; faults name the field below path.
+func constrain(path string, resources *admissionregistrationv1.MatchResources) (*request.Constraints, FaultsError) {
+	made, wrong := request.NewConstraints(resources)
+	var faults FaultsError
+	for _, field := range slices.Sorted(maps.Keys(wrong)) {
+		faults = append(faults, Fault{Field: path + "." + field, Message: wrong[field].Error()})
+	}
+	return made, faults
 }
 
 // faultsOf gives one fault for each issue that CEL found in a field.

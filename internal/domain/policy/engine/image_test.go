@@ -9,6 +9,7 @@ import (
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/extract"
 )
 
 const (
@@ -259,8 +260,8 @@ func FuzzImageReference(f *testing.F) {
 		f.Add(seed, "*/"+seed)
 	}
 	f.Fuzz(func(t *testing.T, image, pattern string) {
-		for _, spelling := range spellings(image) {
-			if globMatches(pattern, spelling) && !globMatches(pattern+"*", spelling) {
+		for _, spelling := range extract.Spellings(image) {
+			if extract.GlobMatches(pattern, spelling) && !extract.GlobMatches(pattern+"*", spelling) {
 				t.Errorf("%q matches %q, and with a star behind it does not", pattern, spelling)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/autogen"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
 // imagePolicy is a compiled ImageValidatingPolicy.
@@ -30,7 +31,7 @@ var _ policy.Mutator = (*imagePolicy)(nil)
 
 // imageVariant is a policy as it was written, or rewritten for workload kinds.
 type imageVariant struct {
-	constraints *constraints
+	constraints *request.Constraints
 	prefix      string
 	programs    func() *imagePrograms
 }
@@ -108,7 +109,7 @@ func (p *imagePolicy) read(reader *attestorReader, spec *policiesv1.ImageValidat
 
 // add compiles one variant.
 func (p *imagePolicy) add(name string, spec *policiesv1.ImageValidatingPolicySpec, reader *attestorReader, prefix string) FaultsError {
-	matching, faults := newConstraints("spec.matchConstraints", spec.MatchConstraints)
+	matching, faults := constrain("spec.matchConstraints", spec.MatchConstraints)
 	if spec.MatchConstraints == nil && !p.json {
 		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
 	}
@@ -190,7 +191,7 @@ func (p *imagePolicy) Validate(ctx context.Context, r *policy.Request, w policy.
 			continue
 		}
 		if found != nil {
-			judged := subject{matched: found, template: template(p.info)}
+			judged := subject{Matched: found, template: template(p.info)}
 			results = append(results, p.newProof(ctx, one, judged, r, w).judge(ctx)...)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/extract"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 )
 
@@ -74,8 +75,8 @@ func (refs imageReferences) selects(ctx context.Context, image string) (bool, er
 
 func (ref imageReference) selects(ctx context.Context, image string) (bool, error) {
 	if ref.expression == nil {
-		for _, spelling := range spellings(image) {
-			if globMatches(ref.glob, spelling) {
+		for _, spelling := range extract.Spellings(image) {
+			if extract.GlobMatches(ref.glob, spelling) {
 				return true, nil
 			}
 		}

@@ -1,11 +1,9 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -13,12 +11,13 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
 // admissionChange is a compiled MutatingAdmissionPolicy.
 type admissionChange struct {
 	info        policy.Info
-	constraints *constraints
+	constraints *request.Constraints
 	change      *change
 	bindings    []binding
 	static      bool
@@ -33,7 +32,7 @@ var _ policy.Mutator = (*admissionChange)(nil)
 func CompileMAP(p *admissionregistrationv1.MutatingAdmissionPolicy, bindings []*admissionregistrationv1.MutatingAdmissionPolicyBinding, options Options) (policy.Mutator, error) {
 	made := &admissionChange{options: options, static: strings.HasSuffix(p.Name, staticSuffix)}
 	var faults FaultsError
-	made.constraints, faults = newConstraints("spec.matchConstraints", p.Spec.MatchConstraints)
+	made.constraints, faults = constrain("spec.matchConstraints", p.Spec.MatchConstraints)
 	compiled, found := compileChange(kubernetes(), source{
 		path: "spec", name: p.Name, variables: p.Spec.Variables, matchConditions: p.Spec.MatchConditions,
 		failurePolicy: p.Spec.FailurePolicy, hasParams: p.Spec.ParamKind != nil,
@@ -46,7 +45,9 @@ func CompileMAP(p *admissionregistrationv1.MutatingAdmissionPolicy, bindings []*
 	if err != nil {
 		faults = append(faults, Fault{Field: "metadata", Message: err.Error()})
 	}
-	for _, bound := range chosenChanges(p.Name, bindings, options.Unbound) {
+	for _, bound := range chosen(bindings, options.Unbound, func(b *admissionregistrationv1.MutatingAdmissionPolicyBinding) bool {
+		return b.Spec.PolicyName == p.Name
+	}) {
 		one, found := made.bind(p, bound)
 		made.bindings, faults = append(made.bindings, one), append(faults, found...)
 	}
@@ -56,26 +57,9 @@ func CompileMAP(p *admissionregistrationv1.MutatingAdmissionPolicy, bindings []*
 	return made, nil
 }
 
-// chosenChanges are the bindings of a policy, by name.
-func chosenChanges(name string, all []*admissionregistrationv1.MutatingAdmissionPolicyBinding, unbound bool) []*admissionregistrationv1.MutatingAdmissionPolicyBinding {
-	var found []*admissionregistrationv1.MutatingAdmissionPolicyBinding
-	for _, one := range all {
-		if one.Spec.PolicyName == name {
-			found = append(found, one)
-		}
-	}
-	if len(found) == 0 && unbound {
-		return append(found, &admissionregistrationv1.MutatingAdmissionPolicyBinding{})
-	}
-	slices.SortFunc(found, func(a, b *admissionregistrationv1.MutatingAdmissionPolicyBinding) int {
-		return cmp.Compare(a.Name, b.Name)
-	})
-	return found
-}
-
 func (p *admissionChange) bind(of *admissionregistrationv1.MutatingAdmissionPolicy, bound *admissionregistrationv1.MutatingAdmissionPolicyBinding) (binding, FaultsError) {
-	matching, faults := newConstraints("spec.matchResources", bound.Spec.MatchResources)
-	selected, err := newParams(of.Spec.ParamKind, bound.Spec.ParamRef, p.options.Params)
+	matching, faults := constrain("spec.matchResources", bound.Spec.MatchResources)
+	selected, err := request.NewParams(of.Spec.ParamKind, bound.Spec.ParamRef, p.options.Params)
 	if err != nil {
 		faults = append(faults, Fault{Field: "spec.paramRef", Message: err.Error()})
 	}
@@ -96,17 +80,17 @@ func (p *admissionChange) Validate(context.Context, *policy.Request, policy.Worl
 // Mutate applies the mutations once for each binding that applies and each of
 // its parameters.
 func (p *admissionChange) Mutate(ctx context.Context, r *policy.Request, w policy.World, waived policy.Waived) (map[string]any, []policy.Result) {
-	if exempt(r) && !p.static || r.Object == nil || r.Operation == admissionv1.Delete {
+	if request.Exempt(r) && !p.static || r.Object == nil || r.Operation == admissionv1.Delete {
 		return nil, nil
 	}
-	found, err := p.constraints.match(r)
+	found, err := p.constraints.Match(r)
 	if err != nil {
 		return nil, p.misconfigured(fmt.Errorf("failed to configure policy: %w", err))
 	}
 	if found == nil {
 		return nil, nil
 	}
-	changing := newState(found, converters{p.options})
+	changing := newState(found, p.options)
 	session := p.options.session(ctx, r, w, "")
 	var results []policy.Result
 	for _, bound := range p.bindings {
@@ -120,15 +104,15 @@ func (p *admissionChange) Mutate(ctx context.Context, r *policy.Request, w polic
 }
 
 func (p *admissionChange) mutateBound(ctx context.Context, r *policy.Request, changing *state, bound binding, session *library.Session, waived policy.Waived) []policy.Result {
-	applies, err := bound.constraints.match(r)
+	applies, err := bound.constraints.Match(r)
 	if err == nil && applies == nil {
 		return nil
 	}
-	objects, paramsErr := bound.params.collect(r)
+	objects, paramsErr := bound.params.Collect(r)
 	if err := errors.Join(err, paramsErr); err != nil {
 		return p.misconfigured(fmt.Errorf("failed to configure binding: %w", err))
 	}
-	judged := subject{matched: changing.matched, template: template(p.info)}
+	judged := subject{Matched: changing.matched, template: template(p.info)}
 	var results []policy.Result
 	for _, object := range objects {
 		judged.params = object

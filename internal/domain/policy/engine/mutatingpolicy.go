@@ -9,6 +9,7 @@ import (
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/autogen"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
 // mutatingPolicy is a compiled MutatingPolicy.
@@ -22,7 +23,7 @@ var _ policy.Mutator = (*mutatingPolicy)(nil)
 // changeVariant is a policy as it was written, or rewritten for workload kinds.
 type changeVariant struct {
 	prefix      string
-	constraints *constraints
+	constraints *request.Constraints
 	change      func() *change
 }
 
@@ -100,7 +101,7 @@ func changeSourceOf(name string, spec *policiesv1.MutatingPolicySpec) source {
 
 // add compiles one variant.
 func (p *mutatingPolicy) add(name string, spec *policiesv1.MutatingPolicySpec, prefix string) FaultsError {
-	matching, faults := newConstraints("spec.matchConstraints", spec.MatchConstraints)
+	matching, faults := constrain("spec.matchConstraints", spec.MatchConstraints)
 	if spec.MatchConstraints == nil && !p.json {
 		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
 	}
@@ -133,8 +134,8 @@ func (p *mutatingPolicy) Mutate(ctx context.Context, r *policy.Request, w policy
 		if found == nil {
 			continue
 		}
-		changing := newState(found, converters{p.options})
-		judged := subject{matched: changing.matched, template: template(p.info)}
+		changing := newState(found, p.options)
+		judged := subject{Matched: changing.matched, template: template(p.info)}
 		results := one.change().mutate(ctx, judged, changing, session, orNever(waived))
 		object, err := changing.result(request)
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"reflect"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/merge"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
 // change is a compiled list of mutations.
@@ -65,16 +66,16 @@ func (c *change) mutate(ctx context.Context, s subject, state *state, session *l
 	if c.extended {
 		ctx = library.WithSession(ctx, session)
 	}
-	authorizer := &reviewer{world: session.World}
+	authorizer := request.NewReviewer(session.World)
 	if c.composed != nil {
 		ctx = c.composed.CreateContext(ctx)
 	}
 	if c.conditions != nil {
-		match := c.conditions.Match(ctx, s.versioned, s.params, authorizer)
+		match := c.conditions.Match(ctx, s.Versioned, s.params, authorizer)
 		if match.Error != nil {
 			return []policy.Result{s.error(c.prefix+"matchConditions", match.Error.Error())}
 		}
-		if failed := authorizer.failure(s, c.prefix+"matchConditions"); failed != nil {
+		if failed := s.unanswered(authorizer, c.prefix+"matchConditions"); failed != nil {
 			return failed
 		}
 		if !match.Matches {
@@ -91,7 +92,7 @@ func (c *change) mutate(ctx context.Context, s subject, state *state, session *l
 			continue
 		}
 		changed, err := state.patch(ctx, patcher, s, authorizer)
-		results = append(results, c.outcome(result, changed, errors.Join(err, authorizer.err)))
+		results = append(results, c.outcome(result, changed, errors.Join(err, authorizer.Err())))
 	}
 	return results
 }
@@ -113,38 +114,38 @@ func (c *change) outcome(result policy.Result, changed bool, err error) policy.R
 
 // state is an object while it is being changed.
 type state struct {
-	matched *matched
-	convert converters
+	matched *request.Matched
+	options Options
 	changed bool
 }
 
 // newState gives mutations objects of their own: views are shared.
-func newState(found *matched, convert converters) *state {
+func newState(found *request.Matched, options Options) *state {
 	own := *found
-	own.versioned = versioned(found.versioned.Attributes, found.versioned.VersionedKind)
-	if object := found.versioned.VersionedObject.Object(); object != nil {
-		own.versioned.VersionedObject.Set(object)
+	own.Versioned = request.Versioned(found.Versioned.Attributes, found.Versioned.VersionedKind)
+	if object := found.Versioned.VersionedObject.Object(); object != nil {
+		own.Versioned.VersionedObject.Set(object)
 	}
-	if object := found.versioned.VersionedOldObject.Object(); object != nil {
-		own.versioned.VersionedOldObject.Set(object)
+	if object := found.Versioned.VersionedOldObject.Object(); object != nil {
+		own.Versioned.VersionedOldObject.Set(object)
 	}
-	return &state{matched: &own, convert: convert}
+	return &state{matched: &own, options: options}
 }
 
 // patch runs one mutation and tells whether it changed the object.
-func (s *state) patch(ctx context.Context, patcher patch.Patcher, of subject, authorizer *reviewer) (bool, error) {
-	attributes := s.matched.versioned
+func (s *state) patch(ctx context.Context, patcher patch.Patcher, of subject, authorizer *request.Reviewer) (bool, error) {
+	attributes := s.matched.Versioned
 	before := attributes.VersionedObject.Object()
 	after, err := patcher.Patch(ctx, patch.Request{
-		MatchedResource: s.matched.resource, VersionedAttributes: attributes, ObjectInterfaces: s.matched.interfaces,
+		MatchedResource: s.matched.Resource, VersionedAttributes: attributes, ObjectInterfaces: s.matched.Interfaces,
 		OptionalVariables: plugincel.OptionalVariableBindings{VersionedParams: of.params, Authorizer: authorizer},
-		Namespace:         s.matched.namespace, TypeConverter: s.convert.of(attributes.VersionedKind),
+		Namespace:         s.matched.Namespace, TypeConverter: merge.Converter(attributes.VersionedKind, s.options.TypeConverter),
 	}, celconfig.RuntimeCELCostBudget)
 	if err != nil {
-		return false, reworded(err)
+		return false, err
 	}
 	if _, custom := before.(*unstructured.Unstructured); !custom {
-		if after, err = s.matched.interfaces.GetObjectConvertor().ConvertToVersion(after, attributes.VersionedKind.GroupVersion()); err != nil {
+		if after, err = s.matched.Interfaces.GetObjectConvertor().ConvertToVersion(after, attributes.VersionedKind.GroupVersion()); err != nil {
 			return false, err
 		}
 		after.GetObjectKind().SetGroupVersionKind(attributes.VersionedKind)
@@ -157,32 +158,23 @@ func (s *state) patch(ctx context.Context, patcher patch.Patcher, of subject, au
 	return true, nil
 }
 
-// reworded drops what a status error says of a server that is not there.
-func reworded(err error) error {
-	var status *apierrors.StatusError
-	if errors.As(err, &status) && apierrors.IsInternalError(err) && status.ErrStatus.Details != nil && len(status.ErrStatus.Details.Causes) > 0 {
-		return errors.New(status.ErrStatus.Details.Causes[0].Message)
-	}
-	return err
-}
-
 // result is the request's object with all changes; nil without any.
 func (s *state) result(r *policy.Request) (map[string]any, error) {
 	if !s.changed {
 		return nil, nil
 	}
-	before, err := content(s.matched.attributes.GetObject())
+	before, err := content(s.matched.Attributes.GetObject())
 	if err != nil {
 		return nil, err
 	}
-	after, err := content(s.matched.versioned.VersionedObject.Object())
+	after, err := content(s.matched.Versioned.VersionedObject.Object())
 	if err != nil {
 		return nil, err
 	}
-	if s.matched.versioned.VersionedKind != r.Kind {
+	if s.matched.Versioned.VersionedKind != r.Kind {
 		after["apiVersion"], after["kind"] = r.Kind.GroupVersion().String(), r.Kind.Kind
 	}
-	carried, _ := carry(r.Object, before, after).(map[string]any)
+	carried, _ := merge.Carry(r.Object, before, after).(map[string]any)
 	if reflect.DeepEqual(carried, r.Object) {
 		return nil, nil
 	}

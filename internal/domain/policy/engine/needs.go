@@ -5,39 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/ast"
-
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 )
-
-// unsupportedIn names a function of the checked expression that Roadbed knows
-// and does not run; empty if there is none.
-func unsupportedIn(checked *cel.Ast) string {
-	if slices.Contains(namesIn(checked), "generator") {
-		return "generator.Apply"
-	}
-	return ""
-}
-
-// namesIn lists the variables and functions of an expression.
-func namesIn(parsed *cel.Ast) []string {
-	var found []string
-	ast.PreOrderVisit(ast.NavigateAST(parsed.NativeRep()), ast.NewExprVisitor(func(e ast.Expr) {
-		switch e.Kind() {
-		case ast.IdentKind:
-			found = append(found, e.AsIdent())
-		case ast.CallKind:
-			name := e.AsCall().FunctionName()
-			if e.AsCall().IsMemberFunction() && e.AsCall().Target().Kind() == ast.IdentKind {
-				name = e.AsCall().Target().AsIdent() + "." + name
-			}
-			found = append(found, name)
-		default:
-		}
-	}))
-	return found
-}
 
 // families are what an expression may use that the API server does not have, by
 // the beginning of a name, with what to call it.
@@ -76,7 +46,7 @@ func reason(faults FaultsError, expressions []string) string {
 	var names []string
 	for _, expression := range expressions {
 		if parsed, issues := env.Parse(expression); issues.Err() == nil {
-			names = append(names, written(namesIn(parsed))...)
+			names = append(names, library.Names(parsed)...)
 		}
 	}
 	for _, family := range families {
@@ -90,19 +60,6 @@ func reason(faults FaultsError, expressions []string) string {
 // begins tells whether a name is of a family: all of it, or up to a dot.
 func begins(name, prefix string) bool {
 	return name == prefix || strings.HasPrefix(name, strings.TrimSuffix(prefix, ".")+".")
-}
-
-// written gives names as the author wrote them, before macros.
-func written(names []string) []string {
-	for i, name := range names {
-		if rest, ok := strings.CutPrefix(name, "__session."); ok {
-			names[i] = rest
-			if rest == "now" {
-				names[i] = "time.now"
-			}
-		}
-	}
-	return names
 }
 
 // expressionsOf are all expressions of a source.

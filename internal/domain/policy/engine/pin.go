@@ -9,6 +9,8 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/extract"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/merge"
 )
 
 // Mutate changes the tags of selected images into digests: nginx:1 becomes
@@ -26,7 +28,7 @@ func (p *imagePolicy) Mutate(ctx context.Context, r *policy.Request, w policy.Wo
 		if found == nil {
 			continue
 		}
-		proving := p.newProof(ctx, one, subject{matched: found, template: template(p.info)}, r, w)
+		proving := p.newProof(ctx, one, subject{Matched: found, template: template(p.info)}, r, w)
 		concerned, failed := proving.variant.body.concerns(ctx, proving.subject, proving.session)
 		if !concerned {
 			return nil, failed
@@ -38,7 +40,7 @@ func (p *imagePolicy) Mutate(ctx context.Context, r *policy.Request, w policy.Wo
 
 // pin changes the images of a copy of the object.
 func (p *proof) pin(ctx context.Context, waived policy.Waived) (map[string]any, []policy.Result) {
-	object, _ := clone(p.request.Object).(map[string]any)
+	object, _ := merge.Clone(p.request.Object).(map[string]any)
 	var errs []error
 	pinned := 0
 	result := p.subject.template
@@ -47,7 +49,7 @@ func (p *proof) pin(ctx context.Context, waived policy.Waived) (map[string]any, 
 		result.Message = "pinning images to digests"
 		return nil, []policy.Result{policy.Skipped(result, override)}
 	}
-	for _, at := range places(p.request.Kind, object) {
+	for _, at := range extract.Places(p.request.Kind, object) {
 		changed, err := p.pinOne(ctx, at)
 		errs = append(errs, err)
 		if changed {
@@ -66,8 +68,8 @@ func (p *proof) pin(ctx context.Context, waived policy.Waived) (map[string]any, 
 }
 
 // pinOne adds the digest to a selected image that has none.
-func (p *proof) pinOne(ctx context.Context, at place) (bool, error) {
-	image := at.image()
+func (p *proof) pinOne(ctx context.Context, at extract.Place) (bool, error) {
+	image := at.Image()
 	if strings.Contains(image, "@") {
 		return false, nil
 	}
@@ -87,6 +89,6 @@ func (p *proof) pinOne(ctx context.Context, at place) (bool, error) {
 	if !ok {
 		return false, fmt.Errorf("the registry gives no digest of image %s", image)
 	}
-	at.holder[at.field] = image + "@" + digest
+	at.Set(image + "@" + digest)
 	return true, nil
 }

@@ -14,6 +14,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/extract"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 )
 
@@ -127,7 +128,7 @@ func (p *proof) selected() (map[string][]string, error) {
 		return p.images, p.err
 	}
 	p.asked = true
-	all := extracted(p.request)
+	all := extract.Images(p.request)
 	if p.err = p.extract(all); p.err != nil {
 		return nil, p.err
 	}
@@ -176,12 +177,12 @@ func (p *proof) extract(into map[string][]string) error {
 
 // evaluate evaluates expressions of which each must succeed.
 func (p *proof) evaluate(expressions plugincel.ConditionEvaluator) ([]plugincel.EvaluationResult, error) {
-	versioned := p.subject.versioned
+	versioned := p.subject.Versioned
 	request := plugincel.CreateAdmissionRequest(versioned.Attributes,
-		metav1.GroupVersionResource(p.subject.resource), metav1.GroupVersionKind(versioned.VersionedKind))
+		metav1.GroupVersionResource(p.subject.Resource), metav1.GroupVersionKind(versioned.VersionedKind))
 	ctx := library.WithSession(p.session.Context, p.session)
 	found, _, err := expressions.ForInput(ctx, versioned, request, plugincel.OptionalVariableBindings{},
-		plugincel.CreateNamespaceObject(p.subject.namespace), celconfig.RuntimeCELCostBudget)
+		plugincel.CreateNamespaceObject(p.subject.Namespace), celconfig.RuntimeCELCostBudget)
 	if err != nil {
 		return nil, err
 	}

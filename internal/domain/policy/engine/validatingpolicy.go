@@ -9,6 +9,7 @@ import (
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/autogen"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
 // validatingPolicy is a compiled ValidatingPolicy.
@@ -23,7 +24,7 @@ var _ policy.Evaluator = (*validatingPolicy)(nil)
 // kinds.
 type variant struct {
 	prefix      string
-	constraints *constraints
+	constraints *request.Constraints
 	body        func() *body
 }
 
@@ -60,7 +61,7 @@ func sourceOf(name string, spec *policiesv1.ValidatingPolicySpec) source {
 
 // add compiles one variant.
 func (p *validatingPolicy) add(name string, spec *policiesv1.ValidatingPolicySpec, prefix string) FaultsError {
-	matching, faults := newConstraints("spec.matchConstraints", spec.MatchConstraints)
+	matching, faults := constrain("spec.matchConstraints", spec.MatchConstraints)
 	if spec.MatchConstraints == nil && !p.json {
 		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
 	}
@@ -93,7 +94,7 @@ func (p *validatingPolicy) Validate(ctx context.Context, r *policy.Request, w po
 			continue
 		}
 		if found != nil {
-			results = append(results, one.body().evaluate(ctx, subject{matched: found, template: template(p.info)}, session)...)
+			results = append(results, one.body().evaluate(ctx, subject{Matched: found, template: template(p.info)}, session)...)
 		}
 	}
 	return results
@@ -147,17 +148,16 @@ func (c *shared) ignores(r *policy.Request) bool {
 	if c.json {
 		return false
 	}
-	return exempt(r) || policy.Exempt(c.labels, r) || c.namespace != "" && r.Namespace != c.namespace
+	return request.Exempt(r) || policy.Exempt(c.labels, r) || c.namespace != "" && r.Namespace != c.namespace
 }
 
 // match finds the request in the version the constraints ask for. JSON documents
 // match always.
-func (c *shared) match(matching *constraints, r *policy.Request) (*matched, error) {
+func (c *shared) match(matching *request.Constraints, r *policy.Request) (*request.Matched, error) {
 	if c.json {
-		v := viewOf(r)
-		return &matched{view: v, resource: r.Resource, versioned: v.versioned, interfaces: interfaces{kind: r.Kind}}, nil
+		return request.Everything(r), nil
 	}
-	return matching.match(r)
+	return matching.Match(r)
 }
 
 // unmatched is the result for a request of which it is not known whether the

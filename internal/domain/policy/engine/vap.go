@@ -9,9 +9,11 @@ import (
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
 // staticSuffix ends the names of policies that the API server reads from files.
@@ -20,7 +22,7 @@ const staticSuffix = ".static.k8s.io"
 // admissionPolicy is a compiled ValidatingAdmissionPolicy.
 type admissionPolicy struct {
 	info        policy.Info
-	constraints *constraints
+	constraints *request.Constraints
 	body        *body
 	failure     *admissionregistrationv1.FailurePolicyType
 	bindings    []binding
@@ -33,8 +35,8 @@ var _ policy.Evaluator = (*admissionPolicy)(nil)
 // binding is where an admission policy applies, and with which parameters.
 type binding struct {
 	name        string
-	constraints *constraints
-	params      *params
+	constraints *request.Constraints
+	params      *request.Params
 	tier        policy.Tier
 }
 
@@ -47,7 +49,7 @@ type binding struct {
 func CompileVAP(vap *admissionregistrationv1.ValidatingAdmissionPolicy, bindings []*admissionregistrationv1.ValidatingAdmissionPolicyBinding, options Options) (policy.Evaluator, error) {
 	made := &admissionPolicy{failure: vap.Spec.FailurePolicy, options: options, static: strings.HasSuffix(vap.Name, staticSuffix)}
 	var faults FaultsError
-	made.constraints, faults = newConstraints("spec.matchConstraints", vap.Spec.MatchConstraints)
+	made.constraints, faults = constrain("spec.matchConstraints", vap.Spec.MatchConstraints)
 	compiled, found := compileBody(kubernetes(), source{
 		path: "spec", name: vap.Name, variables: vap.Spec.Variables, matchConditions: vap.Spec.MatchConditions,
 		validations: vap.Spec.Validations, auditAnnotations: vap.Spec.AuditAnnotations,
@@ -56,7 +58,9 @@ func CompileVAP(vap *admissionregistrationv1.ValidatingAdmissionPolicy, bindings
 	made.body = compiled
 	faults = append(faults, found...)
 	faults = append(faults, made.describe(vap)...)
-	for _, bound := range chosen(vap.Name, bindings, options.Unbound) {
+	for _, bound := range chosen(bindings, options.Unbound, func(b *admissionregistrationv1.ValidatingAdmissionPolicyBinding) bool {
+		return b.Spec.PolicyName == vap.Name
+	}) {
 		one, found := made.bind(vap, bound)
 		made.bindings, faults = append(made.bindings, one), append(faults, found...)
 	}
@@ -77,28 +81,29 @@ func (p *admissionPolicy) describe(vap *admissionregistrationv1.ValidatingAdmiss
 	return nil
 }
 
-// chosen are the bindings of a policy, by name.
-func chosen(name string, all []*admissionregistrationv1.ValidatingAdmissionPolicyBinding, unbound bool) []*admissionregistrationv1.ValidatingAdmissionPolicyBinding {
-	var found []*admissionregistrationv1.ValidatingAdmissionPolicyBinding
+// chosen are the bindings of a policy, by name; an empty one if there is none and
+// that shall do.
+func chosen[B any, P interface {
+	*B
+	metav1.Object
+}](all []P, unbound bool, ours func(P) bool,
+) []P {
+	var found []P
 	for _, one := range all {
-		if one.Spec.PolicyName == name {
+		if ours(one) {
 			found = append(found, one)
 		}
 	}
 	if len(found) == 0 && unbound {
-		return append(found, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
-			Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: name},
-		})
+		return []P{new(B)}
 	}
-	slices.SortFunc(found, func(a, b *admissionregistrationv1.ValidatingAdmissionPolicyBinding) int {
-		return cmp.Compare(a.Name, b.Name)
-	})
+	slices.SortFunc(found, func(a, b P) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	return found
 }
 
 func (p *admissionPolicy) bind(vap *admissionregistrationv1.ValidatingAdmissionPolicy, bound *admissionregistrationv1.ValidatingAdmissionPolicyBinding) (binding, FaultsError) {
-	matching, faults := newConstraints("spec.matchResources", bound.Spec.MatchResources)
-	selected, err := newParams(vap.Spec.ParamKind, bound.Spec.ParamRef, p.options.Params)
+	matching, faults := constrain("spec.matchResources", bound.Spec.MatchResources)
+	selected, err := request.NewParams(vap.Spec.ParamKind, bound.Spec.ParamRef, p.options.Params)
 	if err != nil {
 		faults = append(faults, Fault{Field: "spec.paramRef", Message: err.Error()})
 	}
@@ -140,10 +145,10 @@ func (p *admissionPolicy) Info() policy.Info { return p.info }
 // Validate gives, for each binding that applies and each of its parameters, one
 // result for each validation.
 func (p *admissionPolicy) Validate(ctx context.Context, r *policy.Request, w policy.World) []policy.Result {
-	if exempt(r) && !p.static {
+	if request.Exempt(r) && !p.static {
 		return nil
 	}
-	found, err := p.constraints.match(r)
+	found, err := p.constraints.Match(r)
 	if err != nil {
 		return p.misconfigured(p.info.Tier, fmt.Errorf("failed to configure policy: %w", err))
 	}
@@ -158,16 +163,16 @@ func (p *admissionPolicy) Validate(ctx context.Context, r *policy.Request, w pol
 	return results
 }
 
-func (p *admissionPolicy) validateBound(ctx context.Context, r *policy.Request, found *matched, bound binding, session *library.Session) []policy.Result {
-	applies, err := bound.constraints.match(r)
+func (p *admissionPolicy) validateBound(ctx context.Context, r *policy.Request, found *request.Matched, bound binding, session *library.Session) []policy.Result {
+	applies, err := bound.constraints.Match(r)
 	if err == nil && applies == nil {
 		return nil
 	}
-	objects, paramsErr := bound.params.collect(r)
+	objects, paramsErr := bound.params.Collect(r)
 	if err := errors.Join(err, paramsErr); err != nil {
 		return p.misconfigured(bound.tier, fmt.Errorf("failed to configure binding: %w", err))
 	}
-	judged := subject{matched: found, template: template(p.info)}
+	judged := subject{Matched: found, template: template(p.info)}
 	judged.template.Tier = bound.tier
 	var results []policy.Result
 	for _, object := range objects {

@@ -1,4 +1,4 @@
-package engine
+package request
 
 import (
 	"context"
@@ -12,17 +12,20 @@ import (
 // reviewPath is where the API server says who may do what.
 const reviewPath = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
-// reviewer answers CEL's authorizer by asking the API server. It notes that it
+// Reviewer answers CEL's authorizer by asking the API server. It notes that it
 // could not, because CEL would take a missing answer for a no.
-type reviewer struct {
+type Reviewer struct {
 	world policy.World
 	err   error
 }
 
-var _ authorizer.UnconditionalAuthorizer = (*reviewer)(nil)
+// NewReviewer asks through the world of an evaluation.
+func NewReviewer(world policy.World) *Reviewer { return &Reviewer{world: world} }
+
+var _ authorizer.UnconditionalAuthorizer = (*Reviewer)(nil)
 
 // Authorize asks for a SubjectAccessReview.
-func (a *reviewer) Authorize(ctx context.Context, wanted authorizer.Attributes) (authorizer.Decision, string, error) {
+func (a *Reviewer) Authorize(ctx context.Context, wanted authorizer.Attributes) (authorizer.Decision, string, error) {
 	if a.world.Lookup == nil {
 		a.err = policy.ErrNoWorld
 		return authorizer.DecisionNoOpinion, "", a.err
@@ -44,13 +47,8 @@ func (a *reviewer) Authorize(ctx context.Context, wanted authorizer.Attributes) 
 	return authorizer.DecisionNoOpinion, reason, nil
 }
 
-// failure is the result of an evaluation that got no answer; nil if it got all.
-func (a *reviewer) failure(s subject, rule string) []policy.Result {
-	if a.err == nil {
-		return nil
-	}
-	return []policy.Result{s.error(rule, a.err.Error())}
-}
+// Err tells why an answer is missing; nil if none is.
+func (a *Reviewer) Err() error { return a.err }
 
 // review is the SubjectAccessReview that asks.
 func review(wanted authorizer.Attributes) map[string]any {

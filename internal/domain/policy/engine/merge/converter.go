@@ -1,4 +1,4 @@
-package engine
+package merge
 
 import (
 	"sync"
@@ -15,18 +15,15 @@ var builtIn = sync.OnceValue(func() managedfields.TypeConverter {
 	return applyconfigurations.NewTypeConverter(scheme.Scheme)
 })
 
-// converters find the one for a kind.
-type converters struct{ options Options }
-
-// of is the converter of a kind: Kubernetes' own, else what the options know,
-// else one that takes every list for atomic.
-func (c converters) of(kind schema.GroupVersionKind) managedfields.TypeConverter {
+// Converter is what merges apply configurations of a kind: Kubernetes' own, else
+// what known has, which may be nil, else one that takes every list for atomic.
+func Converter(kind schema.GroupVersionKind, known func(schema.GroupVersionKind) managedfields.TypeConverter) managedfields.TypeConverter {
 	if scheme.Scheme.Recognizes(kind) {
 		return builtIn()
 	}
-	if c.options.TypeConverter != nil {
-		if known := c.options.TypeConverter(kind); known != nil {
-			return known
+	if known != nil {
+		if converter := known(kind); converter != nil {
+			return converter
 		}
 	}
 	return managedfields.NewDeducedTypeConverter()

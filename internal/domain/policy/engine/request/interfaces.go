@@ -1,4 +1,4 @@
-package engine
+package request
 
 import (
 	"errors"
@@ -38,40 +38,48 @@ func (o oneNamespace) Get(name string) (*corev1.Namespace, error) {
 	return o.namespace, nil
 }
 
-// interfaces tell the API server's packages about kinds. They know Kubernetes'
+// Interfaces tell the API server's packages about kinds. They know Kubernetes'
 // own, and that the versions of a custom resource are one.
-type interfaces struct {
+type Interfaces struct {
 	kind  schema.GroupVersionKind
 	rules []admissionregistrationv1.NamedRuleWithOperations
 }
 
 var (
-	_ admission.ObjectInterfaces       = interfaces{}
-	_ runtime.EquivalentResourceMapper = interfaces{}
+	_ admission.ObjectInterfaces       = Interfaces{}
+	_ runtime.EquivalentResourceMapper = Interfaces{}
 )
 
-func (interfaces) GetObjectCreater() runtime.ObjectCreater     { return scheme.Scheme }
-func (interfaces) GetObjectTyper() runtime.ObjectTyper         { return anyTyper{scheme.Scheme} }
-func (interfaces) GetObjectConvertor() runtime.ObjectConvertor { return scheme.Scheme }
-func (interfaces) GetObjectDefaulter() runtime.ObjectDefaulter { return noDefaults{} }
+func (Interfaces) GetObjectCreater() runtime.ObjectCreater     { return scheme.Scheme }
+func (Interfaces) GetObjectTyper() runtime.ObjectTyper         { return anyTyper{scheme.Scheme} }
+func (Interfaces) GetObjectConvertor() runtime.ObjectConvertor { return scheme.Scheme }
+func (Interfaces) GetObjectDefaulter() runtime.ObjectDefaulter { return noDefaults{} }
 
-func (i interfaces) GetEquivalentResourceMapper() runtime.EquivalentResourceMapper { return i }
+func (i Interfaces) GetEquivalentResourceMapper() runtime.EquivalentResourceMapper { return i }
 
 // EquivalentResourcesFor returns the other versions of a resource that rules
 // name: any of a custom resource, and those that Kubernetes serves of its own.
-func (i interfaces) EquivalentResourcesFor(resource schema.GroupVersionResource, _ string) []schema.GroupVersionResource {
+func (i Interfaces) EquivalentResourcesFor(resource schema.GroupVersionResource, _ string) []schema.GroupVersionResource {
 	var equivalents []schema.GroupVersionResource
 	for _, rule := range i.rules {
-		for _, group := range rule.APIGroups {
-			for _, version := range rule.APIVersions {
-				other := schema.GroupVersionResource{Group: group, Version: version, Resource: resource.Resource}
-				if other != resource && equivalent(other, resource) {
-					equivalents = append(equivalents, other)
-				}
+		for _, other := range versionsIn(rule, resource) {
+			if other != resource && equivalent(other, resource) {
+				equivalents = append(equivalents, other)
 			}
 		}
 	}
 	return equivalents
+}
+
+// versionsIn are a resource in the groups and versions that a rule names.
+func versionsIn(rule admissionregistrationv1.NamedRuleWithOperations, resource schema.GroupVersionResource) []schema.GroupVersionResource {
+	var named []schema.GroupVersionResource
+	for _, group := range rule.APIGroups {
+		for _, version := range rule.APIVersions {
+			named = append(named, schema.GroupVersionResource{Group: group, Version: version, Resource: resource.Resource})
+		}
+	}
+	return named
 }
 
 // equivalent tells whether two resources are one in different versions.
@@ -96,7 +104,7 @@ func isEvents(resource schema.GroupVersionResource) bool {
 }
 
 // KindFor is the kind of the request in the version of an equivalent resource.
-func (i interfaces) KindFor(resource schema.GroupVersionResource, _ string) schema.GroupVersionKind {
+func (i Interfaces) KindFor(resource schema.GroupVersionResource, _ string) schema.GroupVersionKind {
 	return resource.GroupVersion().WithKind(i.kind.Kind)
 }
 

@@ -1,34 +1,37 @@
-package engine
+// Package merge carries changes of an object over to another spelling of it, and
+// finds what knows how to merge lists. It
+// is pure.
+package merge
 
 import (
 	"maps"
 	"reflect"
 )
 
-// clone copies maps and lists. Unlike Kubernetes' own it panics at nothing.
-func clone(value any) any {
+// Clone copies maps and lists. Unlike Kubernetes' own it panics at nothing.
+func Clone(value any) any {
 	switch held := value.(type) {
 	case map[string]any:
 		copied := make(map[string]any, len(held))
 		for key, one := range held {
-			copied[key] = clone(one)
+			copied[key] = Clone(one)
 		}
 		return copied
 	case []any:
 		copied := make([]any, len(held))
 		for i, one := range held {
-			copied[i] = clone(one)
+			copied[i] = Clone(one)
 		}
 		return copied
 	}
 	return value
 }
 
-// carry applies what changed from before to after to an object that says the
+// Carry applies what changed from before to after to an object that says the
 // same as before in other words: without the fields that Go types always write,
 // and with quantities as their author spelled them. The result shares what did
 // not change with the object.
-func carry(object, before, after any) any {
+func Carry(object, before, after any) any {
 	if reflect.DeepEqual(before, after) {
 		return object
 	}
@@ -45,7 +48,7 @@ func carryMap(object, before any, after map[string]any) any {
 	was, wasMap := before.(map[string]any)
 	is, isMap := object.(map[string]any)
 	if !wasMap || !isMap {
-		return clone(after)
+		return Clone(after)
 	}
 	carried := maps.Clone(is)
 	for key := range was {
@@ -58,7 +61,7 @@ func carryMap(object, before any, after map[string]any) any {
 		if had && reflect.DeepEqual(old, value) {
 			continue
 		}
-		carried[key] = carry(is[key], old, value)
+		carried[key] = Carry(is[key], old, value)
 	}
 	return carried
 }
@@ -67,14 +70,14 @@ func carryList(object, before any, after []any) any {
 	was, wasList := before.([]any)
 	is, isList := object.([]any)
 	if !wasList || !isList || len(was) != len(is) {
-		return clone(after)
+		return Clone(after)
 	}
 	carried := make([]any, len(after))
 	for i, value := range after {
 		if i < len(was) {
-			carried[i] = carry(is[i], was[i], value)
+			carried[i] = Carry(is[i], was[i], value)
 		} else {
-			carried[i] = clone(value)
+			carried[i] = Clone(value)
 		}
 	}
 	return carried

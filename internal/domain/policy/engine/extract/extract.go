@@ -1,4 +1,6 @@
-package engine
+// Package extract finds the images that an object names, and selects images by
+// their references. It is pure.
+package extract
 
 import (
 	"strings"
@@ -21,24 +23,29 @@ var podPaths = map[schema.GroupKind][]string{
 	{Group: "batch", Kind: "CronJob"}:    {"spec", "jobTemplate", "spec", "template", "spec"},
 }
 
-// place is where an object names an image: a field of a map.
-type place struct {
-	list   string
+// Place is where an object names an image: a field of a map.
+type Place struct {
+	// List is the list that it is part of.
+	List string
+
 	holder map[string]any
 	field  string
 }
 
-// image is the reference that stands there.
-func (p place) image() string {
+// Image is the reference that stands there.
+func (p Place) Image() string {
 	image, _ := p.holder[p.field].(string)
 	return image
 }
+
+// Set replaces it.
+func (p Place) Set(image string) { p.holder[p.field] = image }
 
 // imageLists are the lists of a Pod's spec that name images.
 var imageLists = []string{"containers", "initContainers", "ephemeralContainers", "imageVolumes"}
 
 // places are where an object of a known kind names images.
-func places(kind schema.GroupVersionKind, object map[string]any) []place {
+func Places(kind schema.GroupVersionKind, object map[string]any) []Place {
 	path, known := podPaths[kind.GroupKind()]
 	if !known {
 		return nil
@@ -47,28 +54,28 @@ func places(kind schema.GroupVersionKind, object map[string]any) []place {
 	for _, field := range path {
 		spec, _ = spec[field].(map[string]any)
 	}
-	var found []place
+	var found []Place
 	for _, list := range imageLists {
 		found = append(found, placesIn(spec, list)...)
 	}
 	return found
 }
 
-func placesIn(spec map[string]any, list string) []place {
+func placesIn(spec map[string]any, list string) []Place {
 	field := list
 	if list == "imageVolumes" {
 		field = "volumes"
 	}
 	items, _ := spec[field].([]any)
-	var found []place
+	var found []Place
 	for _, item := range items {
 		holder, _ := item.(map[string]any)
-		at := place{list: list, holder: holder, field: "image"}
+		at := Place{List: list, holder: holder, field: "image"}
 		if list == "imageVolumes" {
 			volume, _ := holder["image"].(map[string]any)
-			at = place{list: list, holder: volume, field: "reference"}
+			at = Place{List: list, holder: volume, field: "reference"}
 		}
-		if at.image() != "" {
+		if at.Image() != "" {
 			found = append(found, at)
 		}
 	}
@@ -77,7 +84,7 @@ func placesIn(spec map[string]any, list string) []place {
 
 // extracted are the images of a request's object by list; every list is there
 // for a known kind.
-func extracted(r *policy.Request) map[string][]string {
+func Images(r *policy.Request) map[string][]string {
 	images := map[string][]string{}
 	if _, known := podPaths[r.Kind.GroupKind()]; !known {
 		return images
@@ -89,15 +96,15 @@ func extracted(r *policy.Request) map[string][]string {
 	if object == nil {
 		object = r.OldObject
 	}
-	for _, at := range places(r.Kind, object) {
-		images[at.list] = append(images[at.list], at.image())
+	for _, at := range Places(r.Kind, object) {
+		images[at.List] = append(images[at.List], at.Image())
 	}
 	return images
 }
 
 // spellings are the ways to write a reference: as it is written, and in full.
 // A pattern that means one of them means the image.
-func spellings(reference string) []string {
+func Spellings(reference string) []string {
 	parsed, err := imageref.Parse(reference, "")
 	if err != nil {
 		return []string{reference}
@@ -111,9 +118,9 @@ func spellings(reference string) []string {
 	return written
 }
 
-// globMatches matches text against a pattern with * for any text and ? for any
+// GlobMatches matches text against a pattern with * for any text and ? for any
 // one byte.
-func globMatches(pattern, text string) bool {
+func GlobMatches(pattern, text string) bool {
 	star, from := -1, 0
 	p, t := 0, 0
 	for t < len(text) {

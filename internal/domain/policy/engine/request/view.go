@@ -1,4 +1,4 @@
-package engine
+package request
 
 import (
 	"maps"
@@ -23,29 +23,33 @@ const nameLabel = "kubernetes.io/metadata.name"
 // viewKey is under which a request remembers its view.
 type viewKey struct{}
 
-// view is a request as the API server's packages want it. A view is for one
-// goroutine: it converts an object to a CEL value once.
-type view struct {
-	attributes admission.Attributes
-	versioned  *admission.VersionedAttributes
-	namespace  *corev1.Namespace
-	matcher    *matching.Matcher
+// View is a request as the API server's packages want it. A view is for one
+// goroutine: it converts an object to a CEL value once. Policies share it and must
+// not change it.
+type View struct {
+	// Attributes have the objects as they came.
+	Attributes admission.Attributes
+	// Namespace is that of the object; nil for objects of the cluster.
+	Namespace *corev1.Namespace
+
+	versioned *admission.VersionedAttributes
+	matcher   *matching.Matcher
 }
 
 // viewOf is the view of a request; all policies that judge a remembering
 // request share it.
-func viewOf(r *policy.Request) *view { return policy.Derive(r, viewKey{}, newView) }
+func viewOf(r *policy.Request) *View { return policy.Derive(r, viewKey{}, newView) }
 
 // newView decodes a request.
-func newView(r *policy.Request) *view {
+func newView(r *policy.Request) *View {
 	attributes := attributesOf(r, decode(r.Object, r.Kind), decode(r.OldObject, r.Kind))
-	v := &view{attributes: attributes, versioned: versioned(attributes, r.Kind), namespace: namespaceOf(r)}
-	v.matcher = matching.NewMatcher(oneNamespace{v.namespace}, nil)
+	v := &View{Attributes: attributes, versioned: Versioned(attributes, r.Kind), Namespace: namespaceOf(r)}
+	v.matcher = matching.NewMatcher(oneNamespace{v.Namespace}, nil)
 	return v
 }
 
-// versioned wraps the objects of attributes, which are of the kind already.
-func versioned(attributes admission.Attributes, kind schema.GroupVersionKind) *admission.VersionedAttributes {
+// Versioned wraps the objects of attributes, which are of the kind already.
+func Versioned(attributes admission.Attributes, kind schema.GroupVersionKind) *admission.VersionedAttributes {
 	made := &admission.VersionedAttributes{Attributes: attributes, VersionedKind: kind}
 	if object := attributes.GetObject(); object != nil {
 		made.VersionedObject.Set(object)

@@ -1,4 +1,4 @@
-package engine
+package request
 
 import (
 	"fmt"
@@ -16,19 +16,19 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
 
-// constraints are match resources with their selectors parsed. The zero value
+// Constraints are match resources with their selectors parsed. The zero value
 // matches everything.
-type constraints struct {
+type Constraints struct {
 	resources         admissionregistrationv1.MatchResources
 	namespace, object labels.Selector
 }
 
-var _ matching.MatchCriteria = (*constraints)(nil)
+var _ matching.MatchCriteria = (*Constraints)(nil)
 
-// newConstraints parses match resources as the API server has them after its
-// defaults; nil means everything.
-func newConstraints(path string, resources *admissionregistrationv1.MatchResources) (*constraints, FaultsError) {
-	made := &constraints{namespace: labels.Everything(), object: labels.Everything()}
+// NewConstraints parses match resources as the API server has them after its
+// defaults; nil means everything. The errors are by field.
+func NewConstraints(resources *admissionregistrationv1.MatchResources) (*Constraints, map[string]error) {
+	made := &Constraints{namespace: labels.Everything(), object: labels.Everything()}
 	if resources == nil {
 		return made, nil
 	}
@@ -37,64 +37,73 @@ func newConstraints(path string, resources *admissionregistrationv1.MatchResourc
 		equivalent := admissionregistrationv1.Equivalent
 		made.resources.MatchPolicy = &equivalent
 	}
-	var faults FaultsError
+	wrong := map[string]error{}
 	parse := func(field string, selector *metav1.LabelSelector) labels.Selector {
 		if selector == nil {
 			return labels.Everything()
 		}
 		parsed, err := metav1.LabelSelectorAsSelector(selector)
 		if err != nil {
-			faults = append(faults, Fault{Field: path + "." + field, Message: err.Error()})
+			wrong[field] = err
 		}
 		return parsed
 	}
 	made.namespace = parse("namespaceSelector", resources.NamespaceSelector)
 	made.object = parse("objectSelector", resources.ObjectSelector)
-	return made, faults
+	return made, wrong
 }
 
 // GetParsedNamespaceSelector returns the selector of namespaces.
-func (c *constraints) GetParsedNamespaceSelector() (labels.Selector, error) { return c.namespace, nil }
+func (c *Constraints) GetParsedNamespaceSelector() (labels.Selector, error) { return c.namespace, nil }
 
 // GetParsedObjectSelector returns the selector of objects.
-func (c *constraints) GetParsedObjectSelector() (labels.Selector, error) { return c.object, nil }
+func (c *Constraints) GetParsedObjectSelector() (labels.Selector, error) { return c.object, nil }
 
 // GetMatchResources returns everything else.
-func (c *constraints) GetMatchResources() admissionregistrationv1.MatchResources { return c.resources }
+func (c *Constraints) GetMatchResources() admissionregistrationv1.MatchResources { return c.resources }
 
-// matched is a request in the version that a policy asked for.
-type matched struct {
-	*view
-	resource   schema.GroupVersionResource
-	versioned  *admission.VersionedAttributes
-	interfaces interfaces
+// Matched is a request in the version that a policy asked for.
+type Matched struct {
+	*View
+	// Resource is the request's, in that version.
+	Resource schema.GroupVersionResource
+	// Versioned are its objects, in that version.
+	Versioned *admission.VersionedAttributes
+	// Interfaces know the kinds it may be converted to.
+	Interfaces Interfaces
 }
 
-// match tells whether a request is selected, and gives it in the version of the
-// rule that selects it.
-func (c *constraints) match(r *policy.Request) (*matched, error) {
+// Everything is a request as it came, for a policy without constraints.
+func Everything(r *policy.Request) *Matched {
+	v := viewOf(r)
+	return &Matched{View: v, Resource: r.Resource, Versioned: v.versioned, Interfaces: Interfaces{kind: r.Kind}}
+}
+
+// Match gives a request that is selected in the version of the rule that selects
+// it, and nil for any other.
+func (c *Constraints) Match(r *policy.Request) (*Matched, error) {
 	if !c.concerns(r) {
 		return nil, nil
 	}
 	v := viewOf(r)
-	known := interfaces{kind: r.Kind, rules: c.resources.ResourceRules}
+	known := Interfaces{kind: r.Kind, rules: c.resources.ResourceRules}
 	if len(c.resources.ExcludeResourceRules) > 0 {
 		known.rules = append(slices.Clip(known.rules), c.resources.ExcludeResourceRules...)
 	}
-	ok, resource, kind, err := v.matcher.Matches(v.attributes, known, c)
+	ok, resource, kind, err := v.matcher.Matches(v.Attributes, known, c)
 	if err != nil || !ok {
 		return nil, err
 	}
-	found := &matched{view: v, resource: resource, versioned: v.versioned, interfaces: known}
+	found := &Matched{View: v, Resource: resource, Versioned: v.versioned, Interfaces: known}
 	if kind != r.Kind {
-		found.versioned, err = v.converted(kind)
+		found.Versioned, err = v.converted(kind)
 	}
 	return found, err
 }
 
 // concerns is false only if no rule can select the request. It spares most
 // policies the decoding of an object that is none of their business.
-func (c *constraints) concerns(r *policy.Request) bool {
+func (c *Constraints) concerns(r *policy.Request) bool {
 	if len(c.resources.ResourceRules) == 0 {
 		return true
 	}
@@ -109,16 +118,16 @@ func (c *constraints) concerns(r *policy.Request) bool {
 }
 
 // converted is the request's objects in another version.
-func (v *view) converted(kind schema.GroupVersionKind) (*admission.VersionedAttributes, error) {
-	made := &admission.VersionedAttributes{Attributes: v.attributes, VersionedKind: kind}
-	if object := v.attributes.GetObject(); object != nil {
+func (v *View) converted(kind schema.GroupVersionKind) (*admission.VersionedAttributes, error) {
+	made := &admission.VersionedAttributes{Attributes: v.Attributes, VersionedKind: kind}
+	if object := v.Attributes.GetObject(); object != nil {
 		out, err := convert(object, kind)
 		if err != nil {
 			return nil, fmt.Errorf("failed to convert object version: %w", err)
 		}
 		made.VersionedObject.Set(out)
 	}
-	if object := v.attributes.GetOldObject(); object != nil {
+	if object := v.Attributes.GetOldObject(); object != nil {
 		out, err := convert(object, kind)
 		if err != nil {
 			return nil, fmt.Errorf("failed to convert object version: %w", err)
@@ -128,9 +137,9 @@ func (v *view) converted(kind schema.GroupVersionKind) (*admission.VersionedAttr
 	return made, nil
 }
 
-// exempt tells whether the API server asks no policy about a request: one about
+// Exempt tells whether the API server asks no policy about a request: one about
 // admission itself.
-func exempt(r *policy.Request) bool {
+func Exempt(r *policy.Request) bool {
 	return webhookrules.IsExemptAdmissionConfigurationResource(kindOnly{kind: r.Kind})
 }
 

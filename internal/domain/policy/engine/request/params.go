@@ -1,4 +1,4 @@
-package engine
+package request
 
 import (
 	"errors"
@@ -12,20 +12,20 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
 
-// params are the objects that a binding's paramRef chooses from.
-type params struct {
+// Params are the objects that a binding's paramRef chooses from.
+type Params struct {
 	reference  *admissionregistrationv1.ParamRef
 	selector   labels.Selector
 	candidates []*unstructured.Unstructured
 }
 
-// newParams keeps the objects of the policy's kind of parameter. It is nil for a
+// NewParams keeps the objects of the policy's kind of parameter. It is nil for a
 // policy or binding without parameters.
-func newParams(kind *admissionregistrationv1.ParamKind, reference *admissionregistrationv1.ParamRef, objects []map[string]any) (*params, error) {
+func NewParams(kind *admissionregistrationv1.ParamKind, reference *admissionregistrationv1.ParamRef, objects []map[string]any) (*Params, error) {
 	if kind == nil || reference == nil {
 		return nil, nil
 	}
-	made := &params{reference: reference}
+	made := &Params{reference: reference}
 	if reference.Selector != nil {
 		selector, err := metav1.LabelSelectorAsSelector(reference.Selector)
 		if err != nil {
@@ -48,9 +48,9 @@ func newParams(kind *admissionregistrationv1.ParamKind, reference *admissionregi
 // errNoParams is the API server's message.
 var errNoParams = errors.New("no params found for policy binding with `Deny` parameterNotFoundAction")
 
-// collect returns the parameters for a request: one evaluation each. A binding
+// Collect returns the parameters for a request: one evaluation each. A binding
 // without parameters is evaluated once, without.
-func (p *params) collect(r *policy.Request) ([]runtime.Object, error) {
+func (p *Params) Collect(r *policy.Request) ([]runtime.Object, error) {
 	if p == nil {
 		return []runtime.Object{nil}, nil
 	}
@@ -71,7 +71,7 @@ func (p *params) collect(r *policy.Request) ([]runtime.Object, error) {
 	return found, nil
 }
 
-func (p *params) chooses(candidate *unstructured.Unstructured, r *policy.Request) (bool, error) {
+func (p *Params) chooses(candidate *unstructured.Unstructured, r *policy.Request) (bool, error) {
 	if candidate.GetNamespace() != "" {
 		namespace := p.reference.Namespace
 		if namespace == "" {
