@@ -63,7 +63,7 @@ func (s Scope) Allows(query *jmespath.Query) error {
 		return nil
 	}
 	for _, name := range query.Names().Plain {
-		if s[name] {
+		if s[name] || isWord(name) {
 			continue
 		}
 		if strings.HasPrefix(name, Element) {
@@ -74,6 +74,10 @@ func (s Scope) Allows(query *jmespath.Query) error {
 	}
 	return nil
 }
+
+// isWord tells of names that look like JSON but are keys without backticks, as in
+// "a == null". Policies that have them rely on what is not there being null.
+func isWord(name string) bool { return name == "null" || name == "true" || name == "false" }
 
 // check the variables of a text, and those inside of them.
 func (s Scope) check(t text) error {

@@ -202,6 +202,9 @@ func TestScopes(t *testing.T) {
 	if _, err := variable.Parse("{{ target.kind }}", "mutate", scope); err == nil {
 		t.Error("the target must be unknown without one")
 	}
+	if _, err := variable.Parse(`{{ request.oldObject == null || "" }}`, "validate", scope); err != nil {
+		t.Errorf("null without backticks, and an empty name: %v", err)
+	}
 	if variable.Scope(nil).With("x").InForeach(1) != nil {
 		t.Error("a nil scope allows any name, and so must what is made of it")
 	}
