@@ -64,24 +64,19 @@ is told on standard error and in the override's justification.`,
 // translate reads the files and turns every exception in them into overrides.
 func (p *program) translate(files []string, opts exceptions.Options) ([]policyv1.PolicyOverride, error) {
 	var made []policyv1.PolicyOverride
-	var problems []error
+	var problems []load.Problem
 	for _, file := range files {
 		data, err := p.readFile(file)
 		if err != nil {
 			return nil, err
 		}
 		documents, found := load.Parse(file, data)
-		for _, problem := range found {
-			problems = append(problems, problem)
-		}
+		problems = append(problems, found...)
 		for _, document := range documents {
 			made = append(made, p.one(document, opts)...)
 		}
 	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	return made, nil
+	return made, load.Join(problems)
 }
 
 // one turns a document into overrides, and says what it could not.
