@@ -196,9 +196,16 @@ func (p *program) printPolicy(l listed) error {
 		lane += ": " + l.LaneReason
 	}
 	fields := [][2]string{
-		{"Name", l.Name}, {"Kind", l.Kind}, {"Title", l.Title}, {"Category", l.Category}, {"Severity", l.Severity},
-		{"Tier", string(l.Tier)}, {"Action", l.Action}, {"Lane", lane},
-		{"Applies to", appliesTo(l)}, {"Rules", strings.Join(l.Rules, ", ")},
+		{"Name", l.Name},
+		{"Kind", l.Kind},
+		{"Title", l.Title},
+		{"Category", l.Category},
+		{"Severity", l.Severity},
+		{"Tier", string(l.Tier)},
+		{"Action", l.Action},
+		{"Lane", lane},
+		{"Applies to", appliesTo(l)},
+		{"Rules", strings.Join(l.Rules, ", ")},
 		{"Read from", fmt.Sprintf("%s:%d", l.File, l.Line)},
 	}
 	for _, field := range fields {

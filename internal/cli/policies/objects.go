@@ -2,7 +2,6 @@ package policies
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -40,11 +39,11 @@ func (t target) empty() bool {
 // them, as folders of both have them, are left out.
 func (p *program) objects(t target) ([]scenario.Object, error) {
 	var objects []scenario.Object
-	var mistakes []error
+	var mistakes []yamldoc.Mistake
 	add := func(name string, data []byte) {
 		read, wrong := scenario.ParseObjects(name, data)
 		objects = append(objects, read...)
-		mistakes = append(mistakes, asErrors(wrong)...)
+		mistakes = append(mistakes, wrong...)
 	}
 	for _, name := range t.resources {
 		files, err := expand(name)
@@ -69,7 +68,7 @@ func (p *program) objects(t target) ([]scenario.Object, error) {
 	objects = slices.DeleteFunc(objects, func(o scenario.Object) bool {
 		return load.IsPolicyKind(o.GVK().GroupVersion().String(), o.GVK().Kind)
 	})
-	return objects, errors.Join(mistakes...)
+	return objects, yamldoc.Join(mistakes)
 }
 
 // rendered are the files that charts and kustomizations make.
@@ -90,14 +89,6 @@ func (t target) rendered() ([]render.File, error) {
 		files = append(files, made)
 	}
 	return files, nil
-}
-
-func asErrors(mistakes []yamldoc.Mistake) []error {
-	all := make([]error, len(mistakes))
-	for i, mistake := range mistakes {
-		all[i] = mistake
-	}
-	return all
 }
 
 // live reads the objects of the cluster that the policies may concern.

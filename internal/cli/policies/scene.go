@@ -18,6 +18,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/images"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
+	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
 )
 
 // scene are the flags that say what is around the objects.
@@ -163,15 +164,12 @@ func (p *program) reach(ctx context.Context, made *stage, world *exception.World
 }
 
 // readOne reads a file of one kind.
-func readOne[T any, M error](p *program, file string, parse func(string, []byte) (T, []M)) (T, error) {
-	var none T
+func readOne[T any](p *program, file string, parse func(string, []byte) (T, []yamldoc.Mistake)) (T, error) {
 	data, shown, err := manifest.Input(p.Program, file)
 	if err != nil {
+		var none T
 		return none, err
 	}
 	value, mistakes := parse(shown, data)
-	for _, mistake := range mistakes {
-		return none, mistake
-	}
-	return value, nil
+	return value, yamldoc.Join(mistakes)
 }

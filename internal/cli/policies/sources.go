@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
@@ -33,12 +32,21 @@ type source struct {
 // read reads all policies, and prints what is not supported. Mistakes are an
 // error: nothing is done with the policies then.
 func (p *program) read(ctx context.Context, s source) ([]load.Document, error) {
+	documents, problems, err := p.collect(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return documents, p.tell(problems)
+}
+
+// collect reads all policies, with everything that is wrong with them.
+func (p *program) collect(ctx context.Context, s source) ([]load.Document, []load.Problem, error) {
 	var documents []load.Document
 	var problems []load.Problem
 	for _, name := range s.files {
 		read, found, err := p.readPolicies(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		documents, problems = append(documents, read...), append(problems, found...)
 	}
@@ -50,26 +58,21 @@ func (p *program) read(ctx context.Context, s source) ([]load.Document, error) {
 	if s.cluster {
 		read, found, err := p.readCluster(ctx)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		documents, problems = append(documents, read...), append(problems, found...)
 	}
-	return documents, p.tell(problems)
+	return documents, problems, nil
 }
 
 // tell prints what is not supported, and makes an error of mistakes.
 func (p *program) tell(problems []load.Problem) error {
-	var mistakes []error
 	for _, problem := range problems {
-		switch {
-		case problem.Foreign:
-		case problem.Unsupported:
-			fmt.Fprintf(p.Err, "not supported: %s\n", problem.Error())
-		default:
-			mistakes = append(mistakes, problem)
+		if problem.Unsupported {
+			fmt.Fprintf(p.Err, "not supported: %s\n", problem)
 		}
 	}
-	return errors.Join(mistakes...)
+	return load.Join(load.Fatal(problems))
 }
 
 // readPolicies reads a file, a folder or the standard input.
@@ -171,12 +174,4 @@ func (s source) restrict(usage string) error {
 		return verb.Usagef("no policies given: %s", usage)
 	}
 	return nil
-}
-
-// objectKey is such as "prod/web", or "web" for an object of the cluster.
-func objectKey(o client.Object) string {
-	if o.GetNamespace() == "" {
-		return o.GetName()
-	}
-	return o.GetNamespace() + "/" + o.GetName()
 }

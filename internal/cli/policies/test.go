@@ -21,6 +21,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/suite"
+	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
 )
 
 // testFlags are those of the verb test.
@@ -124,11 +125,10 @@ func (p *program) testFile(ctx context.Context, runner suite.Runner, file string
 	}
 	place := places{strings.TrimPrefix(filepath.ToSlash(filepath.Dir(absolute)), "/"), filepath.Dir(file)}
 	cases, mistakes := suite.ParseFile(strings.TrimPrefix(filepath.ToSlash(absolute), "/"), data)
-	var wrong []error
-	for _, mistake := range mistakes {
-		mistake.File = place.shown(mistake.File)
-		wrong = append(wrong, mistake)
+	for i := range mistakes {
+		mistakes[i].File = place.shown(mistakes[i].File)
 	}
+	wrong := []error{yamldoc.Join(mistakes)}
 	var all []tested
 	for _, c := range cases {
 		outcome, err := runner.Run(ctx, c)
@@ -230,7 +230,7 @@ func (p *program) printTestTables(f *testFlags, all []tested) error {
 			fmt.Fprintf(p.Out, "Loading test %s ( %s ) ...\n", t.name, t.file)
 		}
 		for _, problem := range t.outcome.Problems {
-			fmt.Fprintf(p.Out, "  %s\n", problem.Error())
+			fmt.Fprintf(p.Out, "  %s\n", problem.String())
 		}
 		passed += len(t.outcome.Rows) - t.outcome.Failed()
 		unmet += t.outcome.Failed()
@@ -284,7 +284,7 @@ func testCases(all []tested) []format.Case {
 			}
 			cases = append(cases, format.Case{
 				Suite: t.name, Class: t.file, Name: problem.Message, File: problem.File, Line: problem.Line,
-				Status: policy.Error, Message: problem.Error(),
+				Status: policy.Error, Message: problem.String(),
 			})
 		}
 		for _, row := range t.outcome.Rows {

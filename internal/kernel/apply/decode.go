@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,14 +30,10 @@ func DecodeFile(scheme *runtime.Scheme, file, source string) ([]client.Object, e
 		object, wrong := decodeOne(scheme, document)
 		objects, mistakes = append(objects, object), append(mistakes, wrong...)
 	}
-	if len(mistakes) == 0 {
-		return objects, nil
+	if len(mistakes) > 0 {
+		return nil, yamldoc.Join(mistakes)
 	}
-	all := make([]error, 0, len(mistakes))
-	for _, mistake := range mistakes {
-		all = append(all, mistake)
-	}
-	return nil, errors.Join(all...)
+	return objects, nil
 }
 
 func decodeOne(scheme *runtime.Scheme, document *yamldoc.Document) (client.Object, []yamldoc.Mistake) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -25,8 +26,17 @@ type Mistake struct {
 	Message string `json:"message"`
 }
 
-// Error is "file:line: field: message".
-func (m Mistake) Error() string {
+// Join makes one error of mistakes, with a line for each; nil if there are none.
+func Join(mistakes []Mistake) error {
+	all := make([]error, len(mistakes))
+	for i, mistake := range mistakes {
+		all[i] = errors.New(mistake.String())
+	}
+	return errors.Join(all...)
+}
+
+// String is "file:line: field: message".
+func (m Mistake) String() string {
 	if m.Field == "" || strings.Contains(m.Message, m.Field) {
 		return fmt.Sprintf("%s:%d: %s", m.File, m.Line, m.Message)
 	}
@@ -134,8 +144,14 @@ func fieldOf(mistake error) string {
 
 // jsonNames are what users call the types of Go.
 var jsonNames = []struct{ prefix, name string }{
-	{"[]", "a list"}, {"map[", "an object"}, {"string", "a text"}, {"bool", "true or false"},
-	{"int", "a whole number"}, {"uint", "a whole number"}, {"float", "a number"}, {"*", ""},
+	{"[]", "a list"},
+	{"map[", "an object"},
+	{"string", "a text"},
+	{"bool", "true or false"},
+	{"int", "a whole number"},
+	{"uint", "a whole number"},
+	{"float", "a number"},
+	{"*", ""},
 }
 
 func (d *Document) wrongValue(err error) Mistake {

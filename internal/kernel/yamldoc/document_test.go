@@ -30,14 +30,16 @@ func TestDecodeTellsLines(t *testing.T) {
 		{"yes means true, as it does to kubectl", "kind: A\nspec:\n  flag: yes\n", nil},
 		{"an unknown field", "kind: A\nspec:\n  text: x\n  txt: y\n", []string{`f:4: unknown field "spec.txt"`}},
 		{"mistakes come in the order of their lines", "kind: A\nspec:\n  b: 1\n  a: 1\nz: 1\n", []string{
-			`f:3: unknown field "spec.b"`, `f:4: unknown field "spec.a"`, `f:5: unknown field "z"`}},
+			`f:3: unknown field "spec.b"`, `f:4: unknown field "spec.a"`, `f:5: unknown field "z"`,
+		}},
 		{"a repeated key", "kind: A\nspec:\n  text: x\n  text: y\n", []string{`f:4: malformed YAML: key "text" already set in map`}},
 		{"a wrong type", "kind: A\nspec:\n  text: [x]\n", []string{"f:3: spec.text: must be a text, not a list"}},
 		{"no list", "kind: A\nspec:\n  list: x\n", []string{"f:3: spec.list: must be a list, not a text"}},
 		{"the second document", "kind: A\n---\n# why\nkind: B\nspec:\n  count: x\n", []string{"f:6: spec.count: must be a whole number, not a text"}},
 		{"text after a marker", "--- {kind: A, spec: {count: x}}\n", []string{"f:1: spec.count: must be a whole number, not a text"}},
 		{"malformed YAML, and the others are read", "kind: A\n---\nkind: [\n---\nkind: C\nx: 1\n", []string{
-			"f:4: malformed YAML: did not find expected node content", `f:6: unknown field "x"`}},
+			"f:4: malformed YAML: did not find expected node content", `f:6: unknown field "x"`,
+		}},
 		{"JSON with tabs", "{\n\t\"kind\": \"A\",\n\t\"x\": 1\n}", []string{`f:3: unknown field "x"`}},
 		{"kind is no text", "kind: [A]\n", []string{"f:1: kind: must be a text, not a list"}},
 		{"a marker in a text", "kind: A\nspec:\n  text: |\n    ---\n    y\n  x: 1\n", []string{`f:6: unknown field "spec.x"`}},
@@ -50,7 +52,7 @@ func TestDecodeTellsLines(t *testing.T) {
 			}
 			var got []string
 			for _, mistake := range mistakes {
-				got = append(got, mistake.Error())
+				got = append(got, mistake.String())
 			}
 			if fmt.Sprint(got) != fmt.Sprint(test.want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))

@@ -42,7 +42,7 @@ func compiled(c corpus.Case) ([]policy.Evaluator, string) {
 	evaluators, more := load.Compile(documents, compilers)
 	var text strings.Builder
 	for _, problem := range append(found, more...) {
-		text.WriteString(problem.Error() + "\n")
+		text.WriteString(problem.String() + "\n")
 	}
 	return evaluators, text.String()
 }

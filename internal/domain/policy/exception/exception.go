@@ -2,15 +2,17 @@ package exception
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	kyvernov2 "github.com/roadbed-dev/roadbed/api/kyverno/v2"
 	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
@@ -133,11 +135,11 @@ func (e exemption) covers(info policy.Info, rule string, r *policy.Request, w po
 	}
 	w.Values = nil
 	for _, result := range e.probe.Validate(context.Background(), r, w) {
-		switch result.Status {
-		case policy.Fail:
+		if result.Status == policy.Error {
+			return false, errors.New(result.Message)
+		}
+		if result.Status == policy.Fail {
 			return true, nil
-		case policy.Error:
-			return false, fmt.Errorf("%s", result.Message)
 		}
 	}
 	return false, nil

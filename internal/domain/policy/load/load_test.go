@@ -49,11 +49,11 @@ func TestLoad(t *testing.T) {
 func tell(p load.Problem) string {
 	switch {
 	case p.Unsupported:
-		return "unsupported: " + p.Error()
+		return "unsupported: " + p.String()
 	case p.Foreign:
-		return "foreign: " + p.Error()
+		return "foreign: " + p.String()
 	}
-	return "wrong: " + p.Error()
+	return "wrong: " + p.String()
 }
 
 func FuzzParse(f *testing.F) {

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -28,8 +29,17 @@ type Problem struct {
 	Foreign bool `json:"foreign,omitempty"`
 }
 
-// Error is "file:line: kind name, rule: field: message".
-func (p Problem) Error() string {
+// Join makes one error of problems, with a line for each; nil if there are none.
+func Join(problems []Problem) error {
+	all := make([]error, len(problems))
+	for i, problem := range problems {
+		all[i] = errors.New(problem.String())
+	}
+	return errors.Join(all...)
+}
+
+// String is "file:line: kind name, rule: field: message".
+func (p Problem) String() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s:%d: ", p.File, p.Line)
 	if p.Name != "" {

@@ -97,8 +97,7 @@ func (d Document) legacyProblems(faults legacy.FaultsError) []Problem {
 
 // faults puts a compiler's error at its lines.
 func (d Document) faults(err error) []Problem {
-	var cel engine.FaultsError
-	if errors.As(err, &cel) {
+	if cel, ok := errors.AsType[engine.FaultsError](err); ok {
 		found := make([]Problem, len(cel))
 		for i, fault := range cel {
 			found[i] = d.problem(fault.Field, fault.String())
@@ -109,8 +108,7 @@ func (d Document) faults(err error) []Problem {
 		}
 		return found
 	}
-	var old legacy.FaultsError
-	if errors.As(err, &old) {
+	if old, ok := errors.AsType[legacy.FaultsError](err); ok {
 		return d.legacyProblems(old)
 	}
 	p := d.problem("", err.Error())

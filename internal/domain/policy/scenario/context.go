@@ -10,7 +10,7 @@ import (
 // Context of cli.kyverno.io/v1alpha1.
 type Context struct {
 	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata"`
 	Spec              ContextSpec `json:"spec"`
 }
 
@@ -64,7 +64,7 @@ func ParseContext(file string, data []byte) (ContextSpec, []yamldoc.Mistake) {
 // ClusterResource of cli.kyverno.io/v1alpha1.
 type ClusterResource struct {
 	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata"`
 	Spec              ClusterResourceSpec `json:"spec"`
 }
 

@@ -72,7 +72,7 @@ var namespaceKind = schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}
 
 // change applies variables that are about the request. Old is the object before
 // an update, if it is known.
-func change(r *policy.Request, variables map[string]any, old map[string]any) error {
+func change(r *policy.Request, variables, old map[string]any) error {
 	operation, _ := variables["request.operation"].(string)
 	switch operation {
 	case "", "*", string(admissionv1.Create):

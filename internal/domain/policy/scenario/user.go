@@ -11,12 +11,12 @@ import (
 // cli.kyverno.io/v1alpha1.
 type UserInfo struct {
 	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata"`
 	// Roles and ClusterRoles are bound to the user: "namespace:name" and "name".
 	Roles        []string `json:"roles,omitempty"`
 	ClusterRoles []string `json:"clusterRoles,omitempty"`
 	// User as the API server knows it.
-	User authenticationv1.UserInfo `json:"userInfo,omitempty"`
+	User authenticationv1.UserInfo `json:"userInfo"`
 }
 
 // ParseUserInfo reads a file that says who asks.

@@ -15,7 +15,7 @@ import (
 // policies would look up or only a request knows.
 type Values struct {
 	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata"`
 	ValuesSpec        `json:",inline"`
 }
 
@@ -141,9 +141,7 @@ func (v ValuesSpec) request(object string) map[string]any {
 			}
 		}
 	}
-	for path, value := range dotted("request", merged["request"]) {
-		merged[path] = value
-	}
+	maps.Copy(merged, dotted("request", merged["request"]))
 	return merged
 }
 

@@ -18,7 +18,7 @@ const FileName = "kyverno-test.yaml"
 // Test is the content of a test file. Paths are relative to its folder.
 type Test struct {
 	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata,omitempty"`
+	metav1.ObjectMeta `json:"metadata"`
 
 	// Name is the older place of metadata.name.
 	Name string `json:"name,omitempty"`
