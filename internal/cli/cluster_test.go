@@ -75,6 +75,9 @@ func staticGuards() []standalone.Manifest {
 	for _, guard := range guards.Static() {
 		manifests = append(manifests, standalone.Manifest{Name: guard.Name, Data: guard.Data})
 	}
+	for _, policy := range app.StaticPolicies() {
+		manifests = append(manifests, standalone.Manifest{Name: policy.Name, Data: policy.Data})
+	}
 	return manifests
 }
 

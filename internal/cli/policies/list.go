@@ -78,9 +78,9 @@ func (p *program) listVerb() *cobra.Command {
 		Aliases: []string{"ls"},
 		Short:   "List policies with their tiers, and where their verdicts are reached",
 		Long: `List policies: those of the cluster, of files (--policy) or the platform's own
-with the guards of tenancy (--catalogue). The tier says what a failure does. The lane says where a verdict is
-reached at admission: native policies hold while Roadbed is down, engine and legacy
-ones need its webhook, for the reason shown.`,
+with the guards of tenancy (--catalogue). The tier says what a failure does. The lane
+says where a verdict is reached at admission: native policies hold while Roadbed is
+down, engine and legacy ones need its webhook, for the reason shown.`,
 		Example: `  roadbed policy list
   roadbed policy list --catalogue -o wide
   roadbed policy list --policy policies/ --tier mandatory`,

@@ -62,6 +62,7 @@ func (e Enforcement) left(ctx context.Context, reader client.Reader) (string, er
 		return "", nil
 	case EnforceKyverno:
 		return "Roadbed was told to leave it to Kyverno by --policy-enforcement=kyverno", nil
+	case EnforceAuto:
 	}
 	rival, err := Rival(ctx, reader)
 	if err != nil || rival == "" {

@@ -105,7 +105,7 @@ func TestReasons(t *testing.T) {
 		{"the API server's own lookup of rights", expression("authorizer.group('').resource('pods').check('get').allowed()"), ""},
 		{"a lookup", expression("resource.List('v1', 'pods', '').items.size() == 0"), "it looks other objects up"},
 		{"a request", expression("http.Get('https://example.com').ok == true"), "it makes HTTP requests"},
-		{"images of the policy", expression("images.containers.size() == 0"), "does not have"},
+		{"images of the policy", expression("images.containers.size() == 0"), "images"},
 		{"a service account", expression("parseServiceAccount(request.userInfo.username).Name == ''"), "parseServiceAccount"},
 		{"no admission", func(s *policiesv1.ValidatingPolicySpec) {
 			s.Evaluation = &policiesv1.EvaluationConfiguration{Admission: &policiesv1.AdmissionConfiguration{Enabled: new(false)}}

@@ -1,6 +1,8 @@
 package native
 
 import (
+	"slices"
+
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
@@ -37,12 +39,7 @@ func validating(kind string, p *policiesv1.ValidatingPolicy, opts Options) (Obje
 
 // actionOf is what the format asked for, where no tier says otherwise.
 func actionOf(actions []admissionv1.ValidationAction) policy.Action {
-	for _, action := range actions {
-		if action == admissionv1.Deny {
-			return policy.Enforce
-		}
-	}
-	if len(actions) == 0 {
+	if len(actions) == 0 || slices.Contains(actions, admissionv1.Deny) {
 		return policy.Enforce
 	}
 	return policy.Audit
@@ -90,7 +87,7 @@ func (o origin) validatingPolicy(v variant[policiesv1.ValidatingPolicySpec]) *ad
 	}
 	if o.waivable() {
 		native.Spec.ParamKind = override.ParamKind()
-		native.Spec.AuditAnnotations = append(native.Spec.AuditAnnotations[:len(native.Spec.AuditAnnotations):len(native.Spec.AuditAnnotations)],
+		native.Spec.AuditAnnotations = append(slices.Clip(native.Spec.AuditAnnotations),
 			admissionv1.AuditAnnotation{Key: override.AuditKey, ValueExpression: override.Annotation(Key(o.object))})
 	}
 	return native

@@ -121,7 +121,7 @@ func testTiers(t *testing.T, p *platform) {
 			return err
 		}
 		if !p.warnings.with("roadbed-policy-tier-recommended") {
-			return fmt.Errorf("no warning yet")
+			return errors.New("no warning yet")
 		}
 		return nil
 	})
