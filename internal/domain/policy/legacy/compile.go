@@ -15,16 +15,24 @@ import (
 // error is a FaultsError, without what is unsupported: see Unsupported.
 func Compile(source *kyvernov1.ClusterPolicy, options Options) (policy.Evaluator, error) {
 	c := &compiler{options: options, source: source, whole: &draft.Rule{}}
-	made := &compiled{options: options, labels: source.Labels, one: source.Spec.ApplyRules == "One"}
+	made := &compiled{
+		options: options, labels: source.Labels, one: source.Spec.ApplyRules == "One",
+		closed: closed(&source.Spec), roled: roled(&source.Spec),
+	}
 	made.rules = c.rules()
 	made.info = c.info(made.rules)
 	if faults := c.faults().Wrong(); len(faults) > 0 {
 		return nil, faults
 	}
-	if slices.ContainsFunc(made.rules, (*rule).changes) {
-		return &mutator{made}, nil
+	return made.evaluator(), nil
+}
+
+// evaluator is a policy.Mutator only where a rule changes objects.
+func (c *compiled) evaluator() policy.Evaluator {
+	if slices.ContainsFunc(c.rules, (*rule).changes) {
+		return &mutator{c}
 	}
-	return made, nil
+	return c
 }
 
 // Unsupported names what a policy asks for that Roadbed does not do. Generate

@@ -16,8 +16,9 @@
 //     up, on nothing else but chance for the function random.
 //   - Requests are never changed; a change is made to a copy.
 //   - What cannot be evaluated is an Error result, never a pass.
-//   - Rules that ask for what Roadbed does not do are named by Unsupported, and
-//     skipped with a message.
+//   - Rules that ask for what Roadbed does not do are named by Unsupported. Those
+//     that judge are errors, those that change objects are skipped, both with a
+//     message.
 //
 // Differences from Kyverno 1.19 are told by Differences and by package mutate.
 package legacy

@@ -16,6 +16,9 @@ type compiled struct {
 	rules   []*rule
 	// one stops after the first rule that applies.
 	one bool
+	// closed tells that the policy says failurePolicy: Fail, roled that it asks
+	// for the roles of who sent a request.
+	closed, roled bool
 }
 
 // mutator is a policy that also changes objects.
@@ -66,6 +69,9 @@ func (c *compiled) concerns(rule *rule, r *policy.Request) bool {
 // judge lets one rule judge the request.
 func (c *compiled) judge(ctx context.Context, r *policy.Request, w policy.World, rule *rule) *verdict {
 	switch {
+	case rule.unsupported != "" && rule.guards:
+		// What cannot be checked is not known to be fine.
+		return &verdict{status: policy.Error, message: rule.unsupported}
 	case rule.unsupported != "":
 		return skips("%s", rule.unsupported)
 	case rule.judge == nil && rule.verify == nil:

@@ -28,8 +28,10 @@ type rule struct {
 	entries       []entry.Entry
 	preconditions *condition.Conditions
 	tiers         tiers
-	// unsupported says what the rule asks for that Roadbed does not do.
+	// unsupported says what the rule asks for that Roadbed does not do. A rule that
+	// guards is an error then, one that changes is skipped.
 	unsupported string
+	guards      bool
 
 	judge  judge
 	change changer
@@ -123,6 +125,7 @@ func (c *compiler) compileAction(made *rule, source *kyvernov1.Rule, scope varia
 	actions := 0
 	if source.Validate != nil && !isEmpty(*source.Validate) {
 		actions++
+		made.guards = true
 		made.judge = c.validation(source, scope)
 		made.allowExisting = enabled(source.Validate.AllowExistingViolations)
 	}
@@ -132,6 +135,7 @@ func (c *compiler) compileAction(made *rule, source *kyvernov1.Rule, scope varia
 	}
 	if len(source.VerifyImages) > 0 {
 		actions++
+		made.guards = true
 		made.verify = c.verification(source.VerifyImages, scope)
 	}
 	if source.Generate != nil {

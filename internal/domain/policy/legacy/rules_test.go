@@ -252,5 +252,5 @@ func signs(signer string, attestor policy.Attestor) bool {
 	if attestor.Keyless != nil {
 		return attestor.Keyless.Identities[0].Issuer == signer
 	}
-	return strings.Contains(attestor.Key, signer) || strings.Contains(attestor.Certificate, signer)
+	return strings.Contains(strings.Join(attestor.Notary, ""), signer) || strings.Contains(attestor.Key, signer) || strings.Contains(attestor.Certificate, signer)
 }

@@ -204,8 +204,15 @@ func (v *verification) judge(e *evaluation) *verdict {
 
 // undecided tells whether an error is no proof against an image.
 func undecided(err error) bool {
-	return errors.Is(err, policy.ErrNoWorld) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	var unevaluated *unevaluatedError
+	return errors.As(err, &unevaluated) || errors.Is(err, policy.ErrNoWorld) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
+
+// unevaluatedError is a condition that could not be evaluated.
+type unevaluatedError struct{ error }
+
+// Unwrap is why.
+func (u *unevaluatedError) Unwrap() error { return u.error }
 
 // verify checks one image, and returns its digest, empty where nothing had to be
 // asked.
@@ -251,7 +258,7 @@ func (i *imageCheck) attest(e *evaluation, asked policy.ImageCheck) (digest stri
 	holds, said, err := i.denied.Decide(inner.vars)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("%s.validate.deny: %w", i.path, err)
+		return "", &unevaluatedError{fmt.Errorf("%s.validate.deny: %w", i.path, err)}
 	case holds:
 		return "", errors.New(strings.TrimPrefix(i.message+"; "+said, "; "))
 	}
@@ -285,7 +292,7 @@ func (a *attestation) judge(e *evaluation, predicate map[string]any) error {
 		holds, said, err := one.Decide(vars)
 		switch {
 		case err != nil:
-			return fmt.Errorf("%s: %w", attest.Short(a.path), err)
+			return &unevaluatedError{fmt.Errorf("%s: %w", attest.Short(a.path), err)}
 		case !holds:
 			return errors.New(strings.TrimSuffix(fmt.Sprintf("%s: attestation checks failed for predicate %s: %s", attest.Short(a.path), a.predicate, said), ": "))
 		}

@@ -72,7 +72,9 @@ func (c compiler) set(path string, source kyvernov1.AttestorSet, notary bool, sc
 	if source.Count != nil {
 		set.count = *source.Count
 	}
-	if set.count < 1 || set.count > len(set.members) {
+	// An entry that could not be compiled was told of already.
+	whole := len(set.members) >= len(source.Entries)
+	if whole && (set.count < 1 || set.count > len(set.members)) {
 		c.Wrong(path+".count", "%d of %d entries cannot be content", set.count, len(set.members))
 	}
 	return set

@@ -134,25 +134,3 @@ func (b block) selects(s subject) bool {
 	}
 	return selected
 }
-
-// Kinds are the kinds that the match block names, as they were written.
-func (b *Blocks) Kinds() []KindSelector {
-	var kinds []KindSelector
-	for _, filter := range b.match.filters {
-		kinds = append(kinds, filter.kinds...)
-	}
-	return kinds
-}
-
-// NamesUser tells whether a block depends on who asks, so that a scan cannot
-// decide it.
-func (b *Blocks) NamesUser() bool {
-	for _, block := range []block{b.match, b.exclude} {
-		for _, filter := range block.filters {
-			if wantsUser(filter.user) {
-				return true
-			}
-		}
-	}
-	return false
-}
