@@ -97,3 +97,19 @@ type Closed interface {
 	// the policy, because the policy says so itself.
 	FailsClosed() bool
 }
+
+// Divisible is an Evaluator of which some rules decide on images and others do
+// not.
+type Divisible interface {
+	// Divide returns the rules on images and the other rules as policies of
+	// their own, which judge together as the policy does; none when all rules
+	// are of one sort.
+	Divide() []Evaluator
+}
+
+// Roled is an Evaluator that may ask which roles are bound to who sent a
+// request.
+type Roled interface {
+	// AsksRoles tells whether it does.
+	AsksRoles() bool
+}

@@ -15,6 +15,7 @@ const mixed = `
 metadata: {name: mixed, annotations: {pod-policies.kyverno.io/autogen-controllers: none}}
 spec:
   failurePolicy: Ignore
+  background: false
   webhookConfiguration: {failurePolicy: Fail}
   rules:
   - name: label

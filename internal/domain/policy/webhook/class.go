@@ -23,26 +23,43 @@ const (
 func Classes() []Class { return []Class{Open, Strict, Images} }
 
 // Split sorts the policies that are not native into classes. A policy about
-// images is asked about Pods in the class Images, and about everything else,
-// such as Deployments, in the class that its failure policy asks for.
+// images that blocks is asked about Pods in the class Images, and about
+// everything else, such as Deployments, in the class Open: it is Pods that run
+// images, so nothing else has to wait for an answer. A policy that is about
+// images in some of its rules only is asked about those apart.
 func Split(evaluators []policy.Evaluator) map[Class][]policy.Evaluator {
 	split := map[Class][]policy.Evaluator{}
-	for _, evaluator := range evaluators {
+	for _, evaluator := range divided(evaluators) {
 		info := evaluator.Info()
-		if info.Lane == policy.Native || !info.Admission {
-			continue
-		}
-		class := Open
-		if closed, ok := evaluator.(policy.Closed); ok && closed.FailsClosed() {
-			class = Strict
-		}
-		if len(patterns(evaluator)) > 0 {
+		closed, ok := evaluator.(policy.Closed)
+		switch {
+		case info.Lane == policy.Native || !info.Admission:
+		case len(patterns(evaluator)) > 0 && info.Tier.Blocks():
 			split[Images] = append(split[Images], evaluator)
-			evaluator = beyondPods(evaluator)
+			split[Open] = append(split[Open], beyondPods(evaluator))
+		case ok && closed.FailsClosed() && len(patterns(evaluator)) == 0:
+			split[Strict] = append(split[Strict], evaluator)
+		default:
+			split[Open] = append(split[Open], evaluator)
 		}
-		split[class] = append(split[class], evaluator)
 	}
 	return split
+}
+
+// divided are the policies, with rules about images apart from others.
+func divided(evaluators []policy.Evaluator) []policy.Evaluator {
+	var all []policy.Evaluator
+	for _, evaluator := range evaluators {
+		var parts []policy.Evaluator
+		if divisible, ok := evaluator.(policy.Divisible); ok {
+			parts = divisible.Divide()
+		}
+		if len(parts) == 0 {
+			parts = []policy.Evaluator{evaluator}
+		}
+		all = append(all, parts...)
+	}
+	return all
 }
 
 func patterns(evaluator policy.Evaluator) []string {

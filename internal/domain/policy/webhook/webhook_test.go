@@ -1,13 +1,14 @@
 package webhook_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -32,7 +33,7 @@ type fake struct {
 }
 
 func (f fake) Info() policy.Info {
-	return policy.Info{Name: f.name, Lane: f.lane, Tier: f.tier, Admission: true}
+	return policy.Info{Name: f.name, Lane: f.lane, Tier: cmp.Or(f.tier, policy.Mandatory), Admission: true}
 }
 
 func (f fake) Scopes() []policy.Scope {
@@ -52,6 +53,14 @@ func (f fake) Validate(_ context.Context, r *policy.Request, _ policy.World) []p
 	}
 	return []policy.Result{{Policy: f.name, Rule: "r", Tier: f.tier, Lane: f.lane, Status: policy.Fail, Message: "because"}}
 }
+
+// divisible is a policy of several sorts of rules.
+type divisible struct {
+	fake
+	parts []policy.Evaluator
+}
+
+func (d divisible) Divide() []policy.Evaluator { return d.parts }
 
 // mutating adds a label.
 type mutating struct{ fake }
@@ -86,11 +95,21 @@ func TestConfigure(t *testing.T) {
 		{"strict", "says so itself", []policy.Evaluator{fake{name: "s", lane: policy.Legacy, resource: "configmaps", closed: true}}, []string{"strict.validate.policy.roadbed.dev Fail /v1/configmaps"}},
 		{"images", "closed for Pods", []policy.Evaluator{fake{name: "i", lane: policy.Engine, resource: "pods", images: []string{"registry.corp.com/*"}}}, []string{"images.validate.policy.roadbed.dev Fail /v1/pods narrowed"}},
 		{"images of deployments", "open for what makes Pods", []policy.Evaluator{fake{name: "i", lane: policy.Engine, resource: "deployments", images: []string{"registry.corp.com/*"}}}, []string{"open.validate.policy.roadbed.dev Ignore apps/v1/deployments"}},
+		{"images that are advised", "nothing waits for a warning", []policy.Evaluator{fake{name: "i", lane: policy.Engine, tier: policy.Recommended, resource: "pods", images: []string{"registry.corp.com/*"}}}, []string{"open.validate.policy.roadbed.dev Ignore /v1/pods"}},
+		{"images and failurePolicy: Fail", "Pods run images, so nothing else waits", []policy.Evaluator{fake{name: "i", lane: policy.Engine, resource: "deployments", images: []string{"registry.corp.com/*"}, closed: true}}, []string{"open.validate.policy.roadbed.dev Ignore apps/v1/deployments"}},
+		{
+			"images among other rules", "each in its class",
+			[]policy.Evaluator{divisible{fake{name: "d", lane: policy.Legacy, resource: "pods"}, []policy.Evaluator{
+				fake{name: "d", lane: policy.Legacy, resource: "pods", closed: true},
+				fake{name: "d", lane: policy.Legacy, resource: "pods", images: []string{"registry.corp.com/*"}},
+			}}},
+			[]string{"strict.validate.policy.roadbed.dev Fail /v1/pods", "images.validate.policy.roadbed.dev Fail /v1/pods narrowed"},
+		},
 		{"mutation", "both are asked", []policy.Evaluator{mutating{fake{name: "m", lane: policy.Legacy, resource: "pods"}}}, []string{"open.validate.policy.roadbed.dev Ignore /v1/pods", "open.mutate.policy.roadbed.dev Ignore /v1/pods"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, summary(webhook.Configure(test.policies, served, at))); diff != "" {
+			if diff := gocmp.Diff(test.want, summary(webhook.Configure(test.policies, served, at))); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
 		})
