@@ -63,28 +63,6 @@ func (s *Set) Decide(ctx context.Context, r *Request, w World) Decision {
 	return Decision{Object: object, Results: append(results, s.Validate(ctx, mutated, w)...)}
 }
 
-// Mutate changes the object by all policies in turn. The object is nil when
-// nothing was changed.
-func (s *Set) Mutate(ctx context.Context, r *Request, w World) (map[string]any, []Result) {
-	var object map[string]any
-	var results []Result
-	for _, evaluator := range s.evaluators {
-		mutator, ok := evaluator.(Mutator)
-		if !ok || r.Object == nil {
-			continue
-		}
-		state := r
-		changed, found := mutator.Mutate(ctx, r, w, func(rule string) string {
-			return s.waiver(mutator, rule, state, w)
-		})
-		if changed != nil {
-			object, r = changed, r.With(changed)
-		}
-		results = append(results, found...)
-	}
-	return object, results
-}
-
 // Validate lets all policies judge the request as it is.
 func (s *Set) Validate(ctx context.Context, r *Request, w World) []Result {
 	var results []Result

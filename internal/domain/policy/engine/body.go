@@ -12,6 +12,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
@@ -50,10 +51,10 @@ type body struct {
 }
 
 // compileBody compiles what a policy says.
-func compileBody(d *dialect, s source, prefix string) (*body, FaultsError) {
-	declared := declarations{HasParams: s.hasParams, HasAuthorizer: true}
+func compileBody(d *dialect.Dialect, s source, prefix string) (*body, FaultsError) {
+	declared := dialect.Declarations{HasParams: s.hasParams, HasAuthorizer: true}
 	c := newCompiler(d, s, declared)
-	b := &body{prefix: prefix, rules: s.rules(prefix), extended: d.extended}
+	b := &body{prefix: prefix, rules: s.rules(prefix), extended: d.Extended()}
 	b.conditions = c.matchConditions(s, declared)
 	var expressions, messages, annotations []plugincel.CompilationResult
 	for i, validation := range s.validations {
@@ -76,11 +77,11 @@ func (c *compiler) message(s source, i int) plugincel.CompilationResult {
 	}
 	return c.compile(fmt.Sprintf("%s.validations[%d].messageExpression", s.path, i),
 		&validating.MessageExpressionCondition{MessageExpression: s.validations[i].MessageExpression},
-		declarations{HasParams: s.hasParams})
+		dialect.Declarations{HasParams: s.hasParams})
 }
 
 // matchConditions compiles them; nil when there are none.
-func (c *compiler) matchConditions(s source, declared declarations) matchconditions.Matcher {
+func (c *compiler) matchConditions(s source, declared dialect.Declarations) matchconditions.Matcher {
 	if len(s.matchConditions) == 0 {
 		return nil
 	}

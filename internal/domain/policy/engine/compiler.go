@@ -11,6 +11,7 @@ import (
 	"k8s.io/apiserver/pkg/cel/environment"
 	k8slibrary "k8s.io/apiserver/pkg/cel/library"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 )
 
@@ -18,11 +19,11 @@ import (
 // with them. It stands in for the API server's, which builds eight environments
 // for each policy.
 type compiler struct {
-	dialect *dialect
+	dialect *dialect.Dialect
 	// composed holds the policy's variables; nil when it has none.
 	composed *plugincel.CompositedCompiler
 	// checking are the environments that know the variables' types.
-	checking map[declarations]*cel.Env
+	checking map[dialect.Declarations]*cel.Env
 	// at is the field that is being compiled.
 	at     string
 	faults FaultsError
@@ -31,18 +32,18 @@ type compiler struct {
 var _ plugincel.Compiler = (*compiler)(nil)
 
 // newCompiler compiles the variables, in order: each sees those before it.
-func newCompiler(d *dialect, s source, declared declarations) *compiler {
+func newCompiler(d *dialect.Dialect, s source, declared dialect.Declarations) *compiler {
 	c := &compiler{dialect: d}
 	path, variables := s.path, s.variables
 	if len(variables) == 0 {
 		return c
 	}
-	composed, err := plugincel.NewCompositedCompilerForTypeChecking(d.base)
+	composed, err := plugincel.NewCompositedCompilerForTypeChecking(d.Base())
 	if err != nil {
 		c.faults = append(c.faults, Fault{Field: path + ".variables", Message: err.Error()})
 		return c
 	}
-	composed.Compiler, c.composed, c.checking = c, composed, map[declarations]*cel.Env{}
+	composed.Compiler, c.composed, c.checking = c, composed, map[dialect.Declarations]*cel.Env{}
 	for i, variable := range variables {
 		c.at = fmt.Sprintf("%s.variables[%d].expression", path, i)
 		composed.CompileAndStoreVariable(
@@ -56,13 +57,13 @@ func newCompiler(d *dialect, s source, declared declarations) *compiler {
 }
 
 // compile compiles one expression of a field.
-func (c *compiler) compile(field string, accessor plugincel.ExpressionAccessor, declared declarations) plugincel.CompilationResult {
+func (c *compiler) compile(field string, accessor plugincel.ExpressionAccessor, declared dialect.Declarations) plugincel.CompilationResult {
 	c.at = field
 	return c.CompileCELExpression(accessor, declared, environment.StoredExpressions)
 }
 
 // CompileCELExpression compiles for stored expressions, whatever the mode.
-func (c *compiler) CompileCELExpression(accessor plugincel.ExpressionAccessor, declared declarations, _ environment.Type) plugincel.CompilationResult {
+func (c *compiler) CompileCELExpression(accessor plugincel.ExpressionAccessor, declared dialect.Declarations, _ environment.Type) plugincel.CompilationResult {
 	result := plugincel.CompilationResult{ExpressionAccessor: accessor}
 	env, err := c.env(declared)
 	if err != nil {
@@ -83,7 +84,7 @@ func (c *compiler) CompileCELExpression(accessor plugincel.ExpressionAccessor, d
 		c.faults = append(c.faults, *complaint)
 		return result
 	}
-	program, err := c.dialect.program(ast, declared)
+	program, err := c.dialect.Program(ast, declared)
 	if err != nil {
 		c.fault(err.Error())
 		return result
@@ -98,9 +99,9 @@ func (c *compiler) fault(message string) {
 
 // env is the environment that checks: the shared one, or one that knows the
 // types of the policy's variables.
-func (c *compiler) env(declared declarations) (*cel.Env, error) {
+func (c *compiler) env(declared dialect.Declarations) (*cel.Env, error) {
 	if c.composed == nil {
-		return c.dialect.envs[declared], nil
+		return c.dialect.Env(declared), nil
 	}
 	if env, ok := c.checking[declared]; ok {
 		return env, nil
@@ -109,7 +110,7 @@ func (c *compiler) env(declared declarations) (*cel.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := declare(knowing, declared)
+	env, err := dialect.Declare(knowing, declared)
 	if err == nil {
 		c.checking[declared] = env
 	}
@@ -118,7 +119,7 @@ func (c *compiler) env(declared declarations) (*cel.Env, error) {
 
 // judge finds what type checks do not.
 func (c *compiler) judge(env *cel.Env, ast *cel.Ast) *Fault {
-	if c.dialect.extended {
+	if c.dialect.Extended() {
 		if name := library.Unsupported(ast); name != "" {
 			return &Fault{Message: name + " is not supported: Roadbed's policies create nothing", Unsupported: true}
 		}

@@ -3,6 +3,8 @@ package engine
 import (
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 )
 
 // conditions and mutations hand the API server's code what was compiled before:
@@ -13,12 +15,12 @@ type (
 )
 
 // CompileCondition returns the results it holds.
-func (c conditions) CompileCondition([]plugincel.ExpressionAccessor, declarations, environment.Type) plugincel.ConditionEvaluator {
+func (c conditions) CompileCondition([]plugincel.ExpressionAccessor, dialect.Declarations, environment.Type) plugincel.ConditionEvaluator {
 	return plugincel.NewCondition(c.results)
 }
 
 // CompileMutatingEvaluator returns the result it holds.
-func (m mutations) CompileMutatingEvaluator(plugincel.ExpressionAccessor, declarations, environment.Type) plugincel.MutatingEvaluator {
+func (m mutations) CompileMutatingEvaluator(plugincel.ExpressionAccessor, dialect.Declarations, environment.Type) plugincel.MutatingEvaluator {
 	return plugincel.NewMutatingEvaluator(m.result)
 }
 
@@ -29,7 +31,7 @@ func (c *compiler) condition(results []plugincel.CompilationResult) plugincel.Co
 	}
 	c.composed.ConditionCompiler = conditions{results}
 	defer func() { c.composed.ConditionCompiler = conditions{} }()
-	return c.composed.CompileCondition(nil, declarations{}, environment.StoredExpressions)
+	return c.composed.CompileCondition(nil, dialect.Declarations{}, environment.StoredExpressions)
 }
 
 // mutation joins a compiled expression to the policy's variables.
@@ -39,5 +41,5 @@ func (c *compiler) mutation(result plugincel.CompilationResult) plugincel.Mutati
 	}
 	c.composed.MutatingCompiler = mutations{result}
 	defer func() { c.composed.MutatingCompiler = mutations{} }()
-	return c.composed.CompileMutatingEvaluator(nil, declarations{}, environment.StoredExpressions)
+	return c.composed.CompileMutatingEvaluator(nil, dialect.Declarations{}, environment.StoredExpressions)
 }

@@ -11,6 +11,7 @@ import (
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/autogen"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
@@ -109,10 +110,7 @@ func (p *imagePolicy) read(reader *attestorReader, spec *policiesv1.ImageValidat
 
 // add compiles one variant.
 func (p *imagePolicy) add(name string, spec *policiesv1.ImageValidatingPolicySpec, reader *attestorReader, prefix string) FaultsError {
-	matching, faults := constrain("spec.matchConstraints", spec.MatchConstraints)
-	if spec.MatchConstraints == nil && !p.json {
-		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
-	}
+	matching, faults := p.constrain(spec.MatchConstraints)
 	s := source{
 		path: "spec", name: name, variables: spec.Variables, matchConditions: spec.MatchConditions,
 		validations: spec.Validations, auditAnnotations: spec.AuditAnnotations, failurePolicy: spec.FailurePolicy,
@@ -126,21 +124,21 @@ func (p *imagePolicy) add(name string, spec *policiesv1.ImageValidatingPolicySpe
 
 // compileImages compiles the expressions of one variant.
 func compileImages(s source, images []policiesv1.ImageExtractor, reader *attestorReader, prefix string) (*imagePrograms, FaultsError) {
-	compiled, faults := compileBody(kyverno(), s, prefix)
+	compiled, faults := compileBody(dialect.Kyverno(), s, prefix)
 	if len(faults) > 0 {
 		return nil, faults // The variables' faults are among them.
 	}
 	made := &imagePrograms{body: compiled}
-	c := newCompiler(kyverno(), s, declarations{HasAuthorizer: true})
+	c := newCompiler(dialect.Kyverno(), s, dialect.Declarations{HasAuthorizer: true})
 	var results []plugincel.CompilationResult
 	for i, extractor := range images {
 		made.extractors = append(made.extractors, extractor.Name)
-		results = append(results, c.compile(fmt.Sprintf("spec.images[%d].expression", i), listExpression{extractor.Expression}, declarations{}))
+		results = append(results, c.compile(fmt.Sprintf("spec.images[%d].expression", i), listExpression{extractor.Expression}, dialect.Declarations{}))
 	}
 	made.extract = c.condition(results)
 	var texts []plugincel.CompilationResult
 	for i, expression := range reader.expressions {
-		texts = append(texts, c.compile(reader.paths[i], textExpression{expression}, declarations{}))
+		texts = append(texts, c.compile(reader.paths[i], textExpression{expression}, dialect.Declarations{}))
 	}
 	made.texts = c.condition(texts)
 	return made, c.faults

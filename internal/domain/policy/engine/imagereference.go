@@ -9,6 +9,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/extract"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 )
@@ -16,7 +17,7 @@ import (
 // referenceEnv is what expressions about one reference may use: it, as ref or
 // image.
 var referenceEnv = sync.OnceValues(func() (*celgo.Env, error) {
-	return kyverno().base.StoredExpressionsEnv().Extend(celgo.Variable("ref", celgo.StringType))
+	return dialect.Kyverno().Base().StoredExpressionsEnv().Extend(celgo.Variable("ref", celgo.StringType))
 })
 
 // imageReferences select images: any of them suffices.

@@ -10,6 +10,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
@@ -21,19 +22,21 @@ type admissionChange struct {
 	change      *change
 	bindings    []binding
 	static      bool
+	again       bool
 	options     Options
 }
 
-var _ policy.Mutator = (*admissionChange)(nil)
+var _ policy.Reinvoker = (*admissionChange)(nil)
 
 // CompileMAP compiles a MutatingAdmissionPolicy with those of the bindings that
 // name it. The error is a FaultsError. An error while evaluating refuses, as the API
 // server does, whatever the tier.
 func CompileMAP(p *admissionregistrationv1.MutatingAdmissionPolicy, bindings []*admissionregistrationv1.MutatingAdmissionPolicyBinding, options Options) (policy.Mutator, error) {
 	made := &admissionChange{options: options, static: strings.HasSuffix(p.Name, staticSuffix)}
+	made.again = p.Spec.ReinvocationPolicy == admissionregistrationv1.IfNeededReinvocationPolicy
 	var faults FaultsError
 	made.constraints, faults = constrain("spec.matchConstraints", p.Spec.MatchConstraints)
-	compiled, found := compileChange(kubernetes(), source{
+	compiled, found := compileChange(dialect.Kubernetes(), source{
 		path: "spec", name: p.Name, variables: p.Spec.Variables, matchConditions: p.Spec.MatchConditions,
 		failurePolicy: p.Spec.FailurePolicy, hasParams: p.Spec.ParamKind != nil,
 	}, p.Spec.Mutations, "")
@@ -71,6 +74,9 @@ func (p *admissionChange) bind(of *admissionregistrationv1.MutatingAdmissionPoli
 
 // Info describes the policy.
 func (p *admissionChange) Info() policy.Info { return p.info }
+
+// Reinvoke tells whether others' changes make it run again.
+func (p *admissionChange) Reinvoke() bool { return p.again }
 
 // Validate has nothing to say.
 func (p *admissionChange) Validate(context.Context, *policy.Request, policy.World) []policy.Result {

@@ -6,19 +6,23 @@ import (
 	"maps"
 	"slices"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/autogen"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
 // mutatingPolicy is a compiled MutatingPolicy.
 type mutatingPolicy struct {
 	shared
+	again    bool
 	variants []changeVariant
 }
 
-var _ policy.Mutator = (*mutatingPolicy)(nil)
+var _ policy.Reinvoker = (*mutatingPolicy)(nil)
 
 // changeVariant is a policy as it was written, or rewritten for workload kinds.
 type changeVariant struct {
@@ -33,7 +37,7 @@ type changeVariant struct {
 // unsupported.
 func CompileMutating(p *policiesv1.MutatingPolicy, options Options) (policy.Mutator, error) {
 	made := &mutatingPolicy{shared: newShared(p.Labels, p.Namespace, evaluationOf(p), options)}
-	made.failure = p.Spec.FailurePolicy
+	made.failure, made.again = p.Spec.FailurePolicy, p.Spec.ReinvocationPolicy == admissionregistrationv1.IfNeededReinvocationPolicy
 	faults := made.describe(kindOf("MutatingPolicy", p.Namespace), p.Name, p.Annotations, policy.Mutate)
 	faults = append(faults, unsupportedChanges(&p.Spec)...)
 	if needs := NeedsMutating(p); needs != "" {
@@ -80,7 +84,7 @@ func NeedsMutating(p *policiesv1.MutatingPolicy) string {
 		return "it changes JSON documents, not objects"
 	}
 	s := changeSourceOf(p.Name, &p.Spec)
-	_, faults := compileChange(kubernetes(), s, p.Spec.Mutations, "")
+	_, faults := compileChange(dialect.Kubernetes(), s, p.Spec.Mutations, "")
 	expressions := expressionsOf(s)
 	for _, mutation := range p.Spec.Mutations {
 		if mutation.JSONPatch != nil {
@@ -101,10 +105,7 @@ func changeSourceOf(name string, spec *policiesv1.MutatingPolicySpec) source {
 
 // add compiles one variant.
 func (p *mutatingPolicy) add(name string, spec *policiesv1.MutatingPolicySpec, prefix string) FaultsError {
-	matching, faults := constrain("spec.matchConstraints", spec.MatchConstraints)
-	if spec.MatchConstraints == nil && !p.json {
-		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
-	}
+	matching, faults := p.constrain(spec.MatchConstraints)
 	d, s, mutations := p.dialect(), changeSourceOf(name, spec), spec.Mutations
 	compiled, found := lazily(prefix == "", func() (*change, FaultsError) { return compileChange(d, s, mutations, prefix) })
 	p.variants = append(p.variants, changeVariant{prefix: prefix, constraints: matching, change: compiled})
@@ -113,6 +114,9 @@ func (p *mutatingPolicy) add(name string, spec *policiesv1.MutatingPolicySpec, p
 	}
 	return append(faults, found...)
 }
+
+// Reinvoke tells whether others' changes make it run again.
+func (p *mutatingPolicy) Reinvoke() bool { return p.again }
 
 // Validate has nothing to say: the policy changes what it does not like.
 func (p *mutatingPolicy) Validate(context.Context, *policy.Request, policy.World) []policy.Result {

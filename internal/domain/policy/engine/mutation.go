@@ -15,6 +15,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/merge"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
@@ -32,10 +33,10 @@ type change struct {
 }
 
 // compileChange compiles mutations with the conditions and variables of s.
-func compileChange(d *dialect, s source, mutations []admissionregistrationv1.Mutation, prefix string) (*change, FaultsError) {
-	declared := declarations{HasParams: s.hasParams, HasAuthorizer: true}
+func compileChange(d *dialect.Dialect, s source, mutations []admissionregistrationv1.Mutation, prefix string) (*change, FaultsError) {
+	declared := dialect.Declarations{HasParams: s.hasParams, HasAuthorizer: true}
 	c := newCompiler(d, s, declared)
-	made := &change{composed: c.composed, prefix: prefix, extended: d.extended, failure: s.failurePolicy}
+	made := &change{composed: c.composed, prefix: prefix, extended: d.Extended(), failure: s.failurePolicy}
 	made.conditions = c.matchConditions(s, declared)
 	declared.HasPatchTypes = true
 	for i, mutation := range mutations {
@@ -46,7 +47,7 @@ func compileChange(d *dialect, s source, mutations []admissionregistrationv1.Mut
 }
 
 // patcher compiles one mutation.
-func (c *compiler) patcher(field string, mutation admissionregistrationv1.Mutation, declared declarations) patch.Patcher {
+func (c *compiler) patcher(field string, mutation admissionregistrationv1.Mutation, declared dialect.Declarations) patch.Patcher {
 	switch {
 	case mutation.PatchType == admissionregistrationv1.PatchTypeJSONPatch && mutation.JSONPatch != nil:
 		accessor := &patch.JSONPatchCondition{Expression: mutation.JSONPatch.Expression}

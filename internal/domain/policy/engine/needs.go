@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 )
 
@@ -33,7 +34,7 @@ func Needs(p *policiesv1.ValidatingPolicy) string {
 	if p.Spec.Evaluation != nil && p.Spec.Evaluation.Mode == policiesv1.EvaluationModeJSON {
 		return "it judges JSON documents, not objects"
 	}
-	_, faults := compileBody(kubernetes(), sourceOf(p.Name, &p.Spec), "")
+	_, faults := compileBody(dialect.Kubernetes(), sourceOf(p.Name, &p.Spec), "")
 	return reason(faults, expressionsOf(sourceOf(p.Name, &p.Spec)))
 }
 
@@ -42,7 +43,7 @@ func reason(faults FaultsError, expressions []string) string {
 	if len(faults) == 0 {
 		return ""
 	}
-	env := kyverno().envs[declarations{HasAuthorizer: true, HasPatchTypes: true}]
+	env := dialect.Kyverno().Env(dialect.Declarations{HasAuthorizer: true, HasPatchTypes: true})
 	var names []string
 	for _, expression := range expressions {
 		if parsed, issues := env.Parse(expression); issues.Err() == nil {

@@ -9,6 +9,7 @@ import (
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/autogen"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
@@ -61,10 +62,7 @@ func sourceOf(name string, spec *policiesv1.ValidatingPolicySpec) source {
 
 // add compiles one variant.
 func (p *validatingPolicy) add(name string, spec *policiesv1.ValidatingPolicySpec, prefix string) FaultsError {
-	matching, faults := constrain("spec.matchConstraints", spec.MatchConstraints)
-	if spec.MatchConstraints == nil && !p.json {
-		faults = append(faults, Fault{Field: "spec.matchConstraints", Message: "is required: say which resources the policy concerns"})
-	}
+	matching, faults := p.constrain(spec.MatchConstraints)
 	d, s := p.dialect(), sourceOf(name, spec)
 	compiled, found := lazily(prefix == "", func() (*body, FaultsError) { return compileBody(d, s, prefix) })
 	p.variants = append(p.variants, variant{prefix: prefix, constraints: matching, body: compiled})
@@ -73,11 +71,11 @@ func (p *validatingPolicy) add(name string, spec *policiesv1.ValidatingPolicySpe
 }
 
 // dialect is the API server's own as long as that suffices: it is the smaller.
-func (c *shared) dialect() *dialect {
+func (c *shared) dialect() *dialect.Dialect {
 	if c.info.Lane == policy.Engine {
-		return kyverno()
+		return dialect.Kyverno()
 	}
-	return kubernetes()
+	return dialect.Kubernetes()
 }
 
 // Validate gives one result for each validation of the variant that matches.
@@ -126,6 +124,15 @@ func newShared(labels map[string]string, namespace string, evaluation *policiesv
 		made.info.Admission = *evaluation.Admission.Enabled
 	}
 	return made
+}
+
+// constrain wants constraints of every policy that judges objects.
+func (c *shared) constrain(resources *admissionregistrationv1.MatchResources) (*request.Constraints, FaultsError) {
+	const field = "spec.matchConstraints"
+	if resources == nil && !c.json {
+		return nil, FaultsError{{Field: field, Message: "is required: say which resources the policy concerns"}}
+	}
+	return constrain(field, resources)
 }
 
 // describe fills in what metadata says.

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
@@ -50,7 +51,7 @@ func CompileVAP(vap *admissionregistrationv1.ValidatingAdmissionPolicy, bindings
 	made := &admissionPolicy{failure: vap.Spec.FailurePolicy, options: options, static: strings.HasSuffix(vap.Name, staticSuffix)}
 	var faults FaultsError
 	made.constraints, faults = constrain("spec.matchConstraints", vap.Spec.MatchConstraints)
-	compiled, found := compileBody(kubernetes(), source{
+	compiled, found := compileBody(dialect.Kubernetes(), source{
 		path: "spec", name: vap.Name, variables: vap.Spec.Variables, matchConditions: vap.Spec.MatchConditions,
 		validations: vap.Spec.Validations, auditAnnotations: vap.Spec.AuditAnnotations,
 		failurePolicy: vap.Spec.FailurePolicy, hasParams: vap.Spec.ParamKind != nil,

@@ -22,6 +22,7 @@
 //   - x509.decode
 //   - gzip.compress, gzip.decompress
 //   - listObjToMap, transform.listObjToMap
+//   - jmespath
 //   - cel-go's bindings, encoders (base64), math and protos
 //
 // For images, with Images: verifyImageSignatures, verifyAttestationSignatures,

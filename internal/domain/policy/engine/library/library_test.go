@@ -165,6 +165,7 @@ func TestFunctions(t *testing.T) {
 		`gzip.compress('a') == gzip.compress(b'a')`,
 		`listObjToMap([{'n': 'a'}, {'n': 'b'}], [{'v': 1}, {'v': 2}], 'n', 'v') == {'a': 1, 'b': 2}`,
 		`transform.listObjToMap([{'n': 'a'}] + [{'n': 'b'}], [{'v': 1}, {'v': 2}], 'n', 'v').b == 2`,
+		`jmespath('items[?a > ` + "`1`" + `].b | [0]', json.unmarshal('{"items": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]}')) == 'y'`,
 		`image('ghcr.io/acme/web:1').registry() == 'ghcr.io'`,
 		`parseImageReference('ghcr.io/acme/web:1').repository() == 'acme/web'`,
 		`image('nginx').tag() == 'latest'`,
@@ -216,6 +217,7 @@ func TestErrors(t *testing.T) {
 		{"image", "so is what is no image", `image('not an image')`, "could not parse reference", session()},
 		{"gzip", "so is what is not packed", `gzip.decompress(b'x')`, "EOF", session()},
 		{"lists", "so are lists of different lengths", `listObjToMap([], [{'v': 1}], 'n', 'v')`, "lists of one length", session()},
+		{"jmespath", "so is a query for what is not there", `jmespath('nope', {'a': 1})`, "nope", session()},
 		{"regexp", "so is a broken pattern", `random('[')`, "missing closing", session()},
 		{"generator", "nothing is created", `generator.Apply('x', [])`, "generator.Apply is not supported", session()},
 	} {

@@ -18,6 +18,8 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/jmespath"
 )
 
 // maxDecompressed bounds what gzip.decompress gives.
@@ -44,6 +46,7 @@ func pures() []cel.EnvOption {
 	options = append(options, global([]string{"gzip.compress"}, overload{takes: one(d), gives: cel.BytesType, pure: compress})...)
 	options = append(options, global([]string{"gzip.decompress"}, overload{takes: one(cel.BytesType), gives: s, pure: decompress})...)
 	options = append(options, global([]string{"x509.decode"}, overload{takes: one(s), gives: d, pure: decodeX509})...)
+	options = append(options, global([]string{"jmespath"}, overload{takes: []*cel.Type{s, d}, gives: d, pure: search})...)
 	return append(options, global([]string{"listObjToMap", "transform.listObjToMap"},
 		overload{takes: []*cel.Type{cel.ListType(d), cel.ListType(d), s, s}, gives: objectType, pure: listToMap})...)
 }
@@ -148,6 +151,20 @@ func decompress(args []ref.Val) (any, error) {
 		return nil, fmt.Errorf("gzip.decompress gives more than %d bytes", maxDecompressed)
 	}
 	return string(content), nil
+}
+
+// search is jmespath(query, data), with Kyverno's functions and its rule that an
+// unknown key is an error.
+func search(args []ref.Val) (any, error) {
+	data, err := Plain(args[1])
+	if err != nil {
+		return nil, err
+	}
+	query, err := jmespath.Compile(text(args[0]))
+	if err != nil {
+		return nil, err
+	}
+	return query.Search(data)
 }
 
 // listToMap is listObjToMap(keys, values, keyField, valueField): the fields of

@@ -50,11 +50,19 @@ var (
 	_ runtime.EquivalentResourceMapper = Interfaces{}
 )
 
-func (Interfaces) GetObjectCreater() runtime.ObjectCreater     { return scheme.Scheme }
-func (Interfaces) GetObjectTyper() runtime.ObjectTyper         { return anyTyper{scheme.Scheme} }
+// GetObjectCreater makes objects of Kubernetes' own kinds.
+func (Interfaces) GetObjectCreater() runtime.ObjectCreater { return scheme.Scheme }
+
+// GetObjectTyper knows every object's kind.
+func (Interfaces) GetObjectTyper() runtime.ObjectTyper { return anyTyper{scheme.Scheme} }
+
+// GetObjectConvertor gives what mutations built its Go type back.
 func (Interfaces) GetObjectConvertor() runtime.ObjectConvertor { return scheme.Scheme }
+
+// GetObjectDefaulter has no defaults.
 func (Interfaces) GetObjectDefaulter() runtime.ObjectDefaulter { return noDefaults{} }
 
+// GetEquivalentResourceMapper is the interfaces themselves.
 func (i Interfaces) GetEquivalentResourceMapper() runtime.EquivalentResourceMapper { return i }
 
 // EquivalentResourcesFor returns the other versions of a resource that rules

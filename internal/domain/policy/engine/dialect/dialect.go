@@ -1,4 +1,9 @@
-package engine
+// Package dialect is the environments that expressions are checked and planned
+// in: the API server's own, and one with Kyverno's functions besides. They are
+// built once and shared by all policies.
+//
+// Only package engine uses it.
+package dialect
 
 import (
 	"fmt"
@@ -17,36 +22,50 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 )
 
-// declarations say which variables an expression may use besides the object.
-type declarations = plugincel.OptionalVariableDeclarations
+// Declarations say which variables an expression may use besides the object.
+type Declarations = plugincel.OptionalVariableDeclarations
 
-// dialect is a set of functions that expressions may use, with one environment
-// for each set of variables. It is built once and shared by all policies.
-type dialect struct {
+// Dialect is a set of functions that expressions may use, with one environment
+// for each set of variables. It is immutable.
+type Dialect struct {
 	base *environment.EnvSet
-	envs map[declarations]*cel.Env
+	envs map[Declarations]*cel.Env
 	// extended tells that there are functions that need a session.
 	extended bool
 }
 
-// kubernetes is what the API server understands; kyverno adds Kyverno's
-// functions.
 var (
-	kubernetes = sync.OnceValue(func() *dialect { return mustDialect() })
-	kyverno    = sync.OnceValue(func() *dialect { return mustDialect(library.Options()...) })
+	kubernetes = sync.OnceValue(func() *Dialect { return must() })
+	kyverno    = sync.OnceValue(func() *Dialect { return must(library.Options()...) })
 )
 
-// mustDialect panics when the functions contradict each other, which no input
+// Kubernetes is what the API server understands.
+func Kubernetes() *Dialect { return kubernetes() }
+
+// Kyverno is Kubernetes with Kyverno's functions.
+func Kyverno() *Dialect { return kyverno() }
+
+// Base is the environment without variables, to extend.
+func (d *Dialect) Base() *environment.EnvSet { return d.base }
+
+// Env is the environment with these variables.
+func (d *Dialect) Env(declared Declarations) *cel.Env { return d.envs[declared] }
+
+// Extended tells that expressions must be evaluated in a session of package
+// library.
+func (d *Dialect) Extended() bool { return d.extended }
+
+// must panics when the functions contradict each other, which no input
 // can cause: the tests would have.
-func mustDialect(functions ...cel.EnvOption) *dialect {
-	built, err := newDialect(functions)
+func must(functions ...cel.EnvOption) *Dialect {
+	built, err := build(functions)
 	if err != nil {
 		panic(fmt.Sprintf("the CEL environment is misconfigured: %v", err))
 	}
 	return built
 }
 
-func newDialect(functions []cel.EnvOption) (*dialect, error) {
+func build(functions []cel.EnvOption) (*Dialect, error) {
 	base := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion())
 	if len(functions) > 0 {
 		extended, err := base.Extend(environment.VersionedOptions{
@@ -57,10 +76,10 @@ func newDialect(functions []cel.EnvOption) (*dialect, error) {
 		}
 		base = extended
 	}
-	built := &dialect{base: base, envs: map[declarations]*cel.Env{}, extended: len(functions) > 0}
+	built := &Dialect{base: base, envs: map[Declarations]*cel.Env{}, extended: len(functions) > 0}
 	for bits := range 8 {
-		declared := declarations{HasParams: bits&1 != 0, HasAuthorizer: bits&2 != 0, HasPatchTypes: bits&4 != 0}
-		env, err := declare(base.StoredExpressionsEnv(), declared)
+		declared := Declarations{HasParams: bits&1 != 0, HasAuthorizer: bits&2 != 0, HasPatchTypes: bits&4 != 0}
+		env, err := Declare(base.StoredExpressionsEnv(), declared)
 		if err != nil {
 			return nil, err
 		}
@@ -69,9 +88,9 @@ func newDialect(functions []cel.EnvOption) (*dialect, error) {
 	return built, nil
 }
 
-// declare adds the variables of an admission request to an environment, as the
+// Declare adds the variables of an admission request to an environment, as the
 // API server does.
-func declare(env *cel.Env, declared declarations) (*cel.Env, error) {
+func Declare(env *cel.Env, declared Declarations) (*cel.Env, error) {
 	request, namespace := plugincel.BuildRequestType(), plugincel.BuildNamespaceType()
 	provider := apiservercel.NewDeclTypeProvider(namespace, request)
 	provider.SetRecognizeKeywordAsFieldName(true)
@@ -99,9 +118,9 @@ func declare(env *cel.Env, declared declarations) (*cel.Env, error) {
 	return declaring.Extend(common.ResolverEnvOption(&mutation.DynamicTypeResolver{}), k8slibrary.JSONPatch())
 }
 
-// program plans a checked expression. The shared environment plans it, whatever
+// Program plans a checked expression. The shared environment plans it, whatever
 // environment checked it, so that no policy holds one of its own.
-func (d *dialect) program(ast *cel.Ast, declared declarations) (cel.Program, error) {
+func (d *Dialect) Program(ast *cel.Ast, declared Declarations) (cel.Program, error) {
 	planned, err := d.envs[declared].Program(ast, cel.InterruptCheckFrequency(celconfig.CheckFrequency))
 	if err != nil || !d.extended {
 		return planned, err
