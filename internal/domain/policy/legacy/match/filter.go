@@ -129,7 +129,11 @@ func (f *filter) refusesNamespace(s subject) string {
 	if len(f.resources.Namespaces) > 0 && !pattern.MatchAny(f.resources.Namespaces, namespace) {
 		return fmt.Sprintf("the namespace is %q", namespace)
 	}
-	if f.byNamespace && s.request.Kind.Kind != "Namespace" && !f.namespaces.Selects(s.request.NamespaceLabels()) {
+	switch {
+	case !f.byNamespace:
+	case s.request.Kind.Kind == "Namespace":
+		return "a Namespace is in no namespace whose labels could fit the selector"
+	case !f.namespaces.Selects(s.request.NamespaceLabels()):
 		return "the labels of the namespace do not fit the selector"
 	}
 	return ""

@@ -134,11 +134,18 @@ func TestDecide(t *testing.T) {
 			}, true, "they run in the Pod as others do",
 		},
 		{
-			"namespaces by name", `{any: [{resources: {kinds: [Namespace], namespaces: [shop], namespaceSelector: {matchLabels: {x: y}}}}]}`, ``,
+			"namespaces by name", `{any: [{resources: {kinds: [Namespace], namespaces: [shop]}}]}`, ``,
 			func(r *policy.Request) {
 				r.Kind = schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}
 				r.Object = map[string]any{"metadata": map[string]any{"name": "shop"}}
-			}, true, "a Namespace is in itself, and a selector of namespaces is not about it",
+			}, true, "a Namespace is in itself",
+		},
+		{
+			"namespaces by labels", `{any: [{resources: {kinds: [Namespace], namespaces: [shop], namespaceSelector: {matchLabels: {x: y}}}}]}`, ``,
+			func(r *policy.Request) {
+				r.Kind = schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}
+				r.Object = map[string]any{"metadata": map[string]any{"name": "shop"}}
+			}, false, "a selector by the labels of the namespace is not about Namespaces",
 		},
 		{
 			"generated name", `{any: [{resources: {kinds: [Deployment], names: ["gen-*"]}}]}`, ``,

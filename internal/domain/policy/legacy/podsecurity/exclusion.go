@@ -3,7 +3,6 @@ package podsecurity
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -158,12 +157,15 @@ func (e exclusion) allowsVolume(volume any, path []string) bool {
 	return false
 }
 
+// allowsWithin looks at the names and the texts of what says a volume's source.
 func (e exclusion) allowsWithin(source any) bool {
-	object, ok := source.(map[string]any)
-	return ok && slices.ContainsFunc(slices.Collect(maps.Values(object)), func(value any) bool {
-		text, isText := value.(string)
-		return isText && e.allows(text)
-	})
+	object, _ := source.(map[string]any)
+	for name, value := range object {
+		if text, isText := value.(string); e.allows(name) || isText && e.allows(text) {
+			return true
+		}
+	}
+	return false
 }
 
 func (e exclusion) allows(text string) bool { return pattern.MatchAny(e.values, text) }
