@@ -16,8 +16,8 @@ type Query struct {
 	Namespace, Tenant, UID, Policy string
 	// Override chooses results that the override waives.
 	Override string
-	// Clustered chooses subjects without a namespace.
-	Clustered bool
+	// Clustered chooses subjects without a namespace, Namespaced those with one.
+	Clustered, Namespaced bool
 	// Status chooses results of one status.
 	Status policy.Status
 	// After is the UID after which a page begins, Limit its size in subjects; 0
@@ -61,6 +61,9 @@ func (q Query) subjects() (string, []any) {
 	text := `SELECT * FROM policy_subjects WHERE uid > ?` + chosen
 	if q.Clustered {
 		text += " AND namespace = ''"
+	}
+	if q.Namespaced {
+		text += " AND namespace <> ''"
 	}
 	results, more := q.results()
 	text += ` AND EXISTS (SELECT 1 FROM policy_results r WHERE r.subject = policy_subjects.id` + results + `) ORDER BY uid`

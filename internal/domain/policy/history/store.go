@@ -77,10 +77,27 @@ func (s *Store) within(ctx context.Context, work func(*sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
+	if err := s.inTurn(ctx, tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
 	if err := work(tx); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
+}
+
+// writers is the number of the lock that writers to PostgreSQL take.
+const writers = 0x706f6c696379 // "policy"
+
+// inTurn has one transaction write at a time: changes then become visible in the
+// order of their revisions, and who watches from one misses none. SQLite does so
+// by itself.
+func (s *Store) inTurn(ctx context.Context, tx *sql.Tx) error {
+	if !s.postgres {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(writers))
+	return err
 }
 
 // kept is a stored result.
