@@ -69,7 +69,7 @@ func (c *controller[T]) enforce(ctx context.Context, p T) steps.Result {
 // elsewhere is for policies that the API server cannot evaluate.
 func (c *controller[T]) elsewhere(ctx context.Context, p T, reason native.Reason) steps.Result {
 	switch {
-	case reason == native.ReasonNoAdmission || reason == native.ReasonJSON || reason == native.ReasonExisting:
+	case reason == native.OffAtAdmission || reason == native.AboutJSON || reason == native.AboutExisting:
 		return c.leave(ctx, p, ReasonScansOnly, fmt.Sprintf("No request is judged by it: %s.", reason))
 	case c.judges:
 		return c.leave(ctx, p, ReasonEngine, fmt.Sprintf("Roadbed's webhook judges requests by it: %s.", reason))

@@ -42,14 +42,14 @@ func whyNotMutating(p *policiesv1.MutatingPolicy) Reason {
 			return reason
 		}
 		if e.MutateExisting != nil && e.MutateExisting.Enabled != nil && *e.MutateExisting.Enabled {
-			return ReasonExisting
+			return AboutExisting
 		}
 	}
 	if spec.TargetMatchConstraints != nil {
-		return ReasonExisting
+		return AboutExisting
 	}
 	if spec.MatchConstraints == nil || len(spec.MatchConstraints.ResourceRules) == 0 {
-		return ReasonNoResources
+		return MatchesNothing
 	}
 	return Reason(engine.NeedsMutating(p))
 }

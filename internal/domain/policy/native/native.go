@@ -35,14 +35,14 @@ type Reason string
 
 // The reasons that do not depend on what the policy's expressions say.
 const (
-	// ReasonNoAdmission is for a policy that asks for scans only.
-	ReasonNoAdmission Reason = "it is switched off at admission and judges existing objects only"
-	// ReasonJSON is for a policy about documents that are no Kubernetes objects.
-	ReasonJSON Reason = "it judges JSON documents, which no request holds"
-	// ReasonExisting is for a policy that changes objects which are there.
-	ReasonExisting Reason = "it changes objects that exist already, which admission never sees"
-	// ReasonNoResources is for a policy that matches nothing.
-	ReasonNoResources Reason = "it names no resources to match"
+	// OffAtAdmission is for a policy that asks for scans only.
+	OffAtAdmission Reason = "it is switched off at admission and judges existing objects only"
+	// AboutJSON is for a policy about documents that are no Kubernetes objects.
+	AboutJSON Reason = "it judges JSON documents, which no request holds"
+	// AboutExisting is for a policy that changes objects which are there.
+	AboutExisting Reason = "it changes objects that exist already, which admission never sees"
+	// MatchesNothing is for a policy that matches nothing.
+	MatchesNothing Reason = "it names no resources to match"
 )
 
 // Objects are native policies and their bindings, each policy before its binding.

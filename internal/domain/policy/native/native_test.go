@@ -109,11 +109,11 @@ func TestReasons(t *testing.T) {
 		{"a service account", expression("parseServiceAccount(request.userInfo.username).Name == ''"), "parseServiceAccount"},
 		{"no admission", func(s *policiesv1.ValidatingPolicySpec) {
 			s.Evaluation = &policiesv1.EvaluationConfiguration{Admission: &policiesv1.AdmissionConfiguration{Enabled: new(false)}}
-		}, string(native.ReasonNoAdmission)},
+		}, string(native.OffAtAdmission)},
 		{"documents", func(s *policiesv1.ValidatingPolicySpec) {
 			s.Evaluation = &policiesv1.EvaluationConfiguration{Mode: policiesv1.EvaluationModeJSON}
-		}, string(native.ReasonJSON)},
-		{"nothing matched", func(s *policiesv1.ValidatingPolicySpec) { s.MatchConstraints = nil }, string(native.ReasonNoResources)},
+		}, string(native.AboutJSON)},
+		{"nothing matched", func(s *policiesv1.ValidatingPolicySpec) { s.MatchConstraints = nil }, string(native.MatchesNothing)},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestReasons(t *testing.T) {
 func TestMutationsOfWhatExists(t *testing.T) {
 	t.Parallel()
 	p := &policiesv1.MutatingPolicy{Spec: policiesv1.MutatingPolicySpec{TargetMatchConstraints: &policiesv1.TargetMatchConstraints{Expression: "x"}}}
-	if _, reason, err := native.Mutating(p, native.Options{}); err != nil || reason != native.ReasonExisting {
+	if _, reason, err := native.Mutating(p, native.Options{}); err != nil || reason != native.AboutExisting {
 		t.Errorf("reason %q, %v", reason, err)
 	}
 }

@@ -51,7 +51,7 @@ func whyNotValidating(p *policiesv1.ValidatingPolicy) Reason {
 		return reason
 	}
 	if spec.MatchConstraints == nil || len(spec.MatchConstraints.ResourceRules) == 0 {
-		return ReasonNoResources
+		return MatchesNothing
 	}
 	return Reason(engine.Needs(p))
 }
@@ -61,9 +61,9 @@ func whyNotEvaluated(e *policiesv1.EvaluationConfiguration) Reason {
 	case e == nil:
 		return ""
 	case e.Mode == policiesv1.EvaluationModeJSON:
-		return ReasonJSON
+		return AboutJSON
 	case e.Admission != nil && e.Admission.Enabled != nil && !*e.Admission.Enabled:
-		return ReasonNoAdmission
+		return OffAtAdmission
 	}
 	return ""
 }
