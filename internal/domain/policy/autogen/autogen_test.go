@@ -1,6 +1,14 @@
 package autogen
 
-import "testing"
+import (
+	"slices"
+	"testing"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+)
 
 func TestRewrite(t *testing.T) {
 	t.Parallel()
@@ -55,4 +63,101 @@ func FuzzRewrite(f *testing.F) {
 		rewrite(expression, template)
 		rewrite(expression, jobTemplate)
 	})
+}
+
+// podPolicy is about all Pods; change makes it another.
+func podPolicy(change func(*policiesv1.ValidatingPolicy)) *policiesv1.ValidatingPolicy {
+	p := &policiesv1.ValidatingPolicy{}
+	p.Spec.MatchConstraints = &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
+		RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+			Operations: []admissionregistrationv1.OperationType{"CREATE", "UPDATE"},
+			Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+		},
+	}}}
+	p.Spec.MatchConditions = []admissionregistrationv1.MatchCondition{{Name: "labelled", Expression: "has(object.metadata.labels)"}}
+	p.Spec.Variables = []admissionregistrationv1.Variable{{Name: "all", Expression: "object.spec.containers"}}
+	p.Spec.Validations = []admissionregistrationv1.Validation{{
+		Expression: "variables.all.size() > 0", Message: "object.spec.containers is empty", MessageExpression: "'in ' + object.spec.nodeName",
+	}}
+	if change != nil {
+		change(p)
+	}
+	return p
+}
+
+func TestValidating(t *testing.T) {
+	t.Parallel()
+	variants := Validating(podPolicy(nil))
+	if len(variants) != 2 || variants[0].Prefix != Prefix || variants[1].Prefix != CronJobPrefix {
+		t.Fatalf("got %d variants, want one for workloads and one for CronJobs", len(variants))
+	}
+	workloads := variants[0].Spec
+	var resources []string
+	for _, rule := range workloads.MatchConstraints.ResourceRules {
+		for _, resource := range rule.Resources {
+			resources = append(resources, rule.APIGroups[0]+"/"+resource)
+		}
+	}
+	want := []string{"/replicationcontrollers", "apps/daemonsets", "apps/deployments", "apps/replicasets", "apps/statefulsets", "batch/jobs"}
+	if !slices.Equal(resources, want) {
+		t.Errorf("resources %v, want %v", resources, want)
+	}
+	for what, pair := range map[string][2]string{
+		"condition":          {workloads.MatchConditions[0].Expression, "has(object.spec.template.metadata.labels)"},
+		"condition's name":   {workloads.MatchConditions[0].Name, "autogen-labelled"},
+		"variable":           {workloads.Variables[0].Expression, "object.spec.template.spec.containers"},
+		"message":            {workloads.Validations[0].Message, "object.spec.containers is empty"},
+		"message expression": {workloads.Validations[0].MessageExpression, "'in ' + object.spec.template.spec.nodeName"},
+		"cron job":           {variants[1].Spec.Variables[0].Expression, "object.spec.jobTemplate.spec.template.spec.containers"},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: got %q, want %q", what, pair[0], pair[1])
+		}
+	}
+}
+
+func TestControllers(t *testing.T) {
+	t.Parallel()
+	no := false
+	for _, test := range []struct {
+		name, reason string
+		change       func(*policiesv1.ValidatingPolicy)
+		want         int
+	}{
+		{"chosen", "the spec chooses", func(p *policiesv1.ValidatingPolicy) {
+			p.Spec.Autogen = &policiesv1.ValidatingPolicyAutogenConfiguration{PodControllers: &policiesv1.PodControllersGenerationConfiguration{Controllers: []string{"cronjobs"}}}
+		}, 1},
+		{"none chosen", "an empty choice is a choice", func(p *policiesv1.ValidatingPolicy) {
+			p.Spec.Autogen = &policiesv1.ValidatingPolicyAutogenConfiguration{PodControllers: &policiesv1.PodControllersGenerationConfiguration{}}
+		}, 0},
+		{"off", "it can be switched off", func(p *policiesv1.ValidatingPolicy) {
+			p.Spec.Autogen = &policiesv1.ValidatingPolicyAutogenConfiguration{PodControllers: &policiesv1.PodControllersGenerationConfiguration{Enabled: &no, Controllers: []string{"jobs"}}}
+		}, 0},
+		{"annotation", "older policies say it by annotation, and by kind", func(p *policiesv1.ValidatingPolicy) {
+			p.Annotations = map[string]string{Annotation: "Deployment, CronJob"}
+		}, 2},
+		{"annotation none", "or that they want none", func(p *policiesv1.ValidatingPolicy) { p.Annotations = map[string]string{Annotation: "none"} }, 0},
+		{"names", "a policy about named Pods is about no others", func(p *policiesv1.ValidatingPolicy) {
+			p.Spec.MatchConstraints.ResourceRules[0].ResourceNames = []string{"web"}
+		}, 0},
+		{"selector", "labels of Pods are not those of what creates them", func(p *policiesv1.ValidatingPolicy) {
+			p.Spec.MatchConstraints.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
+		}, 0},
+		{"empty selector", "an empty selector selects all", func(p *policiesv1.ValidatingPolicy) {
+			p.Spec.MatchConstraints.ObjectSelector = &metav1.LabelSelector{}
+		}, 2},
+		{"more", "a policy that names workloads itself needs nothing", func(p *policiesv1.ValidatingPolicy) {
+			p.Spec.MatchConstraints.ResourceRules[0].Resources = []string{"pods", "deployments"}
+		}, 0},
+		{"json", "documents have no workloads", func(p *policiesv1.ValidatingPolicy) {
+			p.Spec.Evaluation = &policiesv1.EvaluationConfiguration{Mode: policiesv1.EvaluationModeJSON}
+		}, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := len(Validating(podPolicy(test.change))); got != test.want {
+				t.Errorf("%d variants, want %d: %s", got, test.want, test.reason)
+			}
+		})
+	}
 }

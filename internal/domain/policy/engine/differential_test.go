@@ -3,12 +3,9 @@ package engine_test
 import (
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -191,7 +188,14 @@ func TestEngineIsTheAPIServer(t *testing.T) {
 			refused := 0
 			for seed := range samples {
 				object := one.objects(home).Example(seed + 1)
-				if one.compare(t, server, evaluator, plain, home, object) {
+				outcome, err := server.Compare(t.Context(), evaluator, enginetest.Homes{Plain: plain, Bound: home}, one.resource, object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if outcome.Difference != "" {
+					t.Errorf("%s\n%s\nobject %v", one.reason, outcome.Difference, object)
+				}
+				if outcome.Refusal != "" {
 					refused++
 				}
 			}
@@ -314,48 +318,3 @@ func (one trial) wait(t *testing.T, server enginetest.Server, home string) {
 		}
 	}
 }
-
-// compare judges one object twice, and tells whether it was refused.
-func (one trial) compare(t *testing.T, server enginetest.Server, evaluator policy.Evaluator, plain, home string, object map[string]any) bool {
-	t.Helper()
-	untouched, err := server.Create(t.Context(), plain, object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := server.Create(t.Context(), home, object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request, err := server.Request(t.Context(), home, untouched.Object, one.resource)
-	if err != nil {
-		t.Fatal(err)
-	}
-	decision := policy.NewSet([]policy.Evaluator{evaluator}, nil).Decide(t.Context(), request, policy.World{})
-	got := ""
-	if i := slices.IndexFunc(decision.Results, policy.Result.Refuses); i >= 0 {
-		got = decision.Results[i].Message
-	}
-	if !sameRefusal(got, want.Refusal) {
-		t.Errorf("%s\nengine refuses: %q\nserver refuses: %q\nobject %v", one.reason, got, want.Refusal, object)
-		return want.Refusal != ""
-	}
-	if want.Refusal == "" && one.mutations != "" {
-		changed := decision.Object
-		if changed == nil {
-			changed = request.Object
-		}
-		// The server fills in defaults after a mutation; the engine has none.
-		defaulted, err := server.Create(t.Context(), plain, changed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(enginetest.Comparable(want.Object), enginetest.Comparable(defaulted.Object)); diff != "" {
-			t.Errorf("%s: server - engine +\n%s", one.reason, diff)
-		}
-	}
-	return want.Refusal != ""
-}
-
-// sameRefusal compares messages. Maps have no order, so an error that quotes one
-// may differ in it; none of these trials does.
-func sameRefusal(got, want string) bool { return strings.TrimSpace(got) == strings.TrimSpace(want) }
