@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -152,6 +153,11 @@ func (p *program) reach(ctx context.Context, made *stage, world *exception.World
 	if err != nil {
 		return err
 	}
+	var namespaces corev1.NamespaceList
+	if err := c.List(ctx, &namespaces); err != nil {
+		return fmt.Errorf("read the namespaces: %w", err)
+	}
+	made.scenario.Values.Namespaces = append(slices.Clone(made.scenario.Values.Namespaces), namespaces.Items...)
 	var ledger policyv1.OverrideLedger
 	err = c.Get(ctx, client.ObjectKey{Name: policyv1.LedgerName}, &ledger)
 	switch {
