@@ -52,7 +52,7 @@ func TestOnTheServer(t *testing.T) {
 			for _, object := range e.world {
 				s.create(t, object)
 			}
-			for _, object := range alone(objects, e.namespace.GetName()) {
+			for _, object := range alone(objects, e.namespace.GetName(), e.namespace.GetName()) {
 				s.create(t, object)
 			}
 			s.awaitInForce(t, e)
@@ -63,19 +63,19 @@ func TestOnTheServer(t *testing.T) {
 	}
 }
 
-// alone renames native objects, and has them look at one namespace only, so
-// that tests do not judge each other.
-func alone(objects native.Objects, namespace string) []client.Object {
+// alone gives native objects another name, and has them look at one namespace
+// only, so that tests do not judge each other.
+func alone(objects native.Objects, namespace, name string) []client.Object {
 	here := metav1.LabelSelectorRequirement{Key: corev1.LabelMetadataName, Operator: metav1.LabelSelectorOpIn, Values: []string{namespace}}
 	renamed := make([]client.Object, 0, len(objects))
 	for _, object := range objects {
-		object.SetName(namespace)
+		object.SetName(name)
 		switch o := object.(type) {
 		case *admissionv1.ValidatingAdmissionPolicyBinding:
-			o.Spec.PolicyName = namespace
+			o.Spec.PolicyName = name
 			o.Spec.MatchResources.NamespaceSelector.MatchExpressions = append(o.Spec.MatchResources.NamespaceSelector.MatchExpressions, here)
 		case *admissionv1.MutatingAdmissionPolicyBinding:
-			o.Spec.PolicyName = namespace
+			o.Spec.PolicyName = name
 			o.Spec.MatchResources.NamespaceSelector.MatchExpressions = append(o.Spec.MatchResources.NamespaceSelector.MatchExpressions, here)
 		}
 		renamed = append(renamed, object)
