@@ -44,7 +44,7 @@ func (p Place) Set(image string) { p.holder[p.field] = image }
 // imageLists are the lists of a Pod's spec that name images.
 var imageLists = []string{"containers", "initContainers", "ephemeralContainers", "imageVolumes"}
 
-// places are where an object of a known kind names images.
+// Places are where an object of a known kind names images.
 func Places(kind schema.GroupVersionKind, object map[string]any) []Place {
 	path, known := podPaths[kind.GroupKind()]
 	if !known {
@@ -82,7 +82,7 @@ func placesIn(spec map[string]any, list string) []Place {
 	return found
 }
 
-// extracted are the images of a request's object by list; every list is there
+// Images are the images of a request's object by list; every list is there
 // for a known kind.
 func Images(r *policy.Request) map[string][]string {
 	images := map[string][]string{}
@@ -102,7 +102,7 @@ func Images(r *policy.Request) map[string][]string {
 	return images
 }
 
-// spellings are the ways to write a reference: as it is written, and in full.
+// Spellings are the ways to write a reference: as it is written, and in full.
 // A pattern that means one of them means the image.
 func Spellings(reference string) []string {
 	parsed, err := imageref.Parse(reference, "")

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,8 +21,8 @@ func TestImages(t *testing.T) {
 	want := map[string][]string{"containers": {"a"}, "initContainers": {"b"}, "ephemeralContainers": {"c"}, "imageVolumes": {"d"}}
 	nested := func(path ...string) map[string]any {
 		held := spec
-		for i := len(path) - 1; i >= 0; i-- {
-			held = map[string]any{path[i]: held}
+		for _, field := range slices.Backward(path) {
+			held = map[string]any{field: held}
 		}
 		return held
 	}
