@@ -3,6 +3,7 @@ package policies
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/roadbed-dev/roadbed/internal/cli/overrides"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
@@ -23,8 +24,12 @@ included, are read as they are.`,
 		p.testVerb(),
 		p.applyVerb(),
 		p.explainVerb(),
+		p.lintVerb(),
+		p.migrateVerb(),
+		p.exportVerb(),
 		p.listVerb(),
 		p.getVerb(),
+		overrides.Verb(shared),
 	)
 	cmd.GroupID = verb.GroupGovernance
 	cmd.Aliases = []string{"policies"}

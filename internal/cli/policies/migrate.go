@@ -1,0 +1,163 @@
+package policies
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate"
+)
+
+// migrateFlags are those of the verb migrate.
+type migrateFlags struct {
+	source  source
+	objects int
+	seed    uint64
+	strict  bool
+	out     *verb.Output
+}
+
+func (p *program) migrateVerb() *cobra.Command {
+	f := &migrateFlags{out: verb.NewOutput(verb.FormatYAML, verb.FormatJSON)}
+	cmd := &cobra.Command{
+		Use:   "migrate POLICIES...",
+		Short: "Rewrite ClusterPolicies as CEL policies, and prove both equal",
+		Long: `Rewrite kyverno.io/v1 policies as ValidatingPolicy, MutatingPolicy and
+ImageValidatingPolicy, a policy for each rule, and compare both forms on objects made up
+around the rule. The new policies are printed to the standard output; what became of
+each rule, and on which objects the forms differ, to the standard error.
+
+A rule that cannot be rewritten is left, with the reason: keep the old policy for it.
+With -o json everything is one JSON object.
+
+The exit code is 1 when two forms differ, and with --strict also when a rule is left.`,
+		Example: `  roadbed policy migrate policies/require-labels.yaml > new.yaml
+  roadbed policy migrate policies/ --objects 10000 --strict -o json`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.source.files = args
+			return p.migrate(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&f.objects, "objects", 1000, "number of objects that each rule is compared on")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the objects; the same one makes the same objects")
+	flags.BoolVar(&f.strict, "strict", false, "exit with 1 when a rule is left")
+	f.out.AddFlag(cmd)
+	return cmd
+}
+
+// migrated is what became of a rule.
+type migrated struct {
+	File   string         `json:"file"`
+	Line   int            `json:"line"`
+	Policy string         `json:"policy"`
+	Rule   string         `json:"rule"`
+	Left   string         `json:"left,omitempty"`
+	New    any            `json:"new,omitempty"`
+	Proof  *migrate.Proof `json:"proof,omitempty"`
+}
+
+func (p *program) migrate(ctx context.Context, f *migrateFlags) error {
+	documents, err := p.read(ctx, f.source)
+	if err != nil {
+		return err
+	}
+	var all []migrated
+	for _, document := range documents {
+		source, ok := document.Object.(*kyvernov1.ClusterPolicy)
+		if !ok {
+			fmt.Fprintf(p.Err, "%s:%d: no ClusterPolicy; nothing to migrate\n", document.File, document.Line)
+			continue
+		}
+		rules, err := p.migrateOne(ctx, f, document, source)
+		if err != nil {
+			return err
+		}
+		all = append(all, rules...)
+	}
+	if err := p.printMigrated(f.out, all); err != nil {
+		return err
+	}
+	for _, rule := range all {
+		if rule.Proof != nil && !rule.Proof.Equal() || f.strict && rule.Left != "" {
+			return verb.Exit(verb.ExitFailed)
+		}
+	}
+	return nil
+}
+
+// migrateOne rewrites one policy and compares each rule.
+func (p *program) migrateOne(ctx context.Context, f *migrateFlags, document load.Document, source *kyvernov1.ClusterPolicy) ([]migrated, error) {
+	before, err := p.compileOne(document)
+	if err != nil {
+		return nil, err
+	}
+	var all []migrated
+	for i, rewritten := range migrate.Rewrite(source) {
+		rule := migrated{File: document.File, Line: document.LineOf(fmt.Sprintf("spec.rules[%d]", i)), Policy: source.Name, Rule: rewritten.Rule, Left: rewritten.Left}
+		if rewritten.Policy != nil {
+			after, err := p.compileOne(load.Of(rewritten.Policy, "the new form of rule "+rewritten.Rule))
+			if err != nil {
+				return nil, err
+			}
+			proof := migrate.Prove(ctx, before, after, rewritten.Rule, migrate.Around(source.Spec.Rules[i]), f.objects, f.seed)
+			rule.New, rule.Proof = rewritten.Policy, &proof
+		}
+		all = append(all, rule)
+	}
+	return all, nil
+}
+
+func (p *program) compileOne(document load.Document) (policy.Evaluator, error) {
+	compiled, err := p.evaluators([]load.Document{document}, load.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return compiled[0].Evaluator, nil
+}
+
+func (p *program) printMigrated(out *verb.Output, all []migrated) error {
+	if out.Chosen == verb.FormatJSON {
+		return out.Print(p.Out, map[string]any{"rules": all}, nil)
+	}
+	for _, rule := range all {
+		fmt.Fprintf(p.Err, "%s:%d: %s, rule %s: %s\n", rule.File, rule.Line, rule.Policy, rule.Rule, rule.outcome())
+		if rule.New == nil {
+			continue
+		}
+		text, err := yaml.Marshal(rule.New)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.Out, "---\n%s", text)
+		for _, d := range rule.Proof.Differences {
+			object, err := yaml.Marshal(d.Object)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(p.Err, "  was %s, is %s:\n%s", d.Before, d.After, object)
+		}
+	}
+	return nil
+}
+
+// outcome says what became of a rule.
+func (m migrated) outcome() string {
+	switch {
+	case m.Left != "":
+		return "left as it is: " + m.Left
+	case m.Proof.Equal():
+		return fmt.Sprintf("equal on %d objects, of which it concerned %d and refused %d", m.Proof.Objects, m.Proof.Concerned, m.Proof.Failed)
+	case m.Proof.Concerned == 0 && len(m.Proof.Differences) == 0:
+		return fmt.Sprintf("NOT PROVED: of %d objects it concerned none", m.Proof.Objects)
+	}
+	return fmt.Sprintf("DIFFERENT on some of %d objects, the first of which follow", m.Proof.Objects)
+}

@@ -1,0 +1,85 @@
+package migrate
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+)
+
+// Around are trees of the fields and values that a rule names, for Prove.
+func Around(rule kyvernov1.Rule) []any {
+	var trees []any
+	for _, raw := range sourcesOf(rule) {
+		tree, err := raw.Value()
+		if err != nil {
+			continue // it did not compile either
+		}
+		if list, ok := tree.([]any); ok {
+			trees = append(trees, list...)
+		} else {
+			trees = append(trees, tree)
+		}
+		trees = append(trees, named(string(raw.Raw))...)
+	}
+	return trees
+}
+
+func sourcesOf(rule kyvernov1.Rule) []*kyvernov1.JSON {
+	var sources []*kyvernov1.JSON
+	add := func(raw *kyvernov1.JSON) {
+		if raw != nil {
+			sources = append(sources, raw)
+		}
+	}
+	add(rule.Preconditions)
+	if v := rule.Validate; v != nil {
+		add(v.Pattern)
+		add(v.AnyPattern)
+		if v.Deny != nil {
+			add(v.Deny.Conditions)
+		}
+		for _, loop := range v.ForEach {
+			add(&kyvernov1.JSON{Raw: []byte(`"{{ ` + loop.List + ` }}"`)})
+			add(loop.Pattern)
+			if loop.Deny != nil {
+				add(loop.Deny.Conditions)
+			}
+		}
+	}
+	if rule.Mutate != nil {
+		add(rule.Mutate.PatchStrategicMerge)
+	}
+	for _, check := range rule.VerifyImages {
+		for _, glob := range check.ImageReferences {
+			add(&kyvernov1.JSON{Raw: fmt.Appendf(nil, `{"spec": {"containers": [{"image": %q}]}}`, glob)})
+		}
+	}
+	return sources
+}
+
+// objectPath is a path into the object in an expression.
+var objectPath = regexp.MustCompile(`request\.object((?:\.[A-Za-z_]\w*|\."?\\?"?[\w./-]+\\?"?|\[\]|\[\d+\])+)`)
+
+// named are trees of the paths that expressions name.
+func named(text string) []any {
+	var trees []any
+	for _, found := range objectPath.FindAllStringSubmatch(strings.ReplaceAll(text, `\"`, `"`), -1) {
+		trees = append(trees, treeOf(found[1]))
+	}
+	return trees
+}
+
+// treeOf is a tree with one path.
+func treeOf(path string) any {
+	parts := segment.FindStringSubmatch(path)
+	if parts == nil {
+		return "*"
+	}
+	rest := treeOf(path[len(parts[0]):])
+	if parts[3] != "" || parts[4] != "" {
+		return []any{rest}
+	}
+	return map[string]any{parts[1] + parts[2]: rest}
+}
