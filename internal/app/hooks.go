@@ -8,11 +8,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 )
 
 // The configurations of the webhooks that advise.
@@ -70,7 +70,7 @@ func advice(at reach) []*admissionv1.ValidatingWebhookConfiguration {
 	}
 	policies := &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: policyHooks}}
 	for _, kind := range enforce.Kinds() {
-		policies.Webhooks = append(policies.Webhooks, policyHook(kind.Plural, at(enforce.Path(kind.Plural))))
+		policies.Webhooks = append(policies.Webhooks, policyHook(kind, at(enforce.Path(kind.Plural))))
 	}
 	return []*admissionv1.ValidatingWebhookConfiguration{tenancy, policies}
 }
@@ -89,10 +89,10 @@ func tenancyHook(resource string, at admissionv1.WebhookClientConfig) admissionv
 
 // policyHook hears of a policy in the version that Roadbed reads, in whichever
 // it was sent.
-func policyHook(resource string, at admissionv1.WebhookClientConfig) admissionv1.ValidatingWebhook {
+func policyHook(kind module.Kind, at admissionv1.WebhookClientConfig) admissionv1.ValidatingWebhook {
 	return adviceOn(admissionv1.Rule{
-		APIGroups: []string{policiesv1.GroupVersion.Group}, APIVersions: []string{policiesv1.GroupVersion.Version},
-		Resources: []string{resource}, Scope: new(admissionv1.AllScopes),
+		APIGroups: []string{kind.Group}, APIVersions: []string{kind.Version},
+		Resources: []string{kind.Plural}, Scope: new(admissionv1.AllScopes),
 	}, at, admissionv1.Create, admissionv1.Update)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/go-logr/logr"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/auditlog"
@@ -79,6 +80,9 @@ func Scheme() (*runtime.Scheme, error) {
 	}
 	if err := policiesv1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register Kyverno's CEL kinds: %w", err)
+	}
+	if err := kyvernov1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("register Kyverno's legacy kinds: %w", err)
 	}
 	if err := policyv1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register the policy kinds: %w", err)

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
@@ -218,6 +219,7 @@ func newScheme() (*runtime.Scheme, error) {
 		apiextensionsv1.AddToScheme(scheme),
 		tenancyv1alpha1.AddToScheme(scheme),
 		policiesv1.AddToScheme(scheme),
+		kyvernov1.AddToScheme(scheme),
 		policyv1alpha1.AddToScheme(scheme),
 	)
 	if err != nil {

@@ -71,3 +71,27 @@ func (p *NamespacedMutatingPolicy) SetConditions(c []metav1.Condition) { p.Statu
 
 // SetObservedGeneration does nothing, as for a ValidatingPolicy.
 func (p *NamespacedMutatingPolicy) SetObservedGeneration(int64) {}
+
+// GetConditions returns the conditions in the status.
+func (p *ImageValidatingPolicy) GetConditions() []metav1.Condition { return p.Status.GetConditions() }
+
+// SetConditions replaces the conditions in the status.
+func (p *ImageValidatingPolicy) SetConditions(c []metav1.Condition) { p.Status.SetConditions(c) }
+
+// SetObservedGeneration does nothing: the conditions say which generation they
+// speak of.
+func (p *ImageValidatingPolicy) SetObservedGeneration(int64) {}
+
+// GetConditions returns the conditions in the status.
+func (p *NamespacedImageValidatingPolicy) GetConditions() []metav1.Condition {
+	return p.Status.GetConditions()
+}
+
+// SetConditions replaces the conditions in the status.
+func (p *NamespacedImageValidatingPolicy) SetConditions(c []metav1.Condition) {
+	p.Status.SetConditions(c)
+}
+
+// SetObservedGeneration does nothing: the conditions say which generation they
+// speak of.
+func (p *NamespacedImageValidatingPolicy) SetObservedGeneration(int64) {}

@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	webhook "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 )
 
@@ -28,7 +28,7 @@ func admit[T steps.Object](mgr manager.Manager, k kind[T]) {
 
 // ValidateCreate checks a new policy.
 func (a admission[T]) ValidateCreate(_ context.Context, p T) (webhook.Warnings, error) {
-	return nil, a.check(p)
+	return a.kind.missing(p), a.check(p)
 }
 
 // ValidateUpdate checks a policy whose spec changed. What is wrong already may
@@ -37,7 +37,7 @@ func (a admission[T]) ValidateUpdate(_ context.Context, before, after T) (webhoo
 	if before.GetGeneration() == after.GetGeneration() || !after.GetDeletionTimestamp().IsZero() {
 		return nil, nil
 	}
-	return nil, a.check(after)
+	return a.kind.missing(after), a.check(after)
 }
 
 // ValidateDelete lets every deletion through.
@@ -48,16 +48,23 @@ func (a admission[T]) check(p T) error {
 	if err == nil {
 		return nil
 	}
-	return apierrors.NewInvalid(policiesv1.GroupVersion.WithKind(a.kind.name).GroupKind(), p.GetName(), fields(err))
+	return apierrors.NewInvalid(a.kind.gvk().GroupKind(), p.GetName(), fields(err))
 }
 
 // fields tells what is wrong by the path of each field.
 func fields(err error) field.ErrorList {
+	var all field.ErrorList
+	var old legacy.FaultsError
+	if errors.As(err, &old) {
+		for _, fault := range old {
+			all = append(all, field.Invalid(field.NewPath(fault.Field), field.OmitValueType{}, fault.Message))
+		}
+		return all
+	}
 	var faults engine.FaultsError
 	if !errors.As(err, &faults) {
 		return field.ErrorList{field.Invalid(field.NewPath("spec"), field.OmitValueType{}, err.Error())}
 	}
-	var all field.ErrorList
 	for _, fault := range faults {
 		message := fault.Message
 		if fault.Line > 0 {

@@ -3,6 +3,7 @@ package enforce
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -36,12 +37,16 @@ func (c *controller[T]) compile(_ context.Context, p T) steps.Result {
 		return steps.Blocked(ReasonInvalid, err.Error())
 	}
 	info := evaluator.Info()
-	return steps.Done(ReasonCompiled, fmt.Sprintf("The policy is %s and has %s.", info.Tier, counted(len(info.Rules), "rule")))
+	message := fmt.Sprintf("The policy is %s and has %s.", info.Tier, counted(len(info.Rules), "rule"))
+	if missing := c.kind.missing(p); len(missing) > 0 {
+		return steps.Done(ReasonInPart, fmt.Sprintf("%s Not applied: %s.", message, strings.Join(missing, "; ")))
+	}
+	return steps.Done(ReasonCompiled, message)
 }
 
 // enforce brings the native objects about, or takes them away.
 func (c *controller[T]) enforce(ctx context.Context, p T) steps.Result {
-	left, err := c.enforcement.left(ctx, c.client)
+	left, err := c.enforcement.Left(ctx, c.client)
 	if err != nil {
 		return steps.Failed(ReasonWriteFailed, err)
 	}
@@ -62,7 +67,7 @@ func (c *controller[T]) enforce(ctx context.Context, p T) steps.Result {
 	if err := c.prune(ctx, c.source(), native.Key(p), c.kind.mutating, objects, why); err != nil {
 		return steps.Failed(ReasonWriteFailed, err)
 	}
-	c.kind.status(p).Generated = true
+	c.kind.generated(p, true)
 	return steps.Done(ReasonNative, fmt.Sprintf("The API server judges requests by it, as %s.", objects[0].GetName()))
 }
 
@@ -71,8 +76,10 @@ func (c *controller[T]) elsewhere(ctx context.Context, p T, reason native.Reason
 	switch {
 	case reason == native.OffAtAdmission || reason == native.AboutJSON || reason == native.AboutExisting:
 		return c.leave(ctx, p, ReasonScansOnly, fmt.Sprintf("No request is judged by it: %s.", reason))
+	case c.judges && c.kind.legacy:
+		return c.leave(ctx, p, ReasonLegacy, fmt.Sprintf("Roadbed's webhook judges requests by it, in the legacy lane: %s.", reason))
 	case c.judges:
-		return c.leave(ctx, p, ReasonEngine, fmt.Sprintf("Roadbed's webhook judges requests by it: %s.", reason))
+		return c.leave(ctx, p, ReasonEngine, fmt.Sprintf("Roadbed's webhook judges requests by it, in the engine lane: %s.", reason))
 	}
 	if result := c.leave(ctx, p, ReasonNotEnforced, ""); result.Err != nil {
 		return result
@@ -88,7 +95,7 @@ func (c *controller[T]) leave(ctx context.Context, p T, reason, message string) 
 	if err := c.prune(ctx, c.source(), native.Key(p), c.kind.mutating, nil, "The policy is not enforced by the API server any longer: "+message); err != nil {
 		return steps.Failed(ReasonWriteFailed, err)
 	}
-	c.kind.status(p).Generated = false
+	c.kind.generated(p, false)
 	return steps.Done(reason, message)
 }
 

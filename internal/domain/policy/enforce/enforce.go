@@ -1,12 +1,12 @@
 package enforce
 
 import (
+	"errors"
 	"fmt"
 
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
@@ -44,11 +44,13 @@ func Kinds() []module.Kind {
 	return []module.Kind{
 		described(validatingKind()), described(namespacedValidatingKind()),
 		described(mutatingKind()), described(namespacedMutatingKind()),
+		described(imageKind()), described(namespacedImageKind()),
+		described(clusterPolicyKind()), described(policyKind()),
 	}
 }
 
 func described[T steps.Object](k kind[T]) module.Kind {
-	return module.Kind{GroupVersionKind: policiesv1.GroupVersion.WithKind(k.name), Plural: k.plural, Summary: k.summary}
+	return module.Kind{GroupVersionKind: k.gvk(), Plural: k.plural, Summary: k.summary}
 }
 
 // Setup adds the controllers and the webhooks to the host.
@@ -60,16 +62,13 @@ func Setup(host *module.Host, opts Options) error {
 	}
 	k := &keeper{client: mgr.GetClient(), direct: direct, trail: host.Trail, log: host.Log}
 	sweep := &sweeper{keeper: k, sources: map[string]source{}, platform: opts.Platform}
-	if err := add(host, sweep, opts, validatingKind()); err != nil {
-		return err
-	}
-	if err := add(host, sweep, opts, namespacedValidatingKind()); err != nil {
-		return err
-	}
-	if err := add(host, sweep, opts, mutatingKind()); err != nil {
-		return err
-	}
-	if err := add(host, sweep, opts, namespacedMutatingKind()); err != nil {
+	err = errors.Join(
+		add(host, sweep, opts, validatingKind()), add(host, sweep, opts, namespacedValidatingKind()),
+		add(host, sweep, opts, mutatingKind()), add(host, sweep, opts, namespacedMutatingKind()),
+		add(host, sweep, opts, imageKind()), add(host, sweep, opts, namespacedImageKind()),
+		add(host, sweep, opts, clusterPolicyKind()), add(host, sweep, opts, policyKind()),
+	)
+	if err != nil {
 		return err
 	}
 	return steps.Bare(mgr, sweep.watches(builder.ControllerManagedBy(mgr)), sweepController, host.Clock, host.Liveness, sweep)

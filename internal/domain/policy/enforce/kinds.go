@@ -1,7 +1,10 @@
 package enforce
 
 import (
+	"cmp"
+
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
@@ -19,9 +22,29 @@ type kind[T steps.Object] struct {
 	compile func(T) (policy.Evaluator, error)
 	// native is what the API server makes of it.
 	native func(T, native.Options) (native.Objects, native.Reason, error)
-	status func(T) *policiesv1.PolicyStatus
+	// generated notes in the status whether there is a native policy.
+	generated func(p T, is bool)
 	// mutating tells which native kinds it becomes.
 	mutating bool
+	// group is of the kind, policies.kyverno.io in v1 unless it is set.
+	group schema.GroupVersion
+	// legacy tells that policies of the kind are interpreted.
+	legacy bool
+	// unsupported names what a policy asks for and does not get; nil for kinds
+	// that compile wholly or not at all.
+	unsupported func(T) []string
+}
+
+// missing names what a policy asks for and does not get.
+func (k kind[T]) missing(p T) []string {
+	if k.unsupported == nil {
+		return nil
+	}
+	return k.unsupported(p)
+}
+
+func (k kind[T]) gvk() schema.GroupVersionKind {
+	return cmp.Or(k.group, policiesv1.GroupVersion).WithKind(k.name)
 }
 
 func validatingKind() kind[*policiesv1.ValidatingPolicy] {
@@ -31,7 +54,7 @@ func validatingKind() kind[*policiesv1.ValidatingPolicy] {
 		newObject: func() *policiesv1.ValidatingPolicy { return &policiesv1.ValidatingPolicy{} },
 		compile:   compileValidating,
 		native:    native.Validating,
-		status:    func(p *policiesv1.ValidatingPolicy) *policiesv1.PolicyStatus { return &p.Status },
+		generated: func(p *policiesv1.ValidatingPolicy, is bool) { p.Status.Generated = is },
 	}
 }
 
@@ -43,8 +66,8 @@ func namespacedValidatingKind() kind[*policiesv1.NamespacedValidatingPolicy] {
 		compile: func(p *policiesv1.NamespacedValidatingPolicy) (policy.Evaluator, error) {
 			return compileValidating(&policiesv1.ValidatingPolicy{ObjectMeta: p.ObjectMeta, Spec: p.Spec})
 		},
-		native: native.NamespacedValidating,
-		status: func(p *policiesv1.NamespacedValidatingPolicy) *policiesv1.PolicyStatus { return &p.Status },
+		native:    native.NamespacedValidating,
+		generated: func(p *policiesv1.NamespacedValidatingPolicy, is bool) { p.Status.Generated = is },
 	}
 }
 
@@ -55,7 +78,7 @@ func mutatingKind() kind[*policiesv1.MutatingPolicy] {
 		newObject: func() *policiesv1.MutatingPolicy { return &policiesv1.MutatingPolicy{} },
 		compile:   compileMutating,
 		native:    native.Mutating,
-		status:    func(p *policiesv1.MutatingPolicy) *policiesv1.PolicyStatus { return &p.Status },
+		generated: func(p *policiesv1.MutatingPolicy, is bool) { p.Status.Generated = is },
 		mutating:  true,
 	}
 }
@@ -68,9 +91,9 @@ func namespacedMutatingKind() kind[*policiesv1.NamespacedMutatingPolicy] {
 		compile: func(p *policiesv1.NamespacedMutatingPolicy) (policy.Evaluator, error) {
 			return compileMutating(&policiesv1.MutatingPolicy{ObjectMeta: p.ObjectMeta, Spec: p.Spec})
 		},
-		native:   native.NamespacedMutating,
-		status:   func(p *policiesv1.NamespacedMutatingPolicy) *policiesv1.PolicyStatus { return &p.Status },
-		mutating: true,
+		native:    native.NamespacedMutating,
+		generated: func(p *policiesv1.NamespacedMutatingPolicy, is bool) { p.Status.Generated = is },
+		mutating:  true,
 	}
 }
 

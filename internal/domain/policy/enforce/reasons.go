@@ -12,6 +12,9 @@ const (
 const (
 	// ReasonCompiled means that every expression of the policy could be compiled.
 	ReasonCompiled = "Compiled"
+	// ReasonInPart means that the policy could be compiled, but for rules that
+	// Roadbed does not support: the message names each.
+	ReasonInPart = "CompiledInPart"
 	// ReasonInvalid means that the policy is wrong: the message names each field.
 	// What was in force for it before stays in force.
 	ReasonInvalid = "InvalidPolicy"
@@ -21,6 +24,9 @@ const (
 	// ReasonEngine means that Roadbed's webhook judges requests by the policy,
 	// because the API server cannot.
 	ReasonEngine = "Engine"
+	// ReasonLegacy means that Roadbed's webhook judges requests by the policy,
+	// which is one of kyverno.io/v1, by its interpreter.
+	ReasonLegacy = "Legacy"
 	// ReasonScansOnly means that the policy asks for no part in admission.
 	ReasonScansOnly = "ScansOnly"
 	// ReasonNotEnforced means that the API server cannot evaluate the policy, and

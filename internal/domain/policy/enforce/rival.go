@@ -55,8 +55,8 @@ func Rival(ctx context.Context, reader client.Reader) (string, error) {
 	return first, nil
 }
 
-// left says why policies are left to Kyverno; empty when Roadbed enforces them.
-func (e Enforcement) left(ctx context.Context, reader client.Reader) (string, error) {
+// Left says why policies are left to Kyverno; empty when Roadbed enforces them.
+func (e Enforcement) Left(ctx context.Context, reader client.Reader) (string, error) {
 	switch e {
 	case EnforceRoadbed:
 		return "", nil

@@ -100,27 +100,3 @@ func platformPolicies() (platform, error) {
 	}
 	return all, nil
 }
-
-// kinds are the kinds of policies that are followed.
-func kinds() []inforce.Kind {
-	return []inforce.Kind{
-		{Name: "ValidatingPolicy", New: func() client.Object { return &policiesv1.ValidatingPolicy{} }, Compile: compile},
-		{Name: "NamespacedValidatingPolicy", New: func() client.Object { return &policiesv1.NamespacedValidatingPolicy{} }, Compile: compile},
-		{Name: "MutatingPolicy", New: func() client.Object { return &policiesv1.MutatingPolicy{} }, Compile: compile},
-		{Name: "NamespacedMutatingPolicy", New: func() client.Object { return &policiesv1.NamespacedMutatingPolicy{} }, Compile: compile},
-	}
-}
-
-func compile(object client.Object) (policy.Evaluator, error) {
-	switch p := object.(type) {
-	case *policiesv1.ValidatingPolicy:
-		return engine.CompileValidating(p, engine.Options{})
-	case *policiesv1.NamespacedValidatingPolicy:
-		return engine.CompileValidating(&policiesv1.ValidatingPolicy{ObjectMeta: p.ObjectMeta, Spec: p.Spec}, engine.Options{})
-	case *policiesv1.MutatingPolicy:
-		return engine.CompileMutating(p, engine.Options{})
-	case *policiesv1.NamespacedMutatingPolicy:
-		return engine.CompileMutating(&policiesv1.MutatingPolicy{ObjectMeta: p.ObjectMeta, Spec: p.Spec}, engine.Options{})
-	}
-	return nil, fmt.Errorf("no policies of type %T are evaluated here", object)
-}
