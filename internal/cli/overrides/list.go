@@ -178,7 +178,7 @@ func (p *program) describe(cmd *cobra.Command, c client.Client, o override) erro
 	}
 	s.Section("Policies", []string{"NAME", "RULES"}, rows)
 	s.Conditions(p.Program, o.Status.Conditions)
-	s.Events(cmd.Context(), p.Program, c, "PolicyOverride", o.Name)
+	s.Events(cmd.Context(), p.Program, client.NewNamespacedClient(c, o.Namespace), "PolicyOverride", o.Name)
 	return s.Err()
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -59,6 +61,8 @@ type platform struct {
 	clock    clock.WithTicker
 	live     *operator.Live
 	stop     func() error
+	// refusals counts the controllers' writes that the API server refused.
+	refusals atomic.Int32
 }
 
 func start(t *testing.T, c clock.WithTicker) *platform {
@@ -153,6 +157,10 @@ func (p *platform) manager(t *testing.T) manager.Manager {
 	ctrl.SetLogger(log)
 	mgr, err := ctrl.NewManager(connection, manager.Options{
 		Scheme: p.env.Scheme, Logger: log,
+		NewClient: func(config *rest.Config, options client.Options) (client.Client, error) {
+			made, err := client.NewWithWatch(config, options)
+			return interceptor.NewClient(made, interceptor.Funcs{SubResourcePatch: p.patchStatus}), err
+		},
 		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
 		Client:                 client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 		Metrics:                metricsserver.Options{BindAddress: "0"},
@@ -163,6 +171,14 @@ func (p *platform) manager(t *testing.T) manager.Manager {
 		t.Fatal(err)
 	}
 	return mgr
+}
+
+func (p *platform) patchStatus(ctx context.Context, c client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+	err := c.SubResource(sub).Patch(ctx, o, patch, opts...)
+	if err != nil {
+		p.refusals.Add(1)
+	}
+	return err
 }
 
 // as acts as somebody. Admission sees only whom one acts as.

@@ -1,12 +1,14 @@
 package operator_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,6 +35,7 @@ func TestLives(t *testing.T) {
 	t.Run("revoked", func(t *testing.T) { testRevoked(t, p) })
 	t.Run("invalid until it is not", func(t *testing.T) { testInvalid(t, p) })
 	t.Run("trail unavailable", func(t *testing.T) { testTrailUnavailable(t, p) })
+	t.Run("status unavailable", func(t *testing.T) { testStatusUnavailable(t, p) })
 	t.Run("withdrawn", func(t *testing.T) { testWithdrawn(t, p) })
 	t.Run("ledger deleted", func(t *testing.T) { testLedgerDeleted(t, p) })
 	t.Run("made Mandatory", func(t *testing.T) { testMandatory(t, p) })
@@ -128,6 +131,64 @@ func testTrailUnavailable(t *testing.T, p *platform) {
 	p.trail.fill(false)
 	p.awaits(t, "unrecorded", v1alpha1.PhaseActive)
 	p.wantTrail(t, "unrecorded", "bob policy.override.grant")
+}
+
+// testStatusUnavailable has the API server refuse the status for a while, as one
+// does that has just started: the trail tells of the decision once all the same.
+func testStatusUnavailable(t *testing.T, p *platform) {
+	p.ask(t, "stubborn", day)
+	p.awaits(t, "stubborn", v1alpha1.PhasePending)
+	block := p.block(t)
+	p.decide(t, "stubborn", v1alpha1.VerdictRejected)
+	p.wantTrail(t, "stubborn", "bob policy.override.reject")
+	tried := p.refusals.Load()
+	kubetest.Eventually(t, patience, "the controller tries again", func() error {
+		if now := p.refusals.Load(); now < tried+3 {
+			return fmt.Errorf("%d times", now-tried)
+		}
+		return nil
+	})
+	for _, object := range block {
+		if err := p.client.Delete(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.awaits(t, "stubborn", v1alpha1.PhaseRejected)
+	p.wantTrail(t, "stubborn", "bob policy.override.reject")
+}
+
+// block has the API server refuse what Roadbed writes into a status.
+func (p *platform) block(t *testing.T) []client.Object {
+	t.Helper()
+	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: "block"},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
+				RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+					Operations: []admissionregistrationv1.OperationType{"UPDATE"},
+					Rule: admissionregistrationv1.Rule{
+						APIGroups: []string{"policy.roadbed.dev"}, APIVersions: []string{"*"}, Resources: []string{"policyoverrides/status"},
+					},
+				},
+			}}},
+			Validations: []admissionregistrationv1.Validation{{Expression: "request.userInfo.username != '" + identity.Roadbed + "'", Message: "not now"}},
+		},
+	}
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: policy.ObjectMeta,
+		Spec:       admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: "block", ValidationActions: []admissionregistrationv1.ValidationAction{"Deny"}},
+	}
+	p.create(t, policy)
+	p.create(t, binding)
+	kubetest.Eventually(t, patience, "the status is refused", func() error {
+		o := &v1alpha1.PolicyOverride{ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: "stubborn"}}
+		patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"phase":"Approved"}}`))
+		if err := p.by(t, identity.Roadbed).Status().Patch(t.Context(), o, patch, client.DryRunAll); err == nil {
+			return errors.New("it is taken")
+		}
+		return nil
+	})
+	return []client.Object{binding, policy}
 }
 
 func testWithdrawn(t *testing.T, p *platform) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -65,7 +66,7 @@ func Setup(host *module.Host, policies Policies, opts ...Option) (*Live, error) 
 	if err := steps.Bare(mgr, ledgers.watches(builder.ControllerManagedBy(mgr)), LedgerController, host.Clock, host.Liveness, ledgers); err != nil {
 		return nil, err
 	}
-	each := &overrides{registry: r, alarm: newAlarm(host.Clock)}
+	each := &overrides{registry: r, alarm: newAlarm(host.Clock), recorded: map[types.UID]string{}}
 	runner := steps.New(mgr.GetClient(), newOverride, steps.Options{
 		Name: OverrideController, Finalizer: override.Finalizer, Concurrency: 4, Clock: host.Clock,
 		Recorder: mgr.GetEventRecorder(OverrideController), Liveness: host.Liveness, Log: host.Log,

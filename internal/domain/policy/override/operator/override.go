@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -35,6 +37,11 @@ const (
 type overrides struct {
 	*registry
 	alarm *alarm
+
+	mu sync.Mutex
+	// recorded is the last action of each override that this process recorded, so
+	// that a status that cannot be written is no reason to record it again.
+	recorded map[types.UID]string // guarded by mu
 }
 
 func newOverride() *v1alpha1.PolicyOverride { return &v1alpha1.PolicyOverride{} }
@@ -234,6 +241,7 @@ func (c *overrides) end(ctx context.Context, o *v1alpha1.PolicyOverride, action 
 func (c *overrides) withdraw(ctx context.Context, o *v1alpha1.PolicyOverride) steps.Result {
 	c.alarm.set(keyOf(o), time.Time{})
 	if o.Status.GrantedAt == nil || o.Status.EndedAt != nil {
+		c.forget(o)
 		return steps.Done(override.ReasonExpired, "Nothing was in force any more.")
 	}
 	if err := c.record(ctx, o, actionWithdraw, identity.Self(), "Somebody deleted the override; the API server's audit log says who."); err != nil {
@@ -242,7 +250,19 @@ func (c *overrides) withdraw(ctx context.Context, o *v1alpha1.PolicyOverride) st
 	return steps.Done(override.ReasonExpired, "Its end is on record.")
 }
 
+func (c *overrides) forget(o *v1alpha1.PolicyOverride) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.recorded, o.UID)
+}
+
+// record puts an action on the trail, once in the life of the process.
 func (c *overrides) record(ctx context.Context, o *v1alpha1.PolicyOverride, action string, by identity.Actor, reason string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.recorded[o.UID] == action {
+		return nil
+	}
 	err := c.trail.Record(ctx, trail.Record{
 		Time: c.clock.Now().UTC(), Actor: by, Action: action, Reason: reason,
 		Object: trail.Object{Group: v1alpha1.GroupVersion.Group, Kind: "PolicyOverride", Namespace: o.Namespace, Name: o.Name},
@@ -250,5 +270,6 @@ func (c *overrides) record(ctx context.Context, o *v1alpha1.PolicyOverride, acti
 	if err != nil {
 		return fmt.Errorf("record on the trail: %w", err)
 	}
+	c.recorded[o.UID] = action
 	return nil
 }
