@@ -92,12 +92,14 @@ func (p *program) prepare(ctx context.Context, s scene, documents []load.Documen
 	if made.policies, err = p.evaluators(documents, options); err != nil {
 		return nil, err
 	}
-	world := exception.WorldOf(made.evaluators(), around, p.Clock.Now())
+	var ledger *policyv1.OverrideLedgerSpec
 	if cluster {
-		if err := p.reach(ctx, made, &world); err != nil {
+		if ledger, err = p.reach(ctx, made); err != nil {
 			return nil, err
 		}
 	}
+	world := exception.WorldOf(made.evaluators(), made.scenario.Namespaces(), p.Clock.Now())
+	world.Ledger = ledger
 	exempt, problems := exception.Compile(exceptions, world, load.Standard(options))
 	made.exempt = exempt
 	return made, p.tell(problems)
@@ -142,31 +144,32 @@ func (p *program) around(s scene, made *stage, options *load.Options, objects []
 	return around, nil
 }
 
-// reach lets policies look things up in the cluster.
-func (p *program) reach(ctx context.Context, made *stage, world *exception.World) error {
+// reach lets policies look things up in the cluster, and reads the overrides in
+// force there; nil where there is no such thing.
+func (p *program) reach(ctx context.Context, made *stage) (*policyv1.OverrideLedgerSpec, error) {
 	found, err := p.liveLookup()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	made.world.Lookup = found
 	c, err := p.Client()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var namespaces corev1.NamespaceList
 	if err := c.List(ctx, &namespaces); err != nil {
-		return fmt.Errorf("read the namespaces: %w", err)
+		return nil, fmt.Errorf("read the namespaces: %w", err)
 	}
 	made.scenario.Values.Namespaces = append(slices.Clone(made.scenario.Values.Namespaces), namespaces.Items...)
 	var ledger policyv1.OverrideLedger
 	err = c.Get(ctx, client.ObjectKey{Name: policyv1.LedgerName}, &ledger)
-	switch {
-	case err == nil:
-		world.Ledger = &ledger.Spec
-	case !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err):
-		return fmt.Errorf("read the overrides in force: %w", err)
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return nil, nil
 	}
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("read the overrides in force: %w", err)
+	}
+	return &ledger.Spec, nil
 }
 
 // readOne reads a file of one kind.

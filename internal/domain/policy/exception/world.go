@@ -11,21 +11,16 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
 )
 
-// WorldOf is the world in which there are these policies, and the Namespaces
-// among these objects.
-func WorldOf(policies []policy.Evaluator, objects []map[string]any, now time.Time) World {
+// WorldOf is the world in which there are these policies and Namespaces.
+func WorldOf(policies []policy.Evaluator, namespaces []map[string]any, now time.Time) World {
 	w := World{Policies: map[string]policy.Info{}, Places: map[string]override.Place{}, Now: now}
 	for _, evaluator := range policies {
 		info := evaluator.Info()
 		w.Policies[info.Name] = info
 	}
-	for _, object := range objects {
-		o := scenario.Of(object)
-		if o.GVK().Group != "" || o.GVK().Kind != "Namespace" {
-			continue
-		}
-		labels := (&policy.Request{Object: object}).Labels()
-		w.Places[o.Name()] = override.Place{Tenant: labels[tenancyv1.LabelTenant], Tier: labels[tenancyv1.LabelTier]}
+	for _, namespace := range namespaces {
+		labels := (&policy.Request{Object: namespace}).Labels()
+		w.Places[scenario.Of(namespace).Name()] = override.Place{Tenant: labels[tenancyv1.LabelTenant], Tier: labels[tenancyv1.LabelTier]}
 	}
 	return w
 }

@@ -154,6 +154,27 @@ func setUser(user *authenticationv1.UserInfo, path string, value any) error {
 	return nil
 }
 
+// Namespaces are all Namespaces that values or objects tell of.
+func (s *Scenario) Namespaces() []map[string]any {
+	names := map[string]bool{}
+	for _, each := range s.Values.NamespaceSelectors {
+		names[each.Name] = true
+	}
+	for i := range s.Values.Namespaces {
+		names[s.Values.Namespaces[i].Name] = true
+	}
+	for _, object := range s.Around {
+		if around := Of(object); around.GVK() == namespaceKind {
+			names[around.Name()] = true
+		}
+	}
+	var all []map[string]any
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		all = append(all, s.namespace(name))
+	}
+	return all
+}
+
 // namespace is the Namespace of a name: from the values, from the objects
 // around, or one that has nothing but its name. The values' labels are added.
 func (s *Scenario) namespace(name string) map[string]any {

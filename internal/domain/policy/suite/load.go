@@ -162,7 +162,7 @@ func (b *bench) loadPolicies() error {
 	options.Exceptions = exception.Allowing(exceptions)
 	evaluators, problems := load.Compile(documents, load.Standard(options))
 	b.policies, b.problems = evaluators, append(b.problems, problems...)
-	b.exempt, problems = exception.Compile(exceptions, exception.WorldOf(evaluators, b.scene.Around, b.runner.Now), load.Standard(options))
+	b.exempt, problems = exception.Compile(exceptions, exception.WorldOf(evaluators, b.scene.Namespaces(), b.runner.Now), load.Standard(options))
 	b.problems = append(b.problems, problems...)
 	return nil
 }
