@@ -1,6 +1,7 @@
 package legacy
 
 import (
+	"context"
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -25,26 +26,74 @@ func (c *compiler) cel(rule *kyvernov1.Rule) judge {
 		c.Wrong("validate.cel", "CEL is not evaluated here")
 		return nil
 	}
-	native := &admissionregistrationv1.ValidatingAdmissionPolicy{
-		ObjectMeta: metav1.ObjectMeta{Name: c.source.Name, Labels: map[string]string{policy.IncludeSystemLabel: "true"}},
-		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
-			ParamKind: source.ParamKind, MatchConstraints: everything(), MatchConditions: rule.CELPreconditions,
-			Validations: messaged(source.Expressions, rule.Validate.Message), AuditAnnotations: source.AuditAnnotations, Variables: source.Variables,
-		},
-	}
-	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: c.source.Name},
-		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName: c.source.Name, ParamRef: source.ParamRef,
-			ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
-		},
-	}
-	compiled, err := c.options.CEL(native, []*admissionregistrationv1.ValidatingAdmissionPolicyBinding{binding})
+	native, bound := c.native(admissionregistrationv1.ValidatingAdmissionPolicySpec{
+		ParamKind: source.ParamKind, MatchConstraints: everything(), MatchConditions: rule.CELPreconditions,
+		Validations: messaged(source.Expressions, rule.Validate.Message), AuditAnnotations: source.AuditAnnotations, Variables: source.Variables,
+	}, source.ParamRef)
+	compiled, err := c.options.CEL(native, bound)
 	if err != nil {
 		c.celFaults(err)
 		return nil
 	}
 	return program{compiled}
+}
+
+// gate judges whether requests meet the policy's matchConditions.
+type gate struct{ policy.Evaluator }
+
+const gateField = "spec.webhookConfiguration.matchConditions"
+
+// gate compiles webhookConfiguration.matchConditions, which narrow a policy as a
+// whole. It is nil for a policy without.
+func (c *compiler) gate() *gate {
+	configuration := c.source.Spec.WebhookConfiguration
+	if configuration == nil || len(configuration.MatchConditions) == 0 {
+		return nil
+	}
+	if c.options.CEL == nil {
+		c.whole.Wrong(gateField, "CEL is not evaluated here")
+		return nil
+	}
+	native, binding := c.native(admissionregistrationv1.ValidatingAdmissionPolicySpec{
+		MatchConditions: configuration.MatchConditions, MatchConstraints: everything(),
+		Validations: []admissionregistrationv1.Validation{{Expression: "true"}},
+	}, nil)
+	compiled, err := c.options.CEL(native, binding)
+	if err != nil {
+		c.whole.Wrong(gateField, "%v", err)
+		return nil
+	}
+	return &gate{compiled}
+}
+
+// lets tells whether a request meets the conditions; the verdict is an error
+// where that could not be decided.
+func (g *gate) lets(ctx context.Context, r *policy.Request, w policy.World) (bool, *verdict) {
+	if g == nil {
+		return true, nil
+	}
+	for _, result := range g.Validate(ctx, r, w) {
+		if result.Status == policy.Error {
+			return true, &verdict{status: policy.Error, message: "matchConditions: " + result.Message}
+		}
+		if result.Status == policy.Pass {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// native makes the policy and the binding that mean the same as a rule's CEL.
+func (c *compiler) native(spec admissionregistrationv1.ValidatingAdmissionPolicySpec, params *admissionregistrationv1.ParamRef) (*admissionregistrationv1.ValidatingAdmissionPolicy, []*admissionregistrationv1.ValidatingAdmissionPolicyBinding) {
+	named := metav1.ObjectMeta{Name: c.source.Name, Labels: map[string]string{policy.IncludeSystemLabel: "true"}}
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: named,
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: c.source.Name, ParamRef: params,
+			ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+		},
+	}
+	return &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: named, Spec: spec}, []*admissionregistrationv1.ValidatingAdmissionPolicyBinding{binding}
 }
 
 // celFaults notes what is wrong with the CEL, by the fields of the rule.

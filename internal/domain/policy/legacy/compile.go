@@ -20,6 +20,7 @@ func Compile(source *kyvernov1.ClusterPolicy, options Options) (policy.Evaluator
 		closed: closed(&source.Spec), roled: roled(&source.Spec),
 	}
 	made.rules = c.rules()
+	made.gate = c.gate()
 	made.info = c.info(made.rules)
 	if faults := c.faults().Wrong(); len(faults) > 0 {
 		return nil, faults

@@ -14,6 +14,7 @@ type compiled struct {
 	labels  map[string]string
 	options Options
 	rules   []*rule
+	gate    *gate
 	// one stops after the first rule that applies.
 	one bool
 	// closed tells that the policy says failurePolicy: Fail, roled that it asks
@@ -45,12 +46,19 @@ func (c *compiled) Scopes() []policy.Scope {
 
 // Validate lets the rules judge the request, in the order of the policy.
 func (c *compiled) Validate(ctx context.Context, r *policy.Request, w policy.World) []policy.Result {
+	open, broken := c.gate.lets(ctx, r, w)
+	if !open {
+		return nil
+	}
 	var results []policy.Result
 	for _, rule := range c.rules {
-		if !c.concerns(rule, r) {
+		if rule.change != nil || !c.concerns(rule, r) {
 			continue
 		}
-		found := c.judge(ctx, r, w, rule)
+		found := broken
+		if found == nil {
+			found = c.judge(ctx, r, w, rule)
+		}
 		if found == nil {
 			continue
 		}
@@ -74,8 +82,6 @@ func (c *compiled) judge(ctx context.Context, r *policy.Request, w policy.World,
 		return &verdict{status: policy.Error, message: rule.unsupported}
 	case rule.unsupported != "":
 		return skips("%s", rule.unsupported)
-	case rule.judge == nil && rule.verify == nil:
-		return nil
 	}
 	found := c.decide(ctx, r, w, rule)
 	if found == nil || found.status != policy.Fail || !rule.allowExisting || r.Operation != admissionv1.Update || r.OldObject == nil || r.Object == nil {
@@ -120,6 +126,9 @@ func (c *compiled) result(rule *rule, r *policy.Request, found *verdict) policy.
 // Mutate changes the object by the rules in turn; each sees what those before it
 // did.
 func (m *mutator) Mutate(ctx context.Context, r *policy.Request, w policy.World, waived policy.Waived) (map[string]any, []policy.Result) {
+	if open, broken := m.gate.lets(ctx, r, w); !open || broken != nil {
+		return nil, m.unchanged(r, broken)
+	}
 	var object map[string]any
 	var results []policy.Result
 	for _, rule := range m.rules {
@@ -139,6 +148,18 @@ func (m *mutator) Mutate(ctx context.Context, r *policy.Request, w policy.World,
 		}
 	}
 	return object, results
+}
+
+// unchanged are the results of the rules that would change the object, when it
+// cannot be decided whether the policy concerns it. Without a verdict it does not.
+func (m *mutator) unchanged(r *policy.Request, broken *verdict) []policy.Result {
+	var results []policy.Result
+	for _, rule := range m.rules {
+		if broken != nil && rule.change != nil && r.Object != nil && m.concerns(rule, r) {
+			results = append(results, m.result(rule, r, broken))
+		}
+	}
+	return results
 }
 
 // apply changes the object by one rule. The object is nil when nothing changes,

@@ -10,8 +10,16 @@ import (
 // preconditions hold, and what it says.
 func (c *compiled) Explain(ctx context.Context, r *policy.Request, w policy.World) []policy.Step {
 	var steps []policy.Step
+	open, broken := c.gate.lets(ctx, r, w)
 	for _, rule := range c.rules {
-		steps = append(steps, c.explain(ctx, r, w, rule)...)
+		switch {
+		case broken != nil:
+			steps = append(steps, policy.Step{Rule: rule.name, Kind: policy.StepPrecondition, Source: gateField, Outcome: broken.message})
+		case !open:
+			steps = append(steps, policy.Step{Rule: rule.name, Kind: policy.StepPrecondition, Source: gateField, Outcome: "not met"})
+		default:
+			steps = append(steps, c.explain(ctx, r, w, rule)...)
+		}
 	}
 	return steps
 }

@@ -165,14 +165,14 @@ func (c compiler) checkKey(path, key string) {
 	}
 	block, _ := pem.Decode([]byte(key))
 	if block == nil {
-		c.Wrong(path, "is no PEM block; a key begins with -----BEGIN PUBLIC KEY----- and stands in lines of its own")
+		c.Wrong(path, "the key cannot be read as PEM; was it shortened? A whole one begins with -----BEGIN PUBLIC KEY----- and is printed by: cosign public-key")
 		return
 	}
 	if _, err := x509.ParsePKIXPublicKey(block.Bytes); err == nil {
 		return
 	}
 	if _, err := x509.ParsePKCS1PublicKey(block.Bytes); err != nil {
-		c.Wrong(path, "the key cannot be parsed; was it shortened? Print the whole one with: cosign public-key")
+		c.Wrong(path, "the key cannot be parsed; was it shortened? A whole one is printed by: cosign public-key")
 	}
 }
 
