@@ -59,6 +59,7 @@ func TestServer(t *testing.T) {
 	t.Run("a tenant becomes ready", func(t *testing.T) { onboard(t, env) })
 	t.Run("a wrong tenant is refused at once", func(t *testing.T) { refused(t, env) })
 	t.Run("policies are in force", func(t *testing.T) { governs(t, env) })
+	t.Run("the server writes no guards", func(t *testing.T) { confined(t, env) })
 	t.Run("wrong policies are refused", func(t *testing.T) { advises(t, env) })
 	t.Run("health is told", func(t *testing.T) { healthy(t, reached) })
 	if err := stop(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
+	policyrbac "github.com/roadbed-dev/roadbed/internal/domain/policy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 )
 
@@ -20,10 +21,12 @@ type PolicyFile struct {
 	Data []byte
 }
 
-// StaticPolicies renders the platform's Mandatory policies, and the guard of what
-// waives the others, as files.
+// StaticPolicies renders the platform's Mandatory policies as files, with the
+// guard of what waives the others and the one that keeps Roadbed's server to its
+// own admission policies.
 func StaticPolicies() []PolicyFile {
-	files := []PolicyFile{ledgerFile()}
+	name, data := policyrbac.OwnWrites()
+	files := []PolicyFile{ledgerFile(), {Name: name, Data: data}}
 	for _, entry := range catalogue.Of(policy.Mandatory) {
 		data, err := native.Static(nativeOf(entry))
 		if err != nil {

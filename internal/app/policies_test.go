@@ -17,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
@@ -53,6 +54,19 @@ func holds(t *testing.T, env *kubetest.Env) {
 	plain.Parameters = map[string]string{"encrypted": "true"}
 	if err := env.Client.Create(t.Context(), plain, client.DryRunAll); err != nil {
 		t.Errorf("an encrypted class is refused: %v", err)
+	}
+}
+
+// confined wants Roadbed's server to write native policies, and no guards.
+func confined(t *testing.T, env *kubetest.Env) {
+	server := env.ClientAs(t, identity.Roadbed, identity.RoadbedGroups()...)
+	guard := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "roadbed-services"}}
+	if err := server.Delete(t.Context(), guard, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "roadbed-own-writes.static.k8s.io") {
+		t.Errorf("the server may delete a guard: %v", err)
+	}
+	own := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "roadbed-policy-image-tags"}}
+	if err := server.Delete(t.Context(), own, client.DryRunAll); err != nil {
+		t.Errorf("the server may not delete what it made of a policy: %v", err)
 	}
 }
 

@@ -1,7 +1,7 @@
 package rbac
 
 import (
-	_ "embed" // for the source
+	_ "embed" // for the sources
 	"fmt"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -12,8 +12,17 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 )
 
-//go:embed policies.yaml
-var source string
+var (
+	//go:embed policies.yaml
+	source string
+	//go:embed own-writes.yaml
+	ownWrites []byte
+)
+
+// OwnWrites is a file for the API server, in the form of package native's
+// Static, which keeps Roadbed's server to the admission policies that it makes
+// of policies.
+func OwnWrites() (name string, data []byte) { return "roadbed-own-writes.yaml", ownWrites }
 
 // Objects returns the roles and bindings, in an order in which they can be
 // created. The objects are the caller's own copies.
