@@ -2,7 +2,6 @@ package corpus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/imageref"
 )
 
 // Stage is what the policies of a case may look at besides the request.
@@ -134,13 +134,18 @@ func (s Stage) Describe(_ context.Context, reference string) (map[string]any, er
 	}, nil
 }
 
-// stored finds an image by its reference, or by its digest.
+// stored finds an image by its reference, or by its digest whatever the tag.
 func (s Stage) stored(reference string) (StoredImage, error) {
 	if stored, ok := s.Registry[reference]; ok {
 		return stored, nil
 	}
+	wanted, err := imageref.Parse(reference, "")
+	if err != nil {
+		return StoredImage{}, err
+	}
 	for name, stored := range s.Registry {
-		if repository, _, _ := strings.Cut(name, ":"); reference == repository+"@"+stored.Digest {
+		candidate, err := imageref.Parse(name, "")
+		if err == nil && candidate.Registry == wanted.Registry && candidate.Path == wanted.Path && stored.Digest == wanted.Digest {
 			return stored, nil
 		}
 	}
@@ -155,7 +160,7 @@ func (s Stage) Verify(_ context.Context, check policy.ImageCheck) (policy.ImageP
 		return policy.ImageProof{}, err
 	}
 	if !stored.signed(check.Attestor) {
-		return policy.ImageProof{}, errors.New("no signature of the image matches")
+		return policy.ImageProof{}, fmt.Errorf("no signature of the image matches: %w", policy.ErrUnproved)
 	}
 	proof := policy.ImageProof{Digest: stored.Digest, Signer: check.Attestor.Name}
 	if check.PredicateType == "" {
@@ -163,7 +168,7 @@ func (s Stage) Verify(_ context.Context, check policy.ImageCheck) (policy.ImageP
 	}
 	proof.Statements = stored.Attestations[check.PredicateType]
 	if len(proof.Statements) == 0 {
-		return policy.ImageProof{}, fmt.Errorf("the image has no attestation of type %q", check.PredicateType)
+		return policy.ImageProof{}, fmt.Errorf("the image has no attestation of type %q: %w", check.PredicateType, policy.ErrUnproved)
 	}
 	return proof, nil
 }
