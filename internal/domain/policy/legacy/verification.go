@@ -205,7 +205,7 @@ func (v *verification) judge(e *evaluation) *verdict {
 // undecided tells whether an error is no proof against an image.
 func undecided(err error) bool {
 	var unevaluated *unevaluatedError
-	return errors.As(err, &unevaluated) || errors.Is(err, policy.ErrNoWorld) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	return errors.As(err, &unevaluated) || errors.Is(err, policy.ErrNoWorld) || errors.Is(err, policy.ErrUndecided) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // unevaluatedError is a condition that could not be evaluated.
