@@ -244,6 +244,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"too few arguments", "starts_with(a)", 1, "takes 2 arguments, not 1"},
 		{"too many arguments", "length(a, b)", 1, "takes 1 arguments, not 2"},
 		{"a named argument, as the article has it", "length(query: pods)", 13, "unexpected ':'"},
+		{"a regular expression that is none", "kind && regex_match('(', kind)", 9, "argument 1 is not a regular expression"},
 		{"an end among arguments", "join(',', a", 12, "incomplete"},
 		{"no comma in a list", "[a b]", 4, "expected ']'"},
 		{"a comma at the end of a list", "[a,]", 4, "unexpected ']'"},

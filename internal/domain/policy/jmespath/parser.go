@@ -391,5 +391,20 @@ func (p *parser) call(name token) (node, error) {
 	if err := called.Accepts(len(arguments)); err != nil {
 		return nil, p.fail(name, "%v", err)
 	}
+	if called, err = bound(called, arguments); err != nil {
+		return nil, p.fail(name, "%v", err)
+	}
 	return call{called, arguments}, nil
+}
+
+// bound prepares a function whose first argument is text that is known already.
+func bound(called function.Function, arguments []node) (function.Function, error) {
+	if len(arguments) > 0 {
+		if first, ok := arguments[0].(constant); ok {
+			if text, ok := first.value.(string); ok {
+				return called.Bind(text)
+			}
+		}
+	}
+	return called, nil
 }

@@ -109,6 +109,22 @@ type Function struct {
 	Result Types
 
 	run func(env *Env, arguments []any) (any, error)
+	// bind returns run for a first argument that is known beforehand.
+	bind func(first string) (func(env *Env, arguments []any) (any, error), error)
+}
+
+// Bind returns the function prepared for a first argument that every call will
+// have: what is wrong with it is said at once, and it is read only once.
+func (f Function) Bind(first string) (Function, error) {
+	if f.bind == nil {
+		return f, nil
+	}
+	run, err := f.bind(first)
+	if err != nil {
+		return f, fmt.Errorf("function %q: %w", f.Name, err)
+	}
+	f.run = run
+	return f, nil
 }
 
 // Signature describes a function, such as "add(any, any) any".

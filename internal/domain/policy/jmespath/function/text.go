@@ -29,9 +29,9 @@ func text() []Function {
 		{Name: "split", Parameters: []Types{String, String}, Result: Array, run: split},
 		{Name: "truncate", Parameters: []Types{String, Number}, Result: String, run: truncate},
 		{Name: "path_canonicalize", Parameters: []Types{String}, Result: String, run: changed(canonical)},
-		{Name: "regex_match", Parameters: []Types{String, scalar}, Result: Boolean, run: regexMatch},
-		{Name: "regex_replace_all", Parameters: []Types{String, scalar, scalar}, Result: String, run: regexReplace(false)},
-		{Name: "regex_replace_all_literal", Parameters: []Types{String, scalar, scalar}, Result: String, run: regexReplace(true)},
+		{Name: "regex_match", Parameters: []Types{String, scalar}, Result: Boolean, run: unbound(regexMatch), bind: regexMatch},
+		{Name: "regex_replace_all", Parameters: []Types{String, scalar, scalar}, Result: String, run: unbound(regexReplace), bind: regexReplace},
+		{Name: "regex_replace_all_literal", Parameters: []Types{String, scalar, scalar}, Result: String, run: unbound(regexReplaceLiteral), bind: regexReplaceLiteral},
 		{Name: "pattern_match", Parameters: []Types{String, scalar}, Result: Boolean, run: patternMatch},
 		{Name: "semver_compare", Parameters: []Types{String, String}, Result: Boolean, run: semverCompare},
 		{Name: "to_boolean", Parameters: []Types{String}, Result: Boolean, run: toBoolean},
@@ -105,31 +105,48 @@ func scalarText(argument any) string {
 	return str(argument)
 }
 
-func compiled(expression any) (*regexp.Regexp, error) {
-	re, err := regexp.Compile(str(expression))
+// implementation of a function.
+type implementation = func(*Env, []any) (any, error)
+
+// unbound makes a function of one that is bound to its first argument.
+func unbound(bind func(first string) (implementation, error)) implementation {
+	return func(env *Env, arguments []any) (any, error) {
+		run, err := bind(str(arguments[0]))
+		if err != nil {
+			return nil, err
+		}
+		return run(env, arguments)
+	}
+}
+
+func compiled(expression string) (*regexp.Regexp, error) {
+	re, err := regexp.Compile(expression)
 	if err != nil {
 		return nil, fmt.Errorf("argument 1 is not a regular expression: %w", err)
 	}
 	return re, nil
 }
 
-func regexMatch(_ *Env, arguments []any) (any, error) {
-	re, err := compiled(arguments[0])
-	if err != nil {
-		return nil, err
-	}
-	return re.MatchString(scalarText(arguments[1])), nil
+func regexMatch(expression string) (implementation, error) {
+	re, err := compiled(expression)
+	return func(_ *Env, arguments []any) (any, error) {
+		return re.MatchString(scalarText(arguments[1])), nil
+	}, err
 }
 
-// regexReplace understands $1 and ${name} in the replacement unless literal.
-func regexReplace(literal bool) func(*Env, []any) (any, error) {
+// regexReplace understands $1 and ${name} in the replacement.
+func regexReplace(expression string) (implementation, error) {
+	re, err := compiled(expression)
 	return func(_ *Env, arguments []any) (any, error) {
-		re, err := compiled(arguments[0])
-		if err != nil {
-			return nil, err
-		}
-		return substituted(re, scalarText(arguments[1]), scalarText(arguments[2]), literal)
-	}
+		return substituted(re, scalarText(arguments[1]), scalarText(arguments[2]), false)
+	}, err
+}
+
+func regexReplaceLiteral(expression string) (implementation, error) {
+	re, err := compiled(expression)
+	return func(_ *Env, arguments []any) (any, error) {
+		return substituted(re, scalarText(arguments[1]), scalarText(arguments[2]), true)
+	}, err
 }
 
 func substituted(re *regexp.Regexp, source, replacement string, literal bool) (any, error) {
