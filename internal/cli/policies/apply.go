@@ -15,13 +15,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
 )
 
-// The output formats of this package besides those of every verb.
-const (
-	formatSARIF  verb.Format = "sarif"
-	formatJUnit  verb.Format = "junit"
-	formatReport verb.Format = "report"
-)
-
 // applyFlags are those of the verb apply.
 type applyFlags struct {
 	source       source
@@ -33,7 +26,7 @@ type applyFlags struct {
 }
 
 func (p *program) applyVerb() *cobra.Command {
-	f := &applyFlags{out: verb.NewOutput(verb.FormatText, verb.FormatTable, verb.FormatJSON, verb.FormatYAML, formatSARIF, formatJUnit, formatReport)}
+	f := &applyFlags{out: verb.NewOutput(verb.FormatText, verb.FormatTable, verb.FormatJSON, verb.FormatYAML, verb.FormatSARIF, verb.FormatJUnit, verb.FormatReport)}
 	cmd := &cobra.Command{
 		Use:   "apply [POLICIES...]",
 		Short: "Apply policies to objects and show what comes of it",
@@ -55,7 +48,7 @@ when there are warnings only.`,
   roadbed policy apply --catalogue --cluster -n tenant-payments-dev --audit-warn
   roadbed policy apply policy.yaml --resource pod.yaml --set request.operation=UPDATE`,
 		Args:              cobra.ArbitraryArgs,
-		ValidArgsFunction: completeFiles,
+		ValidArgsFunction: verb.CompleteFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.source.files = args
 			return p.apply(cmd.Context(), f)
@@ -76,11 +69,6 @@ when there are warnings only.`,
 	f.scene.addTo(flags)
 	f.out.AddFlag(cmd)
 	return cmd
-}
-
-// completeFiles lets the shell complete files.
-func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return nil, cobra.ShellCompDirectiveDefault
 }
 
 // applied is what came of applying policies to objects.
@@ -186,11 +174,11 @@ func (f *applyFlags) exit(counts format.Counts) error {
 
 func (p *program) printApplied(f *applyFlags, made *stage, result *applied) error {
 	switch f.out.Chosen {
-	case formatSARIF:
+	case verb.FormatSARIF:
 		return format.SARIF(p.Out, result.findings, made.infos())
-	case formatJUnit:
+	case verb.FormatJUnit:
 		return format.JUnit(p.Out, format.Cases(result.findings))
-	case formatReport:
+	case verb.FormatReport:
 		return format.Report(p.Out, result.findings)
 	case verb.FormatJSON:
 		return format.JSON(p.Out, result.findings)

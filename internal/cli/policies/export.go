@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
 )
@@ -39,7 +40,7 @@ takes no overrides.`,
 		Example: `  roadbed policy export --native policies/ > native.yaml
   roadbed policy export --static --catalogue --dir /etc/kubernetes/admission
   roadbed policy export --native --no-overrides policies/labels.yaml`,
-		ValidArgsFunction: completeFiles,
+		ValidArgsFunction: verb.CompleteFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.files = append(s.files, args...)
 			if err := s.restrict("name files, or --catalogue"); err != nil {

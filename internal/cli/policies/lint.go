@@ -25,7 +25,7 @@ type lintFlags struct {
 }
 
 func (p *program) lintVerb() *cobra.Command {
-	f := &lintFlags{out: verb.NewOutput(verb.FormatText, verb.FormatJSON, verb.FormatYAML, formatSARIF)}
+	f := &lintFlags{out: verb.NewOutput(verb.FormatText, verb.FormatJSON, verb.FormatYAML, verb.FormatSARIF)}
 	cmd := &cobra.Command{
 		Use:   "lint [POLICIES...]",
 		Short: "Find what is wrong with policies that are well formed",
@@ -44,7 +44,7 @@ The exit code is 1 when there is a finding of the level of --fail-on or above.`,
   roadbed policy lint policies/ --fail-on warning -o sarif > lint.sarif
   roadbed policy lint recommend-pdb.yaml --fix > corrected.yaml`,
 		Args:              cobra.ArbitraryArgs,
-		ValidArgsFunction: completeFiles,
+		ValidArgsFunction: verb.CompleteFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.source.files = args
 			if err := f.source.restrict("name files, or give --catalogue or --cluster"); err != nil {
@@ -91,7 +91,7 @@ func (p *program) lint(ctx context.Context, f *lintFlags) error {
 }
 
 func (p *program) printLint(out *verb.Output, findings []lint.Finding) error {
-	if out.Chosen == formatSARIF {
+	if out.Chosen == verb.FormatSARIF {
 		return format.SARIF(p.Out, lintResults(findings), nil)
 	}
 	if findings == nil {

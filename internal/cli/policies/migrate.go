@@ -40,7 +40,7 @@ The exit code is 1 when two forms differ, and with --strict also when a rule is 
 		Example: `  roadbed policy migrate policies/require-labels.yaml > new.yaml
   roadbed policy migrate policies/ --objects 10000 --strict -o json`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: completeFiles,
+		ValidArgsFunction: verb.CompleteFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.source.files = args
 			return p.migrate(cmd.Context(), f)

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/internal/cli/overrides"
+	"github.com/roadbed-dev/roadbed/internal/cli/policies/suites"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
@@ -21,7 +22,7 @@ They are written as Kyverno's kinds (ValidatingPolicy, MutatingPolicy,
 ImageValidatingPolicy, ClusterPolicy, Policy) or as Kubernetes' own
 (ValidatingAdmissionPolicy, MutatingAdmissionPolicy). Files of Kyverno, its tests
 included, are read as they are.`,
-		p.testVerb(),
+		suites.Verb(p.Program),
 		p.applyVerb(),
 		p.explainVerb(),
 		p.lintVerb(),

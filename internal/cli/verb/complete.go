@@ -71,6 +71,11 @@ func CompleteFixed(words ...string) Completion {
 	}
 }
 
+// CompleteFiles lets the shell complete files.
+func CompleteFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
+}
+
 // CompleteFlag gives a flag its completion.
 func CompleteFlag(cmd *cobra.Command, flag string, c Completion) {
 	Must(cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {

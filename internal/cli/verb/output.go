@@ -24,6 +24,11 @@ const (
 	FormatYAML  Format = "yaml"
 	FormatName  Format = "name"
 	FormatDiff  Format = "diff"
+	// FormatSARIF is for code scanning, FormatJUnit for build servers, FormatReport
+	// is a report of openreports.io.
+	FormatSARIF  Format = "sarif"
+	FormatJUnit  Format = "junit"
+	FormatReport Format = "report"
 )
 
 // Output is a verb's -o flag. It refuses formats that the verb does not have.

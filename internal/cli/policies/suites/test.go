@@ -1,4 +1,4 @@
-package policies
+package suites
 
 import (
 	"context"
@@ -34,8 +34,13 @@ type testFlags struct {
 	out      *verb.Output
 }
 
-func (p *program) testVerb() *cobra.Command {
-	f := &testFlags{out: verb.NewOutput(verb.FormatTable, verb.FormatJSON, formatSARIF, formatJUnit)}
+// program is what verbs share, with the verb of this package as methods.
+type program struct{ *verb.Program }
+
+// Verb is the verb that runs tests.
+func Verb(shared *verb.Program) *cobra.Command {
+	p := &program{shared}
+	f := &testFlags{out: verb.NewOutput(verb.FormatTable, verb.FormatJSON, verb.FormatSARIF, verb.FormatJUnit)}
 	cmd := &cobra.Command{
 		Use:   "test [FOLDERS...]",
 		Short: "Run tests of policies",
@@ -52,7 +57,7 @@ The exit code is 1 when a test fails.`,
   roadbed policy test . -t "policy=require-labels, resource=bad-*"
   roadbed policy test . -o junit > report.xml`,
 		Args:              cobra.ArbitraryArgs,
-		ValidArgsFunction: completeFiles,
+		ValidArgsFunction: verb.CompleteFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				args = []string{"."}
@@ -213,9 +218,9 @@ func (p *program) printTests(f *testFlags, all []tested) error {
 	switch f.out.Chosen {
 	case verb.FormatJSON:
 		return f.out.Print(p.Out, map[string]any{"results": rows, "problems": problems}, nil)
-	case formatJUnit:
+	case verb.FormatJUnit:
 		return format.JUnit(p.Out, testCases(all))
-	case formatSARIF:
+	case verb.FormatSARIF:
 		return format.SARIF(p.Out, testFindings(rows, problems), nil)
 	default:
 		return p.printTestTables(f, all)
@@ -262,7 +267,7 @@ func (p *program) printTestTable(f *testFlags, outcome []suite.Row) error {
 		}
 		cells := []string{strconv.Itoa(i + 1), row.Policy, row.Rule, row.Resource, result, row.Reason}
 		if f.detailed {
-			cells = append(cells, oneLine(row.Message))
+			cells = append(cells, strings.Join(strings.Fields(row.Message), " "))
 		}
 		rows = append(rows, cells)
 	}
