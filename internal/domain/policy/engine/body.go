@@ -10,6 +10,7 @@ import (
 	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/cel/common"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
@@ -117,7 +118,7 @@ func (b *body) concerns(ctx context.Context, s subject, session *library.Session
 		return true, nil
 	}
 	if b.extended {
-		ctx = library.WithSession(ctx, session)
+		ctx = s.enter(ctx, session)
 	}
 	authorizer := request.NewReviewer(session.World)
 	match := b.conditions.Match(ctx, s.Versioned, s.params, authorizer)
@@ -133,7 +134,7 @@ func (b *body) concerns(ctx context.Context, s subject, session *library.Session
 // judge evaluates the validations.
 func (b *body) judge(ctx context.Context, s subject, session *library.Session) []policy.Result {
 	if b.extended {
-		ctx = library.WithSession(ctx, session)
+		ctx = s.enter(ctx, session)
 	}
 	authorizer := request.NewReviewer(session.World)
 	found := b.validator.Validate(ctx, s.Resource, s.Versioned, s.params, s.Namespace, celconfig.RuntimeCELCostBudget, authorizer)
@@ -180,6 +181,14 @@ func (b *body) annotate(annotations []validating.PolicyAuditAnnotation, results 
 	}
 	(*results)[0].AuditAnnotations = published
 	return failed
+}
+
+// enter gives expressions what the API server would not.
+func (s subject) enter(ctx context.Context, session *library.Session) context.Context {
+	if s.Namespace != nil {
+		session.NamespaceObject = common.SchemalessTypedToVal(plugincel.CreateNamespaceObject(s.Namespace))
+	}
+	return library.WithSession(ctx, session)
 }
 
 // result translates one decision.

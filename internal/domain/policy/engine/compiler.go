@@ -110,7 +110,7 @@ func (c *compiler) env(declared dialect.Declarations) (*cel.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := dialect.Declare(knowing, declared)
+	env, err := c.dialect.Declare(knowing, declared)
 	if err == nil {
 		c.checking[declared] = env
 	}

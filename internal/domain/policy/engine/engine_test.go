@@ -244,6 +244,33 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
+// TestKyvernosRequest shows expressions what Kyverno shows them and the API server
+// does not.
+func TestKyvernosRequest(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, spec, lane string }{
+		{"objects", `  validations: [{expression: "request.object.metadata.name == 'web' && request.oldObject == null && has(request.object) && request.operation == 'CREATE'"}]`, "engine"},
+		{"namespace in a condition", "  matchConditions: [{name: x, expression: namespaceObject.metadata.name == 'shop'}]\n" + `  validations: [{expression: "namespaceObject.metadata.name == 'shop'"}]`, "engine"},
+		{
+			"namespace in a variable", "  variables: [{name: home, expression: namespaceObject.metadata.name}]\n  matchConditions: [{name: x, expression: variables.home == 'shop'}]\n" +
+				`  validations: [{expression: "variables.home == 'shop'"}]`, "engine",
+		},
+		{"namespace in a validation", `  validations: [{expression: "namespaceObject.metadata.name == 'shop'"}]`, "native"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			compiled, err := CompileValidating(decoded[policiesv1.ValidatingPolicy](t, "metadata: {name: p}\nspec:"+podRule+test.spec), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info := compiled.Info(); string(info.Lane) != test.lane {
+				t.Errorf("lane %s because %q, want %s", info.Lane, info.LaneReason, test.lane)
+			}
+			compare(t, compiled.Validate(t.Context(), creating(t, "pods", pod), policy.World{}), []string{"validations[0] pass "}, "everything is there")
+		})
+	}
+}
+
 func TestMutatingPolicy(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, reason, resource, object, mutation, want, status string }{

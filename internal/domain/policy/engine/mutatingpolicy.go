@@ -85,7 +85,7 @@ func NeedsMutating(p *policiesv1.MutatingPolicy) string {
 	}
 	s := changeSourceOf(p.Name, &p.Spec)
 	_, faults := compileChange(dialect.Kubernetes(), s, p.Spec.Mutations, "")
-	expressions := expressionsOf(s)
+	var expressions []string
 	for _, mutation := range p.Spec.Mutations {
 		if mutation.JSONPatch != nil {
 			expressions = append(expressions, mutation.JSONPatch.Expression)
@@ -94,7 +94,7 @@ func NeedsMutating(p *policiesv1.MutatingPolicy) string {
 			expressions = append(expressions, mutation.ApplyConfiguration.Expression)
 		}
 	}
-	return reason(faults, expressions)
+	return reason(faults, s, expressions)
 }
 
 func changeSourceOf(name string, spec *policiesv1.MutatingPolicySpec) source {

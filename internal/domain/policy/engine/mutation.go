@@ -65,7 +65,7 @@ func (c *compiler) patcher(field string, mutation admissionregistrationv1.Mutati
 // what each of them sees and changes.
 func (c *change) mutate(ctx context.Context, s subject, state *state, session *library.Session, waived policy.Waived) []policy.Result {
 	if c.extended {
-		ctx = library.WithSession(ctx, session)
+		ctx = s.enter(ctx, session)
 	}
 	authorizer := request.NewReviewer(session.World)
 	if c.composed != nil {

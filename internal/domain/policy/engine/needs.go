@@ -3,29 +3,11 @@ package engine
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 )
-
-// families are what an expression may use that the API server does not have, by
-// the beginning of a name, with what to call it.
-var families = []struct{ prefix, called string }{
-	{"resource", "looks other objects up (resource.*)"},
-	{"globalContext", "reads the global context"},
-	{"http", "makes HTTP requests"},
-	{"verifyImageSignatures", "verifies images"},
-	{"verifyAttestationSignatures", "verifies images"},
-	{"getImageData", "reads images from their registry"},
-	{"extractPayload", "reads images from their registry"},
-	{"image.", "reads images from their registry"},
-	{"random", "makes up random texts"},
-	{"time.now", "asks what time it is"},
-	{"exceptions", "reads exceptions"},
-	{"images", "reads the list of images"},
-}
 
 // Needs says, in one phrase, why the API server cannot evaluate a policy by
 // itself; it is empty when it can. A policy with faults needs nothing: compile it
@@ -34,15 +16,31 @@ func Needs(p *policiesv1.ValidatingPolicy) string {
 	if p.Spec.Evaluation != nil && p.Spec.Evaluation.Mode == policiesv1.EvaluationModeJSON {
 		return "it judges JSON documents, not objects"
 	}
-	_, faults := compileBody(dialect.Kubernetes(), sourceOf(p.Name, &p.Spec), "")
-	return reason(faults, expressionsOf(sourceOf(p.Name, &p.Spec)))
+	s := sourceOf(p.Name, &p.Spec)
+	_, faults := compileBody(dialect.Kubernetes(), s, "")
+	return reason(faults, s, nil)
 }
 
-// reason turns the faults that a policy has for the API server into a phrase.
-func reason(faults FaultsError, expressions []string) string {
-	if len(faults) == 0 {
-		return ""
+// namespaceHidden is because the API server gives conditions no namespace.
+const namespaceHidden = "its match conditions read namespaceObject, which the API server shows to validations only"
+
+// conditionsReadNamespace tells whether a condition reads the namespace, perhaps
+// through a variable.
+func (s source) conditionsReadNamespace() bool {
+	var conditions, variables []string
+	for _, condition := range s.matchConditions {
+		conditions = append(conditions, condition.Expression)
 	}
+	for _, variable := range s.variables {
+		variables = append(variables, variable.Expression)
+	}
+	used := namesOf(conditions)
+	const namespace = "namespaceObject"
+	return slices.Contains(used, namespace) || slices.Contains(used, "variables") && slices.Contains(namesOf(variables), namespace)
+}
+
+// namesOf are the names in expressions that can be parsed.
+func namesOf(expressions []string) []string {
 	env := dialect.Kyverno().Env(dialect.Declarations{HasAuthorizer: true, HasPatchTypes: true})
 	var names []string
 	for _, expression := range expressions {
@@ -50,17 +48,22 @@ func reason(faults FaultsError, expressions []string) string {
 			names = append(names, library.Names(parsed)...)
 		}
 	}
-	for _, family := range families {
-		if slices.ContainsFunc(names, func(name string) bool { return begins(name, family.prefix) }) {
-			return "it " + family.called
-		}
-	}
-	return fmt.Sprintf("it uses functions that the API server does not have: %s", faults[0].Message)
+	return names
 }
 
-// begins tells whether a name is of a family: all of it, or up to a dot.
-func begins(name, prefix string) bool {
-	return name == prefix || strings.HasPrefix(name, strings.TrimSuffix(prefix, ".")+".")
+// reason turns the faults that a policy has for the API server into a phrase.
+// More are expressions besides those of the source.
+func reason(faults FaultsError, s source, more []string) string {
+	if len(faults) == 0 {
+		if s.conditionsReadNamespace() {
+			return namespaceHidden
+		}
+		return ""
+	}
+	if phrase := library.Purpose(namesOf(append(expressionsOf(s), more...))); phrase != "" {
+		return "it " + phrase
+	}
+	return fmt.Sprintf("it uses functions that the API server does not have: %s", faults[0].Message)
 }
 
 // expressionsOf are all expressions of a source.

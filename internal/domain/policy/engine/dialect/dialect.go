@@ -79,7 +79,7 @@ func build(functions []cel.EnvOption) (*Dialect, error) {
 	built := &Dialect{base: base, envs: map[Declarations]*cel.Env{}, extended: len(functions) > 0}
 	for bits := range 8 {
 		declared := Declarations{HasParams: bits&1 != 0, HasAuthorizer: bits&2 != 0, HasPatchTypes: bits&4 != 0}
-		env, err := Declare(base.StoredExpressionsEnv(), declared)
+		env, err := built.Declare(base.StoredExpressionsEnv(), declared)
 		if err != nil {
 			return nil, err
 		}
@@ -89,9 +89,14 @@ func build(functions []cel.EnvOption) (*Dialect, error) {
 }
 
 // Declare adds the variables of an admission request to an environment, as the
-// API server does.
-func Declare(env *cel.Env, declared Declarations) (*cel.Env, error) {
+// API server does; Kyverno's requests hold the objects besides.
+func (d *Dialect) Declare(env *cel.Env, declared Declarations) (*cel.Env, error) {
 	request, namespace := plugincel.BuildRequestType(), plugincel.BuildNamespaceType()
+	if d.extended {
+		for _, name := range []string{plugincel.ObjectVarName, plugincel.OldObjectVarName} {
+			request.Fields[name] = apiservercel.NewDeclField(name, apiservercel.DynType, false, nil, nil)
+		}
+	}
 	provider := apiservercel.NewDeclTypeProvider(namespace, request)
 	provider.SetRecognizeKeywordAsFieldName(true)
 	options, err := provider.EnvOptions(env.CELTypeProvider())

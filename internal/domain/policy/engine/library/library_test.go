@@ -42,7 +42,7 @@ func (cluster) Global(_ context.Context, name string) (any, error) { return "glo
 type registry struct{}
 
 func (registry) Describe(_ context.Context, reference string) (map[string]any, error) {
-	return map[string]any{"resolvedImage": reference + "@sha256:0"}, nil
+	return map[string]any{"resolvedImage": reference + "@sha256:0", "configData": map[string]any{"os": "linux"}}, nil
 }
 
 func (registry) Verify(context.Context, policy.ImageCheck) (policy.ImageProof, error) {
@@ -132,7 +132,7 @@ func TestFunctions(t *testing.T) {
 		`globalContext.Get('teams') == 'global teams'`,
 		`globalContext.get('teams', 'names') == 'global teams.names'`,
 		`image.GetMetadata('nginx:1').resolvedImage == 'nginx:1@sha256:0'`,
-		`image.getMetadata('nginx:1').resolvedImage != ''`,
+		`image.getMetadata('nginx:1').resolvedImage != '' && image.getMetadata('nginx:1').config.os == 'linux'`,
 		`http.Get('https://x').sent == 'GET https://x  ' && http.Get('https://x').statusCode == 201`,
 		`http.get('https://x', {'a': 'b'}).sent == 'GET https://x b '`,
 		`http.Get('https://list').body == ['x']`,

@@ -3,6 +3,7 @@ package library
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 
 	"github.com/google/cel-go/cel"
@@ -223,6 +224,11 @@ func describe(s *Session, args []ref.Val) (any, error) {
 	data, err := s.World.Images.Describe(s.Context, text(args[0]))
 	if err != nil {
 		return nil, fmt.Errorf("failed to get image data: %w", err)
+	}
+	if config, ok := data["configData"]; ok && data["config"] == nil {
+		// CEL policies know it by the shorter name, legacy ones by the longer.
+		data = maps.Clone(data)
+		data["config"] = config
 	}
 	return data, nil
 }

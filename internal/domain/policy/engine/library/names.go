@@ -48,3 +48,36 @@ func Unsupported(parsed *cel.Ast) string {
 	}
 	return ""
 }
+
+// families are what an expression may use that the API server does not have, by
+// the beginning of a name, with what to call it.
+var families = []struct{ prefix, called string }{
+	{"resource", "looks other objects up (resource.*)"},
+	{"globalContext", "reads the global context"},
+	{"http", "makes HTTP requests"},
+	{"verifyImageSignatures", "verifies images"},
+	{"verifyAttestationSignatures", "verifies images"},
+	{"getImageData", "reads images from their registry"},
+	{"extractPayload", "reads images from their registry"},
+	{"image.", "reads images from their registry"},
+	{"random", "makes up random texts"},
+	{"time.now", "asks what time it is"},
+	{"exceptions", "reads exceptions"},
+	{"images", "reads the list of images"},
+}
+
+// Purpose says in a phrase what the first family of functions among the names
+// does: "looks other objects up"; empty when there is none.
+func Purpose(names []string) string {
+	for _, family := range families {
+		if slices.ContainsFunc(names, func(name string) bool { return begins(name, family.prefix) }) {
+			return family.called
+		}
+	}
+	return ""
+}
+
+// begins tells whether a name is of a family: all of it, or up to a dot.
+func begins(name, prefix string) bool {
+	return name == prefix || strings.HasPrefix(name, strings.TrimSuffix(prefix, ".")+".")
+}

@@ -56,6 +56,9 @@ type Session struct {
 	// Images lists the object's images by the name of who found them; nil means
 	// none. It is asked when an expression asks.
 	Images func() (map[string][]string, error)
+	// NamespaceObject is the namespace of the request's object. The API server
+	// shows it to validations but not to conditions; Kyverno shows it to both.
+	NamespaceObject any
 	// Attestors and Attestations are what an image policy names so.
 	Attestors map[string]any
 	// Attestations are names only: they stand for themselves.
@@ -126,7 +129,14 @@ func (n names) ResolveName(name string) (any, bool) {
 	case attestationsName:
 		return n.session.Attestations, true
 	}
-	return n.Activation.ResolveName(name)
+	value, found := n.Activation.ResolveName(name)
+	switch {
+	case name == namespaceName && (value == nil || value == types.NullValue) && n.session.NamespaceObject != nil:
+		return n.session.NamespaceObject, true
+	case name == requestName && found:
+		return n.request(value), true
+	}
+	return value, found
 }
 
 // Parent keeps CEL from looking past the library.

@@ -26,14 +26,14 @@ func decodeX509(args []ref.Val) (any, error) {
 			return nil, err
 		}
 		certificate.PublicKey = publicKey(certificate.PublicKey)
-		return fields(certificate)
+		return decoded(certificate)
 	case "CERTIFICATE REQUEST":
 		request, err := x509.ParseCertificateRequest(block.Bytes)
 		if err != nil {
 			return nil, err
 		}
 		request.PublicKey = publicKey(request.PublicKey)
-		return fields(request)
+		return decoded(request)
 	}
 	return nil, errors.New("x509.decode: the PEM holds neither a CERTIFICATE nor a CERTIFICATE REQUEST")
 }
@@ -53,12 +53,12 @@ func publicKey(key any) any {
 	return key
 }
 
-func fields(of any) (any, error) {
+func decoded(of any) (any, error) {
 	encoded, err := json.Marshal(of)
 	if err != nil {
 		return nil, err
 	}
-	decoded := map[string]any{}
-	err = k8sjson.Unmarshal(encoded, &decoded)
-	return decoded, err
+	plain := map[string]any{}
+	err = k8sjson.Unmarshal(encoded, &plain)
+	return plain, err
 }
