@@ -6,6 +6,9 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
@@ -137,7 +140,7 @@ func (p *program) fix(documents []load.Document) error {
 		if len(changes) == 0 {
 			continue
 		}
-		text, err := yaml.Marshal(corrected)
+		text, err := written(corrected)
 		if err != nil {
 			return err
 		}
@@ -151,4 +154,30 @@ func (p *program) fix(documents []load.Document) error {
 		fmt.Fprintln(p.Err, "There is nothing that can be corrected without its author.")
 	}
 	return nil
+}
+
+// written is a policy as its author would write it: without status, and without
+// the empty parts that every policy has.
+func written(object client.Object) ([]byte, error) {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, err
+	}
+	delete(fields, "status")
+	unstructured.RemoveNestedField(fields, "metadata", "creationTimestamp")
+	rules, _, _ := unstructured.NestedSlice(fields, "spec", "rules") // CEL kinds have none
+	for _, rule := range rules {
+		for _, block := range []string{"match", "exclude"} {
+			filters, ok := rule.(map[string]any)[block].(map[string]any)
+			if resources, _ := filters["resources"].(map[string]any); ok && len(resources) == 0 {
+				delete(filters, "resources")
+			}
+		}
+	}
+	if rules != nil {
+		if err := unstructured.SetNestedSlice(fields, rules, "spec", "rules"); err != nil {
+			return nil, err
+		}
+	}
+	return yaml.Marshal(fields)
 }

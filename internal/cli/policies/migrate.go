@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
@@ -61,7 +62,7 @@ type migrated struct {
 	Policy string         `json:"policy"`
 	Rule   string         `json:"rule"`
 	Left   string         `json:"left,omitempty"`
-	New    any            `json:"new,omitempty"`
+	New    client.Object  `json:"new,omitempty"`
 	Proof  *migrate.Proof `json:"proof,omitempty"`
 }
 
@@ -133,7 +134,7 @@ func (p *program) printMigrated(out *verb.Output, all []migrated) error {
 		if rule.New == nil {
 			continue
 		}
-		text, err := yaml.Marshal(rule.New)
+		text, err := written(rule.New)
 		if err != nil {
 			return err
 		}
