@@ -181,7 +181,7 @@ func fingerprint(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the audit log: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	first, err := bufio.NewReader(f).ReadBytes('\n')
 	if errors.Is(err, io.EOF) {
 		return "", nil
@@ -199,7 +199,7 @@ func (f file) lines(offset *int64) ([][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the audit log: %w", err)
 	}
-	defer opened.Close()
+	defer func() { _ = opened.Close() }()
 	if _, err := opened.Seek(*offset, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("read the audit log: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,10 +130,5 @@ func (p *program) await(ctx context.Context, c client.Client, o override, d deci
 
 // settled tells whether nothing more is to be expected.
 func settled(o override, d decision) bool {
-	for _, phase := range append(d.reached, policyv1.PhaseInvalid, policyv1.PhaseExpired) {
-		if o.Status.Phase == phase {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(slices.Concat(d.reached, []policyv1.OverridePhase{policyv1.PhaseInvalid, policyv1.PhaseExpired}), o.Status.Phase)
 }

@@ -71,22 +71,26 @@ func (p *program) print(out *verb.Output, all []override) error {
 		o.SetGroupVersionKind(policyv1.GroupVersion.WithKind("PolicyOverride"))
 		o.ManagedFields = nil
 	}
-	switch out.Chosen {
-	case verb.FormatName:
-		for _, o := range all {
-			if _, err := fmt.Fprintln(p.Out, manifest.FullName(o)); err != nil {
-				return err
-			}
+	list := map[string]any{"apiVersion": "v1", "kind": "List", "items": append([]override{}, all...)}
+	return out.Print(p.Out, list, func() error {
+		if out.Chosen == verb.FormatName {
+			return p.printNames(all)
 		}
-		return nil
-	case verb.FormatJSON, verb.FormatYAML:
-		return out.Print(p.Out, map[string]any{"apiVersion": "v1", "kind": "List", "items": append([]override{}, all...)}, nil)
+		if len(all) == 0 {
+			fmt.Fprintln(p.Err, "No overrides found.")
+			return nil
+		}
+		return p.table(all, out.Chosen == verb.FormatWide)
+	})
+}
+
+func (p *program) printNames(all []override) error {
+	for _, o := range all {
+		if _, err := fmt.Fprintln(p.Out, manifest.FullName(o)); err != nil {
+			return err
+		}
 	}
-	if len(all) == 0 {
-		fmt.Fprintln(p.Err, "No overrides found.")
-		return nil
-	}
-	return p.table(all, out.Chosen == verb.FormatWide)
+	return nil
 }
 
 func (p *program) table(all []override, wide bool) error {

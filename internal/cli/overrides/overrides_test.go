@@ -2,6 +2,7 @@ package overrides_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"os"
@@ -185,18 +186,14 @@ func awaitGuards(t *testing.T, who person, good, bad []string) {
 	t.Helper()
 	kubetest.Eventually(t, time.Minute, "the guards are in force", func() error {
 		if _, stderr, code := who.says(t, good...); code != 0 {
-			return errorString(stderr)
+			return errors.New(stderr)
 		}
 		if _, _, code := who.says(t, bad...); code == 0 {
-			return errorString("a Mandatory policy may be waived")
+			return errors.New("a Mandatory policy may be waived")
 		}
 		return nil
 	})
 }
-
-type errorString string
-
-func (e errorString) Error() string { return string(e) }
 
 func exceptionsFile(t *testing.T) string {
 	t.Helper()

@@ -14,7 +14,7 @@ func expression(patterns []string) string {
 	}
 	alternatives := make([]string, len(patterns))
 	for i, pattern := range patterns {
-		alternatives[i] = wildcards.Replace(regexp.QuoteMeta(pattern))
+		alternatives[i] = wildcards.Replace(regexp.QuoteMeta(strings.ToValidUTF8(pattern, "\uFFFD")))
 	}
 	return "^(?:" + strings.Join(alternatives, "|") + ")$"
 }

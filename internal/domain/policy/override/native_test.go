@@ -2,6 +2,7 @@ package override_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -51,7 +52,7 @@ func startAdmission(t *testing.T) *admission {
 			return fmt.Errorf("a bad one: %w", err)
 		}
 		if !a.mutated(t, configMap("good", "yes")) {
-			return fmt.Errorf("nothing is mutated")
+			return errors.New("nothing is mutated")
 		}
 		return nil
 	})

@@ -59,10 +59,10 @@ func sizeOf(w v1alpha1.Waiver) int {
 }
 
 // costOf is no less than what the API server charges for looking at the entry,
-// with the longest name an object can have.
+// with the longest name an object can have and twenty field managers.
 func costOf(w v1alpha1.Waiver) int {
 	const (
-		frame    = 120
+		frame    = 320
 		longName = 26 // a tenth of 253 characters
 	)
 	lists := 2*len(w.Rules) + len(w.Tenants) + len(w.Namespaces) + 2*len(w.Kinds)

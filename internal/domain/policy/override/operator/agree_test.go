@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -322,7 +323,7 @@ func testExpiresAlone(t *testing.T, l *lanes) {
 	l.awaits(t, "alone", v1alpha1.PhaseExpired)
 	kubetest.Eventually(t, 5*time.Second, "a deletion is refused as well", func() error {
 		if err := l.client.Delete(t.Context(), made.DeepCopy(), client.DryRunAll); err == nil {
-			return fmt.Errorf("it is not")
+			return errors.New("it is not")
 		}
 		return nil
 	})

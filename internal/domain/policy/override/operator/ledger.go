@@ -42,7 +42,7 @@ func (l *ledger) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.
 	l.alarm.set(ledgerKey, override.Next(overrides.Items, w.Now))
 	compiled := override.Compile(overrides.Items, w)
 	if len(compiled.Full) > 0 {
-		l.log.WarnContext(ctx, "the ledger of overrides is full", "left out", len(compiled.Full))
+		l.log.WarnContext(ctx, "the ledger is full, and overrides are left out", "overrides", len(compiled.Full))
 	}
 	return reconcile.Result{}, l.write(ctx, compiled.Spec)
 }

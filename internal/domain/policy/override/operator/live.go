@@ -22,6 +22,14 @@ type Live struct {
 	cache   cache.Cache
 	log     *slog.Logger
 	waivers atomic.Pointer[override.Waivers]
+	// listeners hear of changes. They are set before anything runs.
+	listeners []func(before, after v1alpha1.OverrideLedgerSpec)
+}
+
+// OnChange has a function called, which returns at once, with what the ledger
+// said and what it says now. It is called before anything runs.
+func (l *Live) OnChange(listener func(before, after v1alpha1.OverrideLedgerSpec)) {
+	l.listeners = append(l.listeners, listener)
 }
 
 var (
@@ -48,9 +56,9 @@ func (l *Live) Start(ctx context.Context) error {
 		return fmt.Errorf("follow the ledger of overrides: %w", err)
 	}
 	handle, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { l.read(ctx, obj) },
-		UpdateFunc: func(_, obj any) { l.read(ctx, obj) },
-		DeleteFunc: func(any) { l.waivers.Store(nil) },
+		AddFunc:    func(obj any) { l.read(ctx, nil, obj) },
+		UpdateFunc: func(old, obj any) { l.read(ctx, old, obj) },
+		DeleteFunc: func(old any) { l.lose(old) },
 	})
 	if err != nil {
 		return fmt.Errorf("follow the ledger of overrides: %w", err)
@@ -62,7 +70,7 @@ func (l *Live) Start(ctx context.Context) error {
 	return nil
 }
 
-func (l *Live) read(ctx context.Context, obj any) {
+func (l *Live) read(ctx context.Context, old, obj any) {
 	ledger, ok := obj.(*v1alpha1.OverrideLedger)
 	if !ok || ledger.Name != v1alpha1.LedgerName {
 		return
@@ -72,4 +80,28 @@ func (l *Live) read(ctx context.Context, obj any) {
 		l.log.ErrorContext(ctx, "the ledger of overrides cannot be read, nothing is waived", "error", err)
 	}
 	l.waivers.Store(waivers)
+	l.tell(specOf(old), ledger.Spec)
+}
+
+// lose waives nothing any more.
+func (l *Live) lose(old any) {
+	if unknown, ok := old.(toolscache.DeletedFinalStateUnknown); ok {
+		old = unknown.Obj
+	}
+	l.waivers.Store(nil)
+	l.tell(specOf(old), v1alpha1.OverrideLedgerSpec{})
+}
+
+func (l *Live) tell(before, after v1alpha1.OverrideLedgerSpec) {
+	for _, listener := range l.listeners {
+		listener(before, after)
+	}
+}
+
+// specOf is what a ledger says; nothing where there is none.
+func specOf(obj any) v1alpha1.OverrideLedgerSpec {
+	if ledger, ok := obj.(*v1alpha1.OverrideLedger); ok {
+		return ledger.Spec
+	}
+	return v1alpha1.OverrideLedgerSpec{}
 }

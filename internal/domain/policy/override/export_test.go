@@ -1,0 +1,4 @@
+package override
+
+// CostOf is costOf, for tests.
+var CostOf = costOf
