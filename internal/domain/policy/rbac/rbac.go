@@ -15,6 +15,8 @@ import (
 var (
 	//go:embed policies.yaml
 	source string
+	//go:embed reports.yaml
+	reports string
 	//go:embed own-writes.yaml
 	ownWrites []byte
 )
@@ -32,7 +34,7 @@ func OwnWrites() (name string, data []byte) { return "roadbed-own-writes.yaml", 
 func Objects() []client.Object {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(rbacv1.AddToScheme(scheme))
-	objects, err := apply.Decode(scheme, source)
+	objects, err := apply.Decode(scheme, source+"---\n"+reports)
 	if err != nil {
 		panic(fmt.Sprintf("embedded roles: %v", err))
 	}

@@ -142,3 +142,17 @@ func Unregister(ctx context.Context, c client.Client) error {
 	}
 	return errors.Join(errs...)
 }
+
+// Withdraw is Unregister for a server on the API server's own machine. Where the
+// Service leads to pods, they serve, and it leaves everything as it is.
+func Withdraw(ctx context.Context, c client.Client) error {
+	service := &corev1.Service{}
+	err := c.Get(ctx, client.ObjectKey{Namespace: identity.SystemNamespace, Name: ServiceName}, service)
+	if apierrors.IsNotFound(err) || err == nil && service.Spec.Type != corev1.ServiceTypeExternalName {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("take back the API of reports: %w", err)
+	}
+	return Unregister(ctx, c)
+}
