@@ -12,11 +12,6 @@ import (
 // something up and nobody gave it the means.
 var ErrNoWorld = errors.New("this policy looks other objects up, which needs a cluster or values from a file")
 
-// ErrUndecided is what Images.Verify reports when it could not be found out
-// whether an image is proved, such as while a registry gives no answer: the image
-// is not trusted, but nothing speaks against it either.
-var ErrUndecided = errors.New("it could not be found out whether the image is proved")
-
 // Info is what is known of a policy without evaluating it.
 type Info struct {
 	// Name, "namespace/name" where the policy has a namespace.

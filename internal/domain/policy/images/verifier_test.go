@@ -130,8 +130,8 @@ func TestVerifyRemembers(t *testing.T) {
 		t.Errorf("while it is remembered: %v", err)
 	}
 	clock.SetTime(clock.Now().Add(31 * time.Second))
-	if err := ask(); !errors.Is(err, images.ErrUnreachable) || !errors.Is(err, policy.ErrUndecided) {
-		t.Errorf("after the tag is forgotten: %v, want ErrUnreachable, which decides nothing", err)
+	if err := ask(); !errors.Is(err, images.ErrUnreachable) || errors.Is(err, policy.ErrUnproved) {
+		t.Errorf("after the tag is forgotten: %v, want ErrUnreachable, which speaks neither for nor against the image", err)
 	}
 	_, err := verifier.Verify(t.Context(), policy.ImageCheck{Reference: digest.String(), Attestor: byKey(signer.PEM)})
 	if err != nil {

@@ -239,7 +239,7 @@ func (g *given) Verify(_ context.Context, check policy.ImageCheck) (policy.Image
 	found, ok := g.Images[check.Reference]
 	switch {
 	case strings.HasPrefix(check.Reference, "down.io/"):
-		return policy.ImageProof{}, fmt.Errorf("the registry gave no answer: %w", policy.ErrUndecided)
+		return policy.ImageProof{}, errors.New("the registry gave no answer")
 	case !ok:
 		return policy.ImageProof{}, fmt.Errorf("the registry has no image %s", check.Reference)
 	}
@@ -248,7 +248,7 @@ func (g *given) Verify(_ context.Context, check policy.ImageCheck) (policy.Image
 			return policy.ImageProof{Digest: found.Digest, Signer: signer, Statements: found.Statements[check.PredicateType]}, nil
 		}
 	}
-	return policy.ImageProof{}, errors.New("wrong signature")
+	return policy.ImageProof{}, fmt.Errorf("wrong signature: %w", policy.ErrUnproved)
 }
 
 func signs(signer string, attestor policy.Attestor) bool {

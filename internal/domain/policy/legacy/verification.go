@@ -1,7 +1,6 @@
 package legacy
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -202,17 +201,18 @@ func (v *verification) judge(e *evaluation) *verdict {
 	return nil
 }
 
-// undecided tells whether an error is no proof against an image.
-func undecided(err error) bool {
-	var unevaluated *unevaluatedError
-	return errors.As(err, &unevaluated) || errors.Is(err, policy.ErrNoWorld) || errors.Is(err, policy.ErrUndecided) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-}
-
 // unevaluatedError is a condition that could not be evaluated.
 type unevaluatedError struct{ error }
 
 // Unwrap is why.
 func (u *unevaluatedError) Unwrap() error { return u.error }
+
+// undecided tells whether an error speaks neither for nor against an image.
+func undecided(err error) bool {
+	var unevaluated *unevaluatedError
+	var unasked *attest.UndecidedError
+	return errors.As(err, &unevaluated) || errors.As(err, &unasked)
+}
 
 // verify checks one image, and returns its digest, empty where nothing had to be
 // asked.

@@ -2,6 +2,7 @@ package attest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -66,22 +67,32 @@ func (m *member) verify(e asking, asked policy.ImageCheck) (policy.ImageProof, e
 		return m.set.verify(e, asked)
 	}
 	if e.world.Images == nil {
-		return policy.ImageProof{}, policy.ErrNoWorld
+		return policy.ImageProof{}, &UndecidedError{policy.ErrNoWorld}
 	}
 	resolved, err := m.attestor.resolve(e)
 	if err != nil {
-		return policy.ImageProof{}, fmt.Errorf("%s: %w", Short(m.path), err)
+		return policy.ImageProof{}, &UndecidedError{fmt.Errorf("%s: %w", Short(m.path), err)}
 	}
 	asked.Attestor, asked.Annotations = resolved, m.attestor.annotations
 	if m.attestor.repository != "" {
 		asked.Repository = m.attestor.repository
 	}
 	proof, err := e.world.Images.Verify(e.context, asked)
-	if err != nil {
+	switch {
+	case errors.Is(err, policy.ErrUnproved):
 		return policy.ImageProof{}, fmt.Errorf("%s: %w", Short(m.path), err)
+	case err != nil:
+		return policy.ImageProof{}, &UndecidedError{fmt.Errorf("%s: %w", Short(m.path), err)}
 	}
 	return proof, nil
 }
+
+// UndecidedError is why it could not be found out whether an image is proved. It
+// speaks neither for nor against the image.
+type UndecidedError struct{ error }
+
+// Unwrap is the error underneath.
+func (u *UndecidedError) Unwrap() error { return u.error }
 
 // Short is a path below verifyImages as messages have it:
 // ".attestors[0].entries[1].keys".
