@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
@@ -83,20 +86,37 @@ func (p *program) decisionVerb(d decision) *cobra.Command {
 	return cmd
 }
 
-// decide writes the decision, against the version that was read: nobody decides
-// on what somebody else decided a moment ago.
+// errDecided says that somebody else was faster.
+var errDecided = errors.New("somebody else decided on it a moment ago: look at it with \"roadbed policy override get\"")
+
+// decide writes the decision against the version that was read, so that nobody
+// decides on what somebody else has decided. What Roadbed writes meanwhile is no
+// obstacle.
 func decide(ctx context.Context, c client.Client, o override, verdict policyv1.OverrideVerdict, comment string) error {
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": o.ResourceVersion},
-		"status":   map[string]any{"decision": map[string]any{"verdict": verdict, "comment": comment}},
-	})
-	if err != nil {
+	before := o.Status.Decision.DeepCopy()
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		patch, err := json.Marshal(map[string]any{
+			"metadata": map[string]any{"resourceVersion": o.ResourceVersion},
+			"status":   map[string]any{"decision": map[string]any{"verdict": verdict, "comment": comment}},
+		})
+		if err != nil {
+			return err
+		}
+		err = c.Status().Patch(ctx, o, client.RawPatch(types.MergePatchType, patch))
+		switch {
+		case err == nil:
+			return nil
+		case !apierrors.IsConflict(err):
+			return manifest.Document{Object: o}.Refused(err)
+		}
+		if err := c.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
+			return fmt.Errorf("get override %q: %w", o.Name, err)
+		}
+		if !equality.Semantic.DeepEqual(before, o.Status.Decision) {
+			return errDecided
+		}
 		return err
-	}
-	if err := c.Status().Patch(ctx, o, client.RawPatch(types.MergePatchType, patch)); err != nil {
-		return manifest.Document{Object: o}.Refused(err)
-	}
-	return nil
+	})
 }
 
 // await waits until the decision is carried out, and says what came of it.

@@ -50,11 +50,16 @@ func chosen(all []override, phase, policy string) []override {
 	var found []override
 	for _, o := range all {
 		names := policyNames(o)
-		if (phase == "" || strings.EqualFold(phase, string(o.Status.Phase))) && (policy == "" || strings.Contains(","+names+",", ","+policy+",")) {
+		if (phase == "" || strings.EqualFold(phase, phaseOf(o))) && (policy == "" || strings.Contains(","+names+",", ","+policy+",")) {
 			found = append(found, o)
 		}
 	}
 	return found
+}
+
+// phaseOf is the override's phase; one that nobody has looked at yet is pending.
+func phaseOf(o override) string {
+	return string(cmp.Or(o.Status.Phase, policyv1.PhasePending))
 }
 
 func policyNames(o override) string {
@@ -100,7 +105,7 @@ func (p *program) table(all []override, wide bool) error {
 	}
 	rows := make([][]string, len(all))
 	for i, o := range all {
-		rows[i] = []string{o.Namespace, o.Name, string(o.Status.Phase), policyNames(o), o.Spec.Requester, o.Status.GrantedBy, p.expires(o)}
+		rows[i] = []string{o.Namespace, o.Name, phaseOf(o), policyNames(o), o.Spec.Requester, o.Status.GrantedBy, p.expires(o)}
 		if wide {
 			rows[i] = append(rows[i], o.Spec.Ticket, o.Spec.Justification)
 		}
@@ -164,7 +169,7 @@ func (p *program) describe(cmd *cobra.Command, c client.Client, o override) erro
 	decided := strings.TrimSpace(string(d.Verdict) + " " + by(d.By))
 	s.Fields(
 		verb.Label("Name", o.Namespace+"/"+o.Name),
-		verb.Label("Phase", string(o.Status.Phase)),
+		verb.Label("Phase", phaseOf(o)),
 		verb.Label("Ends", fmt.Sprintf("%s (%s)", o.Spec.ExpiresAt.UTC().Format(time.RFC3339), p.expires(o))),
 		verb.Label("Requester", o.Spec.Requester),
 		verb.Label("Justification", o.Spec.Justification),
