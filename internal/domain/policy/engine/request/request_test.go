@@ -7,6 +7,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -64,6 +65,38 @@ func TestMatch(t *testing.T) {
 			found, err := constraints.Match(test.request)
 			if err != nil || (found != nil) != test.want {
 				t.Fatalf("matched %v, %v; want %v: %s", found != nil, err, test.want, test.reason)
+			}
+		})
+	}
+}
+
+// TestNamespaces are the API server's special cases.
+func TestNamespaces(t *testing.T) {
+	t.Parallel()
+	labelled := func(env string) map[string]any {
+		return map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"env": env}}}
+	}
+	production, _ := NewConstraints(&admissionregistrationv1.MatchResources{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}})
+	for _, test := range []struct {
+		name, reason string
+		operation    admissionv1.Operation
+		object, old  map[string]any
+		want         bool
+	}{
+		{"created", "a namespace is selected by the labels it shall have", admissionv1.Create, labelled("prod"), nil, true},
+		{"changed", "also when they change", admissionv1.Update, labelled("test"), labelled("prod"), false},
+		{"deleted", "and by those it has when it goes", admissionv1.Delete, nil, labelled("prod"), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			request := about("", "v1", "Namespace", "namespaces", test.object)
+			request.Operation, request.OldObject, request.NamespaceObject = test.operation, test.old, nil
+			found, err := production.Match(request)
+			if err != nil || (found != nil) != test.want {
+				t.Fatalf("matched %v, %v; want %v: %s", found != nil, err, test.want, test.reason)
+			}
+			if found != nil && found.Namespace != nil {
+				t.Error("the API server gives policies about namespaces no namespaceObject")
 			}
 		})
 	}

@@ -40,11 +40,18 @@ type View struct {
 // request share it.
 func viewOf(r *policy.Request) *View { return policy.Derive(r, viewKey{}, newView) }
 
+// namespaceKind is special: the API server gives policies about a namespace no
+// namespaceObject, but its selectors look at the namespace itself.
+var namespaceKind = corev1.SchemeGroupVersion.WithKind("Namespace")
+
 // newView decodes a request.
 func newView(r *policy.Request) *View {
 	attributes := attributesOf(r, decode(r.Object, r.Kind), decode(r.OldObject, r.Kind))
 	v := &View{Attributes: attributes, versioned: Versioned(attributes, r.Kind), Namespace: namespaceOf(r)}
 	v.matcher = matching.NewMatcher(oneNamespace{v.Namespace}, nil)
+	if r.Kind == namespaceKind {
+		v.Namespace = nil
+	}
 	return v
 }
 
@@ -109,11 +116,15 @@ func named(namespace *corev1.Namespace) {
 // namespaceOf is the namespace of the request's object: what is known of it, or
 // its name. It is nil for objects of the cluster.
 func namespaceOf(r *policy.Request) *corev1.Namespace {
-	if r.Namespace == "" || r.Kind == corev1.SchemeGroupVersion.WithKind("Namespace") && r.NamespaceObject == nil {
+	if r.Namespace == "" {
 		return nil
 	}
+	known := r.NamespaceObject
+	if r.Kind == namespaceKind && known == nil {
+		known = r.OldObject
+	}
 	namespace := &corev1.Namespace{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(r.NamespaceObject, namespace); err != nil || r.NamespaceObject == nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(known, namespace); err != nil || known == nil {
 		namespace = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.Namespace}}
 	}
 	named(namespace)
