@@ -30,7 +30,7 @@ spec:
     match: {all: [{resources: {kinds: [apps/*/Deployment/scale], operations: [UPDATE]}}]}
     validate: {deny: {}}
   - name: all
-    match: {resources: {namespaces: [x]}}
+    match: {resources: {namespaces: [x], operations: [DELETE]}}
     validate: {deny: {}}
 `))
 	if err != nil {
@@ -42,11 +42,17 @@ spec:
 	}
 	var got []string
 	for _, s := range scoped.Scopes() {
-		got = append(got, fmt.Sprintf("%s/%s/%s/%s %v", s.Group, s.Version, s.Kind, s.Subresource, s.Operations))
+		got = append(got, fmt.Sprintf("%s/%s/%s/%s %v", s.Group, s.Version, s.Kind+s.Resource, s.Subresource, s.Operations))
+	}
+	covers := func(r policy.Served) bool {
+		return len(policy.Covering([]policy.Evaluator{evaluator}, []policy.Served{r}, admissionv1.Update)) == 1
+	}
+	if !covers(policy.Served{Group: "apps", Version: "v1", Kind: "Scale", Resource: "deployments", Subresource: "scale"}) {
+		t.Error("the scale of a Deployment is not in scope, though its kind is another")
 	}
 	want := []string{
 		"*/*/Pod/ [CREATE UPDATE]", "*/*/Pod/ephemeralcontainers [CREATE UPDATE]",
-		"apps/*/Deployment/scale [UPDATE]", "*/*/*/* [CREATE UPDATE DELETE CONNECT]",
+		"apps/*/deployments/scale [UPDATE]", "*/*/*/* [DELETE]",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

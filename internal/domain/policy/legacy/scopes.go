@@ -4,11 +4,14 @@ import (
 	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/autogen"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/match"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
 
 // scopesOf are the resources that a rule may concern. Kinds that do not parse
@@ -59,12 +62,22 @@ func operationsOf(rule *autogen.Rule, filter kyvernov1.ResourceDescription) []ad
 	}
 }
 
+// scopesOfKind names a kind, or for a subresource, whose body may be of another
+// kind, the resource it belongs to.
 func scopesOfKind(kind match.KindSelector, operations []admissionv1.Operation) []policy.Scope {
 	scope := policy.Scope{Group: kind.Group, Version: kind.Version, Kind: kind.Kind, Subresource: kind.SubResource, Operations: operations}
-	scopes := []policy.Scope{scope}
-	if kind.SubResource == "" && kind.Kind == "Pod" {
-		scope.Subresource = "ephemeralcontainers"
-		scopes = append(scopes, scope)
+	switch {
+	case kind.SubResource == "" && kind.Kind == "Pod":
+		ephemeral := scope
+		ephemeral.Subresource = "ephemeralcontainers"
+		return []policy.Scope{scope, ephemeral}
+	case kind.SubResource == "" || kind.Kind == "*":
+		return []policy.Scope{scope}
 	}
-	return scopes
+	scope.Kind, scope.Resource = "", "*"
+	if !pattern.HasWildcard(kind.Kind) {
+		plural, _ := meta.UnsafeGuessKindToResource(schema.GroupVersionKind{Kind: kind.Kind})
+		scope.Resource = plural.Resource
+	}
+	return []policy.Scope{scope}
 }
