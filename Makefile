@@ -140,6 +140,10 @@ fuzz: ## Fuzz every parser for FUZZ_TIME each (20s)
 bench: ## Run every Go benchmark once
 	@go test -run '^$$' -bench . -benchtime 1x ./internal/...
 
+.PHONY: bench-policy
+bench-policy: kube ## Measure what policies cost a request; the last line is JSON
+	@go run ./test/bench/policy -kube $(ROADBED_KUBE) $(BENCH_ARGS)
+
 .PHONY: bench-tenancy
 bench-tenancy: kube ## Measure tenancy with 500 tenants; the last line is JSON
 	@go run ./test/bench/tenancy -kube $(ROADBED_KUBE) $(BENCH_ARGS)
