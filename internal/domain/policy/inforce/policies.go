@@ -37,6 +37,8 @@ type Policies struct {
 	evaluators map[string]policy.Evaluator // guarded by mu; by kind, namespace and name
 	order      []policy.Evaluator          // guarded by mu; a snapshot that nobody changes
 	listeners  []func()                    // guarded by mu
+	following  []func() bool               // guarded by mu; tell whether all that was there has been taken
+	followed   bool                        // guarded by mu; all kinds are in following
 }
 
 var _ manager.LeaderElectionRunnable = (*Policies)(nil)
@@ -88,8 +90,18 @@ func (p *Policies) Start(ctx context.Context) error {
 			return fmt.Errorf("follow every %s: %w", kind.Name, err)
 		}
 	}
+	p.mu.Lock()
+	p.followed = true
+	p.mu.Unlock()
 	<-ctx.Done()
 	return nil
+}
+
+// Synced tells whether the policies that were there at the start are in force.
+func (p *Policies) Synced() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.followed && !slices.ContainsFunc(p.following, func(synced func() bool) bool { return !synced() })
 }
 
 // follow hears of every change of a kind. A kind that the cluster does not have
@@ -103,12 +115,18 @@ func (p *Policies) follow(ctx context.Context, kind Kind) error {
 	if err != nil {
 		return err
 	}
-	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+	handle, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(object any) { p.take(ctx, kind, object) },
 		UpdateFunc: func(before, after any) { p.retake(ctx, kind, before, after) },
 		DeleteFunc: func(object any) { p.drop(kind, object) },
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.following = append(p.following, handle.HasSynced)
+	return nil
 }
 
 // retake leaves out what changed nothing but the status.

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,9 +12,13 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/history"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/inforce"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/lane"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
 	overrides "github.com/roadbed-dev/roadbed/internal/domain/policy/override/operator"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/reportapi"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/webhook"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 )
 
@@ -22,6 +27,15 @@ type Deps struct {
 	// Enforcement says who enforces policies beside a Kyverno. The zero value
 	// means that a Kyverno which runs does.
 	Enforcement enforce.Enforcement
+	// Reach is how the API server reaches the webhooks; nil where it does not, and
+	// policies that need one are not enforced.
+	Reach lane.Reach
+	// Metrics count what the webhooks decide. Required where Reach is given.
+	Metrics *webhook.Metrics
+	// Images reads and verifies images; nil where policies cannot.
+	Images policy.Images
+	// History keeps what scans find; nil for no scans.
+	History *history.Store
 	// Audit is the API server's audit log, from which uses of overrides go on the
 	// trail; nil where its files are not ours.
 	Audit Audit
@@ -46,8 +60,9 @@ func (d *Domain) Describe() module.Description {
 		Name:        "policy",
 		Summary:     "Governance in three tiers: policies that the API server enforces, overrides that expire, and what both mean for what exists.",
 		Stage:       module.Alpha,
+		Routes:      reportapi.Routes(),
 		Kinds:       append(enforce.Kinds(), overrides.Kinds()...),
-		Controllers: append(enforce.Controllers(), overrides.Controllers()...),
+		Controllers: slices.Concat(enforce.Controllers(), overrides.Controllers(), []string{lane.Controller}),
 	}
 }
 
@@ -64,13 +79,15 @@ func (d *Domain) Setup(host *module.Host) error {
 	if err := host.Manager.Add(policies); err != nil {
 		return err
 	}
-	if err := enforce.Setup(host, enforce.Options{Enforcement: d.deps.Enforcement, Platform: platform.objects}); err != nil {
+	judges := d.deps.Reach != nil
+	if err := enforce.Setup(host, enforce.Options{Enforcement: d.deps.Enforcement, Platform: platform.objects, EngineLane: judges}); err != nil {
 		return err
 	}
-	if _, err := overrides.Setup(host, policies, overrides.WithAudit(d.deps.Audit)); err != nil {
+	live, err := overrides.Setup(host, policies, overrides.WithAudit(d.deps.Audit))
+	if err != nil {
 		return err
 	}
-	return nil
+	return d.setupJudgement(host, policies, live)
 }
 
 // platform is what the platform itself brings, and no object of the cluster

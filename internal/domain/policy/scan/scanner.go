@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/utils/clock"
 
@@ -208,7 +210,18 @@ func (s *Scanner) resources(ctx context.Context, set *policy.Set) ([]policy.Serv
 			background = append(background, evaluator)
 		}
 	}
-	return policy.Covering(background, served, admissionv1.Create, admissionv1.Update), nil
+	return once(policy.Covering(background, served, admissionv1.Create, admissionv1.Update)), nil
+}
+
+// once leaves out a resource in further versions: its objects are the same.
+func once(resources []policy.Served) []policy.Served {
+	seen := map[schema.GroupResource]bool{}
+	return slices.DeleteFunc(slices.Clone(resources), func(r policy.Served) bool {
+		key := schema.GroupResource{Group: r.Group, Resource: r.Resource}
+		again := seen[key]
+		seen[key] = true
+		return again
+	})
 }
 
 // finish removes the results of what was not seen.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,9 @@ import (
 
 // pageSize is how many objects are in memory at once, for each resource.
 const pageSize = 250
+
+// forbidden is how long it waits where it may not read a resource.
+const forbidden = 10 * time.Minute
 
 // watcher lists and then watches one resource.
 type watcher struct {
@@ -38,6 +42,12 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
 			return // the resource is not served any more; what it left is swept
+		}
+		if apierrors.IsForbidden(err) {
+			w.listed() // The others are complete without it.
+			w.scanner.Log.Warn("a scan leaves out what Roadbed may not read", "resource", w.resource.String(), "error", err)
+			w.scanner.wait(ctx, forbidden)
+			continue
 		}
 		if err != nil && !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) {
 			w.scanner.Log.Warn("a scan begins again", "resource", w.resource.String(), "error", err)

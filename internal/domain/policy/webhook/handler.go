@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 
@@ -76,16 +77,25 @@ func Mutator(class Class, deps Deps) admission.Handler {
 func (h *handler) Handle(ctx context.Context, in admission.Request) admission.Response {
 	begun := h.Clock.Now()
 	r, err := requestOf(&in.AdmissionRequest)
-	if err != nil {
-		return admission.Errored(http.StatusBadRequest, err)
+	if err == nil {
+		err = h.complete(ctx, r)
 	}
-	if err := h.complete(ctx, r); err != nil {
-		return admission.Errored(http.StatusInternalServerError, err)
+	if err != nil {
+		return h.unanswered(err)
 	}
 	response, results := h.answer(ctx, h, r, in.Object.Raw)
 	response.AuditAnnotations = annotations(results)
 	h.Metrics.decided(h.verb, h.class, r.Tenant(), results, h.Clock.Since(begun))
 	return response
+}
+
+// unanswered does what the API server does where it gets no answer: an answer
+// that nothing can be said would refuse, whatever the class.
+func (h *handler) unanswered(err error) admission.Response {
+	if h.class == Open {
+		return admission.Allowed("").WithWarnings(fmt.Sprintf("policies could not judge this request: %v", err))
+	}
+	return admission.Errored(http.StatusInternalServerError, err)
 }
 
 // complete adds what the request leaves out.

@@ -1,0 +1,96 @@
+package operator
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/background"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/cluster"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/inforce"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/lane"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/lookup"
+	overrides "github.com/roadbed-dev/roadbed/internal/domain/policy/override/operator"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/scan"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/webhook"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+)
+
+// setupJudgement adds what judges in this process: the webhooks and the scan.
+func (d *Domain) setupJudgement(host *module.Host, policies *inforce.Policies, live *overrides.Live) error {
+	mgr := host.Manager
+	watched, err := lane.Watched(mgr)
+	if err != nil {
+		return err
+	}
+	client, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("make the client that learns of kinds: %w", err)
+	}
+	reader, err := lookup.New(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return err
+	}
+	around := cluster.New(cluster.Deps{
+		Cached: mgr.GetCache(), Direct: mgr.GetAPIReader(), Bindings: watched, Discovery: client,
+		AsksRoles: func() bool { return asksRoles(policies.Evaluators()) }, Clock: host.Clock, Log: host.Log,
+	})
+	world := policy.World{Lookup: reader, Images: d.deps.Images}
+	err = lane.Setup(host, lane.Deps{
+		Policies: policies, Waivers: live, Reach: d.reach(), Enforcement: d.deps.Enforcement,
+		Resources: around, Cluster: around, World: world, Metrics: d.deps.Metrics, Watched: watched,
+	})
+	if err != nil || d.deps.History == nil {
+		return err
+	}
+	return d.setupScan(host, policies, live, around, world)
+}
+
+// reach is where the webhooks are. Where they cannot be reached, what an earlier
+// run told the API server of them is taken back.
+func (d *Domain) reach() lane.Reach {
+	if d.deps.Reach == nil {
+		return nowhere{}
+	}
+	return d.deps.Reach
+}
+
+// nowhere is where no webhook is.
+type nowhere struct{}
+
+// At is nowhere.
+func (nowhere) At() (webhook.At, bool) { return nil, false }
+
+// OnChange never calls.
+func (nowhere) OnChange(func()) {}
+
+// setupScan adds the scan of what exists.
+func (d *Domain) setupScan(host *module.Host, policies *inforce.Policies, live *overrides.Live, around *cluster.Cluster, world policy.World) error {
+	objects, err := dynamic.NewForConfigAndClient(host.Manager.GetConfig(), host.Manager.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("make the client for scans: %w", err)
+	}
+	scanner := scan.New(scan.Deps{
+		Client: objects, Cluster: cluster.Objects{Cluster: around}, Store: d.deps.History,
+		World: world, Clock: host.Clock, Log: host.Log,
+	})
+	feed := background.New(background.Deps{
+		Policies: policies, Overrides: live, Scanner: scanner, Resources: cluster.Objects{Cluster: around},
+		Clock: host.Clock, Log: host.Log,
+	})
+	if err := host.Manager.Add(scanner); err != nil {
+		return err
+	}
+	return host.Manager.Add(feed)
+}
+
+// asksRoles tells whether any policy asks for the roles of users.
+func asksRoles(evaluators []policy.Evaluator) bool {
+	return slices.ContainsFunc(evaluators, func(e policy.Evaluator) bool {
+		roled, ok := e.(policy.Roled)
+		return ok && roled.AsksRoles()
+	})
+}
