@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,11 +40,13 @@ var domainNames = []string{"policy", "tenancy"}
 
 var _ offboard.Exporter = (*exportdir.Dir)(nil)
 
-// Modules returns the domains that the options ask for, ready for Describe and
-// Setup. It needs no cluster.
-func Modules(opts Options) []module.Module {
+// Modules returns the domains that the options ask for, ready for Describe. It
+// needs no cluster.
+func Modules(opts Options) []module.Module { return modules(opts, governed(opts)) }
+
+func modules(opts Options, policies governance.Deps) []module.Module {
 	all := map[string]module.Module{
-		"policy": governance.New(governance.Deps{Enforcement: opts.Enforcement, Audit: audit(opts)}),
+		"policy": governance.New(policies),
 		"tenancy": operator.New(operator.Deps{
 			Exporter:      exportdir.New(opts.ExportDir),
 			Settings:      opts.Settings,
@@ -83,6 +86,9 @@ func Scheme() (*runtime.Scheme, error) {
 	}
 	if err := kyvernov1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register Kyverno's legacy kinds: %w", err)
+	}
+	if err := apiregistrationv1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("register the kinds of API registration: %w", err)
 	}
 	if err := policyv1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register the policy kinds: %w", err)

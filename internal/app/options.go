@@ -40,6 +40,11 @@ type Options struct {
 	// AuditLog is the file that the API server writes its audit log into, where
 	// that is a file of ours: uses of policy overrides are read from it.
 	AuditLog string
+	// Database keeps history, such as what policies say of objects: a postgres://
+	// URL or the path of a SQLite file. Default history.db beside the trail.
+	Database string
+	// ReportsAPI serves policy reports to an API server on this machine.
+	ReportsAPI bool
 	// ExportDir is the directory that offboarded tenants' objects are written
 	// to. Required.
 	ExportDir string
@@ -72,6 +77,11 @@ type Options struct {
 	// Enforcement says who enforces policies beside a Kyverno. Default
 	// enforce.EnforceAuto.
 	Enforcement enforce.Enforcement
+
+	// ImageTrustedRoot is a file with the roots of certificates and the keys of
+	// logs that vouch for keyless signatures of images: a trusted_root.json of
+	// Sigstore. Empty for none.
+	ImageTrustedRoot string
 
 	// Ready is called once, when every cache is filled and every controller
 	// reconciles. Optional.

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
@@ -64,7 +65,9 @@ type program struct {
 	modules   []module.Module
 	ready     *readiness
 	endpoints Endpoints
-	closers   []func() error
+	// history keeps what policies say of objects; nil without the policy domain.
+	history *reports.History
+	closers []func() error
 }
 
 // close gives back what was opened for a program that may never have started.
@@ -76,21 +79,29 @@ func (p *program) close() {
 
 // assemble joins everything and starts nothing.
 func assemble(ctx context.Context, opts Options, record trail.Recorder) (*program, error) {
-	p := &program{modules: Modules(opts), ready: &readiness{liveness: steps.NewLiveness(opts.Clock, steps.SilenceLimit)}}
-	hooks, err := newHooks(opts)
-	if err != nil {
-		return nil, err
-	}
-	p.closers = append(p.closers, hooks.close)
-	p.manager, err = newManager(opts, hooks)
-	if err != nil {
-		return nil, errors.Join(err, hooks.close())
-	}
-	if err := p.complete(ctx, opts, record, hooks); err != nil {
+	p := &program{ready: &readiness{liveness: steps.NewLiveness(opts.Clock, steps.SilenceLimit)}}
+	if err := p.build(ctx, opts, record); err != nil {
 		p.close()
 		return nil, err
 	}
 	return p, nil
+}
+
+func (p *program) build(ctx context.Context, opts Options, record trail.Recorder) error {
+	hooks, err := newHooks(opts)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, hooks.close)
+	policies, err := p.judging(ctx, opts, hooks)
+	if err != nil {
+		return err
+	}
+	p.modules = modules(opts, policies)
+	if p.manager, err = newManager(opts, hooks); err != nil {
+		return err
+	}
+	return p.complete(ctx, opts, record, hooks)
 }
 
 func (p *program) complete(ctx context.Context, opts Options, record trail.Recorder, hooks *hooks) error {
@@ -120,6 +131,9 @@ func (p *program) complete(ctx context.Context, opts Options, record trail.Recor
 		return err
 	}
 	p.endpoints.Webhook = hooks.address()
+	if err := p.serveReports(routes, opts, direct); err != nil {
+		return err
+	}
 	// It waits for the lead: what is told is what the working copy does.
 	err = p.manager.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		return publish(ctx, p.manager.GetClient(), opts, operator.Gated(opts.Settings, opts.FeatureGates))

@@ -48,6 +48,10 @@ type hooks struct {
 	clock    clock.WithTicker
 	cert     atomic.Pointer[tls.Certificate]
 	renew    func(ctx context.Context) error
+	// reached is how the API server reaches the webhooks; listeners hear of
+	// changes.
+	reached   atomic.Pointer[reach]
+	listeners []func()
 }
 
 var _ webhook.Server = (*hooks)(nil)
@@ -150,10 +154,12 @@ func (h *hooks) registerLoopback(ctx context.Context, client kubernetes.Interfac
 	if err := h.use(cert); err != nil {
 		return err
 	}
-	return announceHooks(ctx, client, func(path string) admissionv1.WebhookClientConfig {
+	at := func(path string) admissionv1.WebhookClientConfig {
 		url := "https://" + h.address() + path
 		return admissionv1.WebhookClientConfig{URL: &url, CABundle: cert.authority}
-	})
+	}
+	h.reachedAt(at)
+	return announceHooks(ctx, client, at)
 }
 
 // registerService uses the certificate that all copies share, and makes or
@@ -167,9 +173,11 @@ func (h *hooks) registerService(ctx context.Context, client kubernetes.Interface
 	if err := h.use(cert); err != nil {
 		return err
 	}
-	return announceHooks(ctx, client, func(path string) admissionv1.WebhookClientConfig {
+	at := func(path string) admissionv1.WebhookClientConfig {
 		return serviceClientConfig(path, cert.authority)
-	})
+	}
+	h.reachedAt(at)
+	return announceHooks(ctx, client, at)
 }
 
 func serviceClientConfig(path string, authority []byte) admissionv1.WebhookClientConfig {

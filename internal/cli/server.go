@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
@@ -24,6 +26,8 @@ type serverFlags struct {
 	domains, gates, ranges   []string
 	exportSecrets            bool
 	enforcement, auditLog    string
+	database, imageRoot      string
+	reportsAPI               bool
 }
 
 func (p *program) serverVerb() *cobra.Command {
@@ -58,11 +62,19 @@ tenants; in a cluster it should be a volume.`,
 	flags.BoolVar(&f.exportSecrets, "export-secrets", false, "write the values of Secrets into exports of offboarded tenants")
 	flags.StringVar(&f.enforcement, "policy-enforcement", string(enforce.EnforceAuto), "who enforces policies of Kyverno's kinds: roadbed, kyverno, or auto: a Kyverno that runs here, and else Roadbed")
 	flags.StringVar(&f.auditLog, "audit-log", "", "file of the API server's audit log, where it is on this machine: uses of policy overrides are read from it")
+	flags.StringVar(&f.database, "database", "", "what keeps history: a postgres:// URL, the path of a SQLite file, or @ and a file that has one of them; history.db in the data folder when not given")
+	imageRootFlag(flags, &f.imageRoot)
+	flags.BoolVar(&f.reportsAPI, "reports-api", false, "serve policy reports as Kubernetes objects to an API server on this machine")
 	rangesFlag(flags, &f.ranges)
 	verb.CompleteFlag(cmd, "webhook", verb.CompleteFixed(string(app.WebhookLoopback), string(app.WebhookService), string(app.WebhookOff)))
 	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true"))
 	completeEnforcement(cmd)
 	return cmd
+}
+
+// imageRootFlag names whom keyless signatures of images are trusted for.
+func imageRootFlag(flags *pflag.FlagSet, file *string) {
+	flags.StringVar(file, "image-trusted-root", "", "file with the roots and logs that vouch for keyless signatures of images: a trusted_root.json of Sigstore")
 }
 
 // completeEnforcement offers the ways to enforce policies.
@@ -94,26 +106,47 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
+	where, err := databaseOf(f.database)
+	if err != nil {
+		return err
+	}
 	return app.Run(ctx, app.Options{
-		Config:         config,
-		TrailPath:      filepath.Join(dir, trailFile),
-		ExportDir:      filepath.Join(dir, "exports"),
-		AuditLog:       f.auditLog,
-		HealthAddr:     f.health,
-		MetricsAddr:    f.metrics,
-		Webhook:        app.WebhookMode(f.webhook),
-		WebhookPort:    f.webhookPort,
-		LeaderElection: f.leaderElect,
-		LeaseDuration:  f.lease,
-		Domains:        f.domains,
-		FeatureGates:   gates,
-		Settings:       settings,
-		ExportSecrets:  f.exportSecrets,
-		Enforcement:    enforce.Enforcement(f.enforcement),
+		Config:           config,
+		TrailPath:        filepath.Join(dir, trailFile),
+		ExportDir:        filepath.Join(dir, "exports"),
+		AuditLog:         f.auditLog,
+		Database:         where,
+		ImageTrustedRoot: f.imageRoot,
+		ReportsAPI:       f.reportsAPI,
+		HealthAddr:       f.health,
+		MetricsAddr:      f.metrics,
+		Webhook:          app.WebhookMode(f.webhook),
+		WebhookPort:      f.webhookPort,
+		LeaderElection:   f.leaderElect,
+		LeaseDuration:    f.lease,
+		Domains:          f.domains,
+		FeatureGates:     gates,
+		Settings:         settings,
+		ExportSecrets:    f.exportSecrets,
+		Enforcement:      enforce.Enforcement(f.enforcement),
 		Ready: func(e app.Endpoints) {
 			fmt.Fprintf(p.Err, "ready: http://%s/readyz, http://%s/metrics\n", e.Health, e.Metrics)
 		},
 		Log:   slog.New(slog.NewJSONHandler(p.Err, nil)),
 		Clock: p.Clock,
 	})
+}
+
+// databaseOf is where a database is; @FILE names a file that says so, because a
+// URL may have a password in it.
+func databaseOf(given string) (string, error) {
+	file, named := strings.CutPrefix(given, "@")
+	if !named {
+		return given, nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read where the database is: %w", err)
+	}
+	return strings.TrimSpace(string(content)), nil
 }

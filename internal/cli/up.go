@@ -20,6 +20,8 @@ import (
 // upFlags say what is started and how.
 type upFlags struct {
 	ephemeral, foreground, examples bool
+	reportsAPI                      bool
+	imageRoot                       string
 	nodes                           int
 	progress                        int
 }
@@ -58,6 +60,8 @@ twenty business units and a dozen tenants. What you changed in it is changed bac
 	flags := cmd.Flags()
 	flags.BoolVar(&f.ephemeral, "ephemeral", false, "do not wait for the disk: faster, and a crash of the machine loses data")
 	flags.IntVar(&f.nodes, "nodes", 2, "number of simulated nodes")
+	flags.BoolVar(&f.reportsAPI, "reports-api", true, "serve policy reports as Kubernetes objects")
+	imageRootFlag(flags, &f.imageRoot)
 	flags.BoolVar(&f.foreground, "foreground", false, "stay in the foreground until interrupted")
 	flags.BoolVar(&f.examples, "examples", false, "load the hand-written part of Corp Bank")
 	flags.IntVar(&f.progress, "progress-fd", noProgress, "descriptor to tell progress to")
@@ -158,12 +162,14 @@ func (p *program) upHere(ctx context.Context, dir, binary string, f upFlags) (er
 	tell, closeProgress := p.listener(f)
 	defer closeProgress()
 	return embedded.Run(ctx, embedded.Config{
-		DataDir:   dir,
-		Binary:    binary,
-		Ephemeral: f.ephemeral,
-		Nodes:     f.nodes,
-		Log:       slog.New(slog.NewTextHandler(log, nil)),
-		Clock:     p.Clock,
+		DataDir:          dir,
+		Binary:           binary,
+		Ephemeral:        f.ephemeral,
+		Nodes:            f.nodes,
+		NoReportsAPI:     !f.reportsAPI,
+		ImageTrustedRoot: f.imageRoot,
+		Log:              slog.New(slog.NewTextHandler(log, nil)),
+		Clock:            p.Clock,
 		Progress: func(step embedded.Progress) {
 			tell(step)
 			if step.Phase == embedded.PhaseReady {

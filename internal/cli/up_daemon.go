@@ -66,7 +66,8 @@ func (p *program) spawn(dir string, f upFlags) (*exec.Cmd, io.Reader, error) {
 	daemon := exec.Command(self)
 	daemon.Args = []string{
 		p.Name, "up", "--foreground", "--progress-fd", "3", "--data-dir", dir,
-		"--nodes", strconv.Itoa(f.nodes), "--ephemeral=" + strconv.FormatBool(f.ephemeral),
+		"--nodes", strconv.Itoa(f.nodes), "--ephemeral=" + strconv.FormatBool(f.ephemeral), "--reports-api=" + strconv.FormatBool(f.reportsAPI),
+		"--image-trusted-root=" + f.imageRoot,
 	}
 	daemon.ExtraFiles = []*os.File{write}
 	daemon.Stdout, daemon.Stderr = last, last

@@ -17,7 +17,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
 
-// Config says what to run and where. Every field but Progress is required.
+// Config says what to run and where. Every field but ImageTrustedRoot and
+// Progress is required.
 type Config struct {
 	// DataDir is the data directory.
 	DataDir string
@@ -27,6 +28,11 @@ type Config struct {
 	Ephemeral bool
 	// Nodes is how many simulated nodes there are.
 	Nodes int
+	// NoReportsAPI leaves policy reports out of the Kubernetes API.
+	NoReportsAPI bool
+	// ImageTrustedRoot is a file of trust in images, as in app.Options. Empty for
+	// none.
+	ImageTrustedRoot string
 	// Log is for operators.
 	Log *slog.Logger
 	// Clock is the process's only clock.
@@ -149,14 +155,16 @@ func (r *runner) serve(ctx context.Context, plane *standalone.Plane) error {
 		return err
 	}
 	err = app.Run(ctx, app.Options{
-		Config:    plane.RoadbedConfig(),
-		TrailPath: filepath.Join(r.config.DataDir, trailFile),
-		ExportDir: filepath.Join(r.config.DataDir, exportDir),
-		AuditLog:  plane.AuditLogFile(),
-		Settings:  settings(),
-		Ready:     func(e app.Endpoints) { r.becomeReady(report, e) },
-		Log:       r.config.Log,
-		Clock:     r.config.Clock,
+		Config:           plane.RoadbedConfig(),
+		TrailPath:        filepath.Join(r.config.DataDir, trailFile),
+		ExportDir:        filepath.Join(r.config.DataDir, exportDir),
+		AuditLog:         plane.AuditLogFile(),
+		ReportsAPI:       !r.config.NoReportsAPI,
+		ImageTrustedRoot: r.config.ImageTrustedRoot,
+		Settings:         settings(),
+		Ready:            func(e app.Endpoints) { r.becomeReady(report, e) },
+		Log:              r.config.Log,
+		Clock:            r.config.Clock,
 	})
 	if err != nil {
 		return report.failed(r.config.DataDir, err)
