@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/internal/cli/overrides"
+	"github.com/roadbed-dev/roadbed/internal/cli/policies/reports"
 	"github.com/roadbed-dev/roadbed/internal/cli/policies/suites"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
@@ -32,6 +33,7 @@ included, are read as they are.`,
 		p.exportVerb(),
 		p.listVerb(),
 		p.getVerb(),
+		reports.Verb(p.Program),
 		overrides.Verb(shared),
 	)
 	cmd.GroupID = verb.GroupGovernance

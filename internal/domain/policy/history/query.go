@@ -20,6 +20,8 @@ type Query struct {
 	Clustered, Namespaced bool
 	// Status chooses results of one status.
 	Status policy.Status
+	// Since chooses changes from a time on; reports are chosen whatever their age.
+	Since time.Time
 	// After is the UID after which a page begins, Limit its size in subjects; 0
 	// is everything.
 	After string
@@ -143,7 +145,7 @@ type Change struct {
 }
 
 // Changes returns at most limit changes after a revision, oldest first; limit 0
-// is all. Namespace, Tenant, UID and Policy of the query choose.
+// is all. Namespace, Tenant, UID, Policy and Since of the query choose.
 func (s *Store) Changes(ctx context.Context, q Query, after int64, limit int) ([]Change, error) {
 	chosen, args := q.places([]any{after})
 	text := `SELECT revision, at, uid, api_version, kind, namespace, name, tenant, policy, rule, before, after, message, waived_by
@@ -151,6 +153,10 @@ func (s *Store) Changes(ctx context.Context, q Query, after int64, limit int) ([
 	if q.Policy != "" {
 		text += " AND policy = ?"
 		args = append(args, q.Policy)
+	}
+	if !q.Since.IsZero() {
+		text += " AND at >= ?"
+		args = append(args, q.Since.UnixMilli())
 	}
 	text += " ORDER BY revision"
 	if limit > 0 {
