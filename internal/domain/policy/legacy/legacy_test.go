@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -185,4 +186,41 @@ func FuzzPolicy(f *testing.F) {
 			t.Errorf("the object was changed from %s to %s (%v)", before, after, err)
 		}
 	})
+}
+
+// TestManyAtOnce lets many judge the same request by the same policy; the race
+// detector watches.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	evaluator, err := compile([]byte(`
+metadata: {name: p}
+spec:
+  rules:
+  - name: judge
+    match: {any: [{resources: {kinds: [Pod]}}]}
+    context: [{name: count, variable: {jmesPath: "length(request.object.spec.containers)"}}]
+    validate: {message: "{{ count }}", foreach: [{list: request.object.spec.containers, pattern: {image: "corp/*"}}]}
+  - name: change
+    match: {any: [{resources: {kinds: [Pod]}}]}
+    mutate: {patchStrategicMerge: {spec: {containers: [{(name): "*", +(imagePullPolicy): Always}]}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &policy.Request{
+		Operation: admissionv1.Create, Kind: schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, Namespace: "shop", Name: "web",
+		Object: map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "a", "image": "corp/a"}}}},
+	}
+	set := policy.NewSet([]policy.Evaluator{evaluator}, nil)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				if d := set.Decide(context.Background(), r, policy.World{}); !d.Allowed() || d.Object == nil {
+					t.Errorf("got %+v, want the change and no refusal", d)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
