@@ -19,6 +19,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
@@ -26,6 +27,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
@@ -55,6 +57,7 @@ func TestServer(t *testing.T) {
 		}
 	}
 	t.Run("Kyverno's kinds are made where they are absent", func(t *testing.T) { kinds(t, env, foreign, notices) })
+	t.Run("they take what Kyverno's take", func(t *testing.T) { acceptsAll(t, env) })
 	reached, stop := serve(t, env)
 	t.Run("a tenant becomes ready", func(t *testing.T) { onboard(t, env) })
 	t.Run("a wrong tenant is refused at once", func(t *testing.T) { refused(t, env) })
@@ -62,9 +65,11 @@ func TestServer(t *testing.T) {
 	t.Run("the server writes no guards", func(t *testing.T) { confined(t, env) })
 	t.Run("wrong policies are refused", func(t *testing.T) { advises(t, env) })
 	t.Run("health is told", func(t *testing.T) { healthy(t, reached) })
+	t.Run("reports are Kubernetes objects", func(t *testing.T) { reported(t, env) })
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
+	t.Run("reports keep no namespace from ending", func(t *testing.T) { withdrawn(t, env) })
 	t.Run("Mandatory policies hold without a server", func(t *testing.T) { holds(t, env) })
 }
 
@@ -89,6 +94,30 @@ func kyvernosOwn(t *testing.T, env *kubetest.Env) *apiextensionsv1.CustomResourc
 		t.Fatal(err)
 	}
 	return definition
+}
+
+// acceptsAll wants the kinds to take what Kyverno's take, in every version and
+// form, with fields that nobody drops.
+func acceptsAll(t *testing.T, env *kubetest.Env) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/kyverno.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	strict := client.WithFieldValidation(env.Client, metav1.FieldValidationStrict)
+	documents, mistakes := yamldoc.Split("kyverno.yaml", text)
+	if len(mistakes) > 0 || len(documents) < 5 {
+		t.Fatalf("%d documents, %v", len(documents), mistakes)
+	}
+	for _, document := range documents {
+		object := &unstructured.Unstructured{Object: document.Object()}
+		if object.GetAPIVersion() == "kyverno.io/v2beta1" {
+			continue // its definition is somebody else's here
+		}
+		if err := strict.Create(t.Context(), object, client.DryRunAll); err != nil {
+			t.Errorf("line %d: %v", document.Line, err)
+		}
+	}
 }
 
 // kinds wants Kyverno's kinds in all their versions, but for the one that was
@@ -135,9 +164,9 @@ func serve(t *testing.T, env *kubetest.Env) (reached app.Endpoints, stop func() 
 		done <- app.Run(ctx, app.Options{
 			Config:    env.As(t, identity.Roadbed, identity.RoadbedGroups()...),
 			TrailPath: filepath.Join(t.TempDir(), "trail.jsonl"),
-			ExportDir: t.TempDir(),
-			Ready:     func(e app.Endpoints) { ready <- e },
-			Log:       testLog(),
+			ExportDir: t.TempDir(), ReportsAPI: true,
+			Ready: func(e app.Endpoints) { ready <- e },
+			Log:   testLog(),
 		})
 	}()
 	stop = func() error { cancel(); return <-done }
