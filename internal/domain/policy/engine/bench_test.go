@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"runtime"
 	"testing"
 
 	"github.com/google/cel-go/cel"
@@ -140,44 +139,4 @@ func BenchmarkCompile(b *testing.B) {
 	for b.Loop() {
 		benchedPolicy(b, "p", 3, false)
 	}
-}
-
-// maxHeap is what 500 policies may occupy.
-const maxHeap = 150 << 20
-
-// TestMemory holds 500 policies of three validations, variables and a message
-// each, and their workload kinds.
-func TestMemory(t *testing.T) {
-	const policies = 500
-	before := heap()
-	kept := make([]policy.Evaluator, 0, policies)
-	for i := range policies {
-		text := fmt.Sprintf("metadata: {name: p%d}\nspec:", i) + podRule +
-			"  variables: [{name: all, expression: 'object.spec.containers + object.spec.?initContainers.orValue([])'}]\n" +
-			"  validations: [{expression: 'true', messageExpression: 'string(variables.all.size())'}]\n"
-		p := decoded[policiesv1.ValidatingPolicy](t, text)
-		for j := range 3 {
-			p.Spec.Validations = append(p.Spec.Validations, admissionregistrationv1.Validation{
-				Expression: fmt.Sprintf("variables.all.all(c, has(c.resources) && c.image != 'x%d%d')", i, j), Message: "refused",
-			})
-		}
-		compiled, err := CompileValidating(p, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		kept = append(kept, compiled)
-	}
-	grown := heap() - before
-	runtime.KeepAlive(kept)
-	t.Logf("%d policies occupy %.1f MB, %.1f kB each", policies, float64(grown)/(1<<20), float64(grown)/policies/(1<<10))
-	if grown > maxHeap {
-		t.Errorf("%d policies occupy %d MB, want at most %d", policies, grown>>20, maxHeap>>20)
-	}
-}
-
-func heap() uint64 {
-	runtime.GC()
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return stats.HeapAlloc
 }
