@@ -57,7 +57,8 @@ const (
 	SilentAudit Code = "silent-audit"
 	// PerContainer: a patch that Kyverno applies to several containers wrongly.
 	PerContainer Code = "per-container"
-	// ExpensiveCEL: an expression whose worst case is near the limit.
+	// ExpensiveCEL: an expression that the API server gives up on for large
+	// objects.
 	ExpensiveCEL Code = "expensive-cel"
 	// BlocksSystem: a policy that would stop Kubernetes or Roadbed.
 	BlocksSystem Code = "blocks-system"
@@ -154,10 +155,11 @@ func accepted(findings []Finding, documents []load.Document) []Finding {
 
 // ofEvaluator finds what only an evaluation tells.
 func ofEvaluator(c load.Compiled) []Finding {
+	findings := expensive(c)
 	if policy.IncludesSystem(labelsOf(c.Document)) || c.Info().Tier.Blocks() {
-		return blocked(c)
+		findings = append(findings, blocked(c)...)
 	}
-	return nil
+	return findings
 }
 
 func labelsOf(d load.Document) map[string]string {

@@ -60,6 +60,7 @@ spec:
 		{"no subresource", "ephemeral containers come by another way", policyOf("pods", everyContainer), []lint.Code{lint.MissingSubresource}},
 		{"replicas", "scale is another way", strings.Replace(policyOf("deployments", "object.spec.replicas < 9"), `apiGroups: [""]`, `apiGroups: [apps]`, 1), []lint.Code{lint.MissingSubresource}},
 		{"blocks Kubernetes", "every namespace's first ConfigMap", policyOf("configmaps", "has(object.metadata.labels) && 'owner' in object.metadata.labels"), []lint.Code{lint.BlocksSystem}},
+		{"expensive", "three loops in one another", policyOf("pods, pods/ephemeralcontainers", everyContainer, "object.spec.containers.all(a, object.spec.containers.all(b, object.spec.containers.all(c, a.name + b.name != c.name)))"), []lint.Code{lint.ExpensiveCEL}},
 		{"untiered", "nothing but the action tells", strings.Replace(policyOf("secrets", "has(object.data)"), ", labels: {policy.roadbed.dev/tier: default}", "", 1), []lint.Code{lint.Untiered}},
 		{"accepted", "the policy says so", strings.Replace(policyOf("secrets", "false"), "name: p,", "name: p, annotations: {policy.roadbed.dev/lint-ignore: 'always-fires, shadowed'},", 1), nil},
 		{"unknown function", "it does not compile", policyOf("secrets", "nosuch(object)"), []lint.Code{lint.Invalid}},
