@@ -196,13 +196,17 @@ func (p *program) watch(ctx context.Context, opts Options) error {
 	return nil
 }
 
-// installed says which kinds of the domains the cluster does not know.
+// installed says which kinds of the domains the cluster does not know. A kind
+// that it knows in other versions is somebody else's, and its domain does without.
 func installed(mapper meta.RESTMapper, modules []module.Module) error {
 	var errs []error
 	for _, m := range modules {
 		for _, kind := range m.Describe().Kinds {
 			_, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
 			if meta.IsNoMatchError(err) {
+				if _, err := mapper.RESTMapping(kind.GroupKind()); err == nil {
+					continue
+				}
 				err = fmt.Errorf("the cluster does not know %s: run \"roadbed install\" first", kind.GroupKind())
 			}
 			errs = append(errs, err)

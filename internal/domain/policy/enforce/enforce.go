@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -74,8 +75,14 @@ func Setup(host *module.Host, opts Options) error {
 	return steps.Bare(mgr, sweep.watches(builder.ControllerManagedBy(mgr)), sweepController, host.Clock, host.Liveness, sweep)
 }
 
-// add adds one kind: its controller, its webhook, and its place in the sweep.
+// add adds one kind: its controller, its webhook, and its place in the sweep. An
+// older Kyverno may have brought a kind in other versions; policies of that kind
+// are Kyverno's alone.
 func add[T steps.Object](host *module.Host, sweep *sweeper, opts Options, k kind[T]) error {
+	if _, err := host.Manager.GetRESTMapper().RESTMapping(k.gvk().GroupKind(), k.gvk().Version); meta.IsNoMatchError(err) {
+		host.Log.Warn("a kind of policies is served in other versions only, and left out", "kind", k.name, "version", k.gvk().Version)
+		return nil
+	}
 	name := prefix + native.Source(k.name)
 	sweep.sources[native.Source(k.name)] = source{newObject: func() client.Object { return k.newObject() }, mutating: k.mutating}
 	c := &controller[T]{kind: k, keeper: sweep.keeper, enforcement: opts.Enforcement, judges: opts.EngineLane}

@@ -54,13 +54,16 @@ type platform struct {
 	stop     func() error
 }
 
-// start installs kinds and rights into a plane of the test's own and starts the
-// domain.
-func start(t *testing.T) *platform {
+// start installs kinds and rights into a plane of the test's own, has it changed
+// and starts the domain.
+func start(t *testing.T, before ...func(*kubetest.Env)) *platform {
 	t.Helper()
 	env := kubetest.Private(t)
 	env.InstallCRDs(t)
 	env.InstallKyvernoCRDs(t)
+	for _, change := range before {
+		change(env)
+	}
 	p := &platform{env: env, warnings: &warnings{}, trail: &memoryTrail{}}
 	connection := rest.CopyConfig(env.Admin)
 	connection.QPS, connection.WarningHandlerWithContext = -1, p.warnings
@@ -68,13 +71,13 @@ func start(t *testing.T) *platform {
 	if p.client, err = client.New(connection, client.Options{Scheme: env.Scheme}); err != nil {
 		t.Fatal(err)
 	}
+	p.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: identity.SystemNamespace}})
 	for _, object := range rbac.Objects() {
 		p.create(t, object)
 	}
 	for _, object := range overrideRights(t) {
 		p.create(t, object)
 	}
-	p.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: identity.SystemNamespace}})
 	p.run(t)
 	t.Cleanup(func() { p.halt(t) })
 	return p
