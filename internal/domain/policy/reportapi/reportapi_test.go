@@ -199,8 +199,12 @@ func TestKubectl(t *testing.T) {
 		{"wide", []string{"get", "reports", "-n", "apples", "-o", "wide"}, []string{"POLICIES", "limits"}, "uid-pears-db"},
 		{"of the cluster", []string{"get", "cpolr"}, []string{"uid--admin", "ClusterRole"}, "uid-apples-web"},
 		{"openreports' names", []string{"get", "reps,creps", "-A"}, []string{"uid-apples-web", "uid--admin"}, "POLICIES"},
-		{"one, whole", []string{"get", "policyreport", "uid-apples-web", "-n", "apples", "-o", "yaml"},
-			[]string{"tier: Default", "lane: native", "severity: medium", "source: roadbed", "fail: 1", "kind: PolicyReport"}, "uid-pears-db"},
+		{
+			"one, whole",
+			[]string{"get", "policyreport", "uid-apples-web", "-n", "apples", "-o", "yaml"},
+			[]string{"tier: Default", "lane: native", "severity: medium", "source: roadbed", "fail: 1", "kind: PolicyReport"},
+			"uid-pears-db",
+		},
 		{"by a label", []string{"get", "polr", "-A", "-l", "tenancy.roadbed.dev/tenant=pears"}, []string{"uid-pears-db"}, "uid-apples-web"},
 		{"by a field", []string{"get", "polr", "-A", "--field-selector", "scope.name=web"}, []string{"uid-apples-web"}, "uid-pears-db"},
 		{"in pages", []string{"get", "polr", "-A", "--chunk-size=1"}, []string{"uid-apples-web", "uid-pears-db"}, "uid--admin"},
@@ -252,7 +256,10 @@ func TestRights(t *testing.T) {
 		return err
 	})
 	for _, args := range [][]string{
-		{"get", "polr", "-n", "pears"}, {"get", "reports", "-n", "pears"}, {"get", "polr", "-A"}, {"get", "cpolr"},
+		{"get", "polr", "-n", "pears"},
+		{"get", "reports", "-n", "pears"},
+		{"get", "polr", "-A"},
+		{"get", "cpolr"},
 		{"get", "polr", "uid-pears-web", "-n", "pears"},
 	} {
 		said, err := s.kubectl(t, ada, args...)
