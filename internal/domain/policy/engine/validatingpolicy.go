@@ -84,7 +84,6 @@ func (p *validatingPolicy) Validate(ctx context.Context, r *policy.Request, w po
 		return nil
 	}
 	var results []policy.Result
-	session := p.options.session(ctx, r, w, p.namespace)
 	for _, one := range p.variants {
 		found, err := p.match(one.constraints, r)
 		if err != nil {
@@ -92,7 +91,7 @@ func (p *validatingPolicy) Validate(ctx context.Context, r *policy.Request, w po
 			continue
 		}
 		if found != nil {
-			results = append(results, one.body().evaluate(ctx, subject{Matched: found, template: template(p.info)}, session)...)
+			results = append(results, one.body().evaluate(ctx, subject{Matched: found, template: template(p.info)}, p.options.session(ctx, r, w, p.namespace))...)
 		}
 	}
 	return results
