@@ -202,17 +202,21 @@ func installed(mapper meta.RESTMapper, modules []module.Module) error {
 	var errs []error
 	for _, m := range modules {
 		for _, kind := range m.Describe().Kinds {
-			_, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
-			if meta.IsNoMatchError(err) {
-				if _, err := mapper.RESTMapping(kind.GroupKind()); err == nil {
-					continue
-				}
-				err = fmt.Errorf("the cluster does not know %s: run \"roadbed install\" first", kind.GroupKind())
-			}
-			errs = append(errs, err)
+			errs = append(errs, served(mapper, kind))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func served(mapper meta.RESTMapper, kind module.Kind) error {
+	_, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	if !meta.IsNoMatchError(err) {
+		return err
+	}
+	if _, err := mapper.RESTMapping(kind.GroupKind()); err == nil {
+		return nil
+	}
+	return fmt.Errorf("the cluster does not know %s: run \"roadbed install\" first", kind.GroupKind())
 }
 
 // shutdownGrace is how long controllers may take to finish what they are at.
