@@ -29,14 +29,14 @@ func (p *program) exportVerb() *cobra.Command {
 		Use:   "export [FILE...]",
 		Short: "Write policies as Kubernetes' own admission policies, or as files of the API server",
 		Long: `Write policies as Kubernetes enforces them by itself. With --native, as objects:
-ValidatingAdmissionPolicies, MutatingAdmissionPolicies and their bindings. With --static,
-Mandatory ones as files for the folder that staticManifestsDir names in the configuration
-of the API server's ValidatingAdmissionPolicy plugin (Kubernetes 1.37): no request changes
-or deletes what is in a file, a cluster admin's included.
+ValidatingAdmissionPolicies, MutatingAdmissionPolicies and their bindings. With
+--static, Mandatory ones as files for the folder that staticManifestsDir names in the
+configuration of the API server's ValidatingAdmissionPolicy plugin (Kubernetes 1.37):
+no request changes or deletes what is in a file, a cluster admin's included.
 
-What cannot be written is named on the standard error and left out: policies that look
-things up or read images, and with --static those that are not Mandatory, because a file
-takes no overrides.`,
+What cannot be written is named on the standard error and left out: policies that
+look things up or read images, and with --static those that are not Mandatory,
+because a file takes no overrides.`,
 		Example: `  roadbed policy export --native policies/ > native.yaml
   roadbed policy export --static --catalogue --dir /etc/kubernetes/admission
   roadbed policy export --native --no-overrides policies/labels.yaml`,
