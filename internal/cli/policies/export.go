@@ -40,6 +40,7 @@ because a file takes no overrides.`,
 		Example: `  roadbed policy export --native policies/ > native.yaml
   roadbed policy export --static --catalogue --dir /etc/kubernetes/admission
   roadbed policy export --native --no-overrides policies/labels.yaml`,
+		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: verb.CompleteFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.files = append(s.files, args...)
