@@ -32,6 +32,7 @@ func (e examination) checks() []func(context.Context) []finding {
 		e.guards,
 		e.mandatory,
 		e.enforcement,
+		e.reports,
 		e.permissions,
 		e.webhooks,
 		e.storage,
