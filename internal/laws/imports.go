@@ -35,8 +35,9 @@ var above = map[string][]string{
 var testsOnly = []string{"kubetest", "laws"}
 
 // testsToo are layers that the tests of every layer may import as well: the
-// harness is configured in the terms of the plane it starts.
-var testsToo = append([]string{"standalone"}, testsOnly...)
+// harness is configured in the terms of the plane it starts, and a domain is
+// tested with the real thing behind its ports.
+var testsToo = append([]string{"standalone", "adapter"}, testsOnly...)
 
 // foreign lists, for layers that promise to stay light, the packages outside
 // the standard library that they may import, by prefix.

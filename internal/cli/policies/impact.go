@@ -6,8 +6,8 @@ import (
 	"iter"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,7 +78,7 @@ The exit code is 1 when the forecast is as bad as --fail-on says: a request refu
 }
 
 func (p *program) impact(ctx context.Context, f *impactFlags) error {
-	if !strings.Contains("refuse warn error none", f.failOn) {
+	if !slices.Contains([]string{"refuse", "warn", "error", "none"}, f.failOn) {
 		return verb.Usagef("--fail-on %s: must be refuse, warn, error or none", f.failOn)
 	}
 	documents, err := p.read(ctx, f.source)
@@ -191,17 +191,16 @@ func (p *program) existing(ctx context.Context, namespace string, evaluators []p
 	if err != nil {
 		return nil, err
 	}
+	covered := policy.Covering(evaluators, served, admissionv1.Create, admissionv1.Update)
+	covered = slices.DeleteFunc(slices.Clone(covered), func(r policy.Served) bool { return namespace != "" && !r.Namespaced })
 	return func(yield func(*policy.Request, error) bool) {
-		for _, resource := range policy.Covering(evaluators, served, admissionv1.Create, admissionv1.Update) {
-			if namespace != "" && !resource.Namespaced {
-				continue
-			}
+		for _, resource := range covered {
 			for object, err := range pages(ctx, client, resource, namespace) {
-				if err != nil {
-					yield(nil, err)
-					return
+				var r *policy.Request
+				if err == nil {
+					r = policy.Existing(object.Object, resource, namespaces[object.GetNamespace()])
 				}
-				if !yield(policy.Existing(object.Object, resource, namespaces[object.GetNamespace()]), nil) {
+				if !yield(r, err) || err != nil {
 					return
 				}
 			}

@@ -90,7 +90,7 @@ func count(kind, label, expression string) (kyvernov1.ContextEntry, error) {
 	}
 	return kyvernov1.ContextEntry{Name: strings.ToLower(kind) + "Count", APICall: &kyvernov1.ContextAPICall{
 		APICall:  kyvernov1.APICall{URLPath: prefix + "/namespaces/{{ request.namespace }}/" + resource.Resource},
-		JMESPath: fmt.Sprintf(`items[?spec.selector.matchLabels."%s" == '{{ %s || '' }}'] | length(@)`, label, expression),
+		JMESPath: `items[?spec.selector.matchLabels."` + label + `" == '{{ ` + expression + ` || '' }}'] | length(@)`,
 	}}, nil
 }
 

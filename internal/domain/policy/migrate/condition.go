@@ -48,11 +48,11 @@ func conditionsOf(raw *kyvernov1.JSON) (string, error) {
 	}
 	var both []string
 	if len(blocks.Any) > 0 {
-		any, err := block(blocks.Any, or)
+		some, err := block(blocks.Any, or)
 		if err != nil {
 			return "", err
 		}
-		both = append(both, any)
+		both = append(both, some)
 	}
 	all, err := block(blocks.All, and)
 	return and(append(both, all)...), err

@@ -38,7 +38,7 @@ func (r *rewriting) imageValidating() (client.Object, error) {
 			MatchConditions:   r.conditions,
 			ValidationActions: r.actions(),
 			ValidationConfigurations: policiesv1.ValidationConfiguration{
-				MutateDigest: ptr.To(ptr.Deref(check.MutateDigest, true)), VerifyDigest: ptr.To(ptr.Deref(check.VerifyDigest, true)), Required: ptr.To(ptr.Deref(check.Required, true)),
+				MutateDigest: new(ptr.Deref(check.MutateDigest, true)), VerifyDigest: new(ptr.Deref(check.VerifyDigest, true)), Required: new(ptr.Deref(check.Required, true)),
 			},
 			Attestors:   attestors,
 			Validations: []admissionregistrationv1.Validation{{Expression: expression, Message: "an image is not signed as " + r.rule.Name + " asks for"}},

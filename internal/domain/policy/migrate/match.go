@@ -128,33 +128,33 @@ func nonEmpty(text string) []string {
 }
 
 func subjectsOf(user kyvernov1.UserInfo) string {
-	var any []string
+	var some []string
 	for _, subject := range user.Subjects {
 		switch subject.Kind {
 		case "Group":
-			any = append(any, "request.userInfo.groups.exists(g, "+globs("g", []string{subject.Name})+")")
+			some = append(some, "request.userInfo.groups.exists(g, "+globs("g", []string{subject.Name})+")")
 		case "ServiceAccount":
-			any = append(any, "request.userInfo.username == "+quoted("system:serviceaccount:"+subject.Namespace+":"+subject.Name))
+			some = append(some, "request.userInfo.username == "+quoted("system:serviceaccount:"+subject.Namespace+":"+subject.Name))
 		default:
-			any = append(any, globs("request.userInfo.username", []string{subject.Name}))
+			some = append(some, globs("request.userInfo.username", []string{subject.Name}))
 		}
 	}
-	return or(any...)
+	return or(some...)
 }
 
 func kindsOf(kinds []string) string {
-	var any []string
+	var some []string
 	for _, kind := range kinds {
 		name := kind[strings.LastIndex(kind, "/")+1:]
 		if strings.Contains(name, "*") {
 			return ""
 		}
-		any = append(any, "request.kind.kind == "+quoted(name))
+		some = append(some, "request.kind.kind == "+quoted(name))
 	}
-	if any == nil {
+	if some == nil {
 		return ""
 	}
-	return or(any...)
+	return or(some...)
 }
 
 // kindPattern is "Kind", "version/Kind" or "group/version/Kind".

@@ -140,7 +140,7 @@ func projected(at, rest string, optionals bool) (string, bool, error) {
 		return at, true, nil
 	}
 	parts := segment.FindStringSubmatch(rest)
-	if parts == nil || parts[1]+parts[2] == "" || len(parts[0]) != len(rest) {
+	if len(parts) < 3 || parts[1]+parts[2] == "" || len(parts[0]) != len(rest) {
 		return "", false, left("%q after a projection is not rewritten", rest)
 	}
 	name := parts[1] + parts[2]

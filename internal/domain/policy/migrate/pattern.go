@@ -31,15 +31,15 @@ func anyPatternOf(raw *kyvernov1.JSON) (string, error) {
 	if !ok {
 		return "", left("anyPattern is no list")
 	}
-	var any []string
+	var some []string
 	for _, each := range list {
 		expression, err := (&writer{}).value("object", each)
 		if err != nil {
 			return "", err
 		}
-		any = append(any, expression)
+		some = append(some, expression)
 	}
-	return or(any...), nil
+	return or(some...), nil
 }
 
 // writer writes expressions, with a new name for the variable of each list.
@@ -213,7 +213,7 @@ func operand(at, pattern string) (string, error) {
 		inner, err := operand(at, strings.TrimSpace(rest))
 		return "!(" + inner + ")", err
 	}
-	if parts := between.FindStringSubmatch(pattern); parts != nil && quantity.MatchString(parts[1]) && quantity.MatchString(parts[3]) {
+	if parts := between.FindStringSubmatch(pattern); len(parts) == 4 && quantity.MatchString(parts[1]) && quantity.MatchString(parts[3]) {
 		low, err := compared(at, ">=", parts[1])
 		if err != nil {
 			return "", err

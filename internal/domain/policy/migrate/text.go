@@ -35,21 +35,21 @@ func join(conditions []string, operator, none string) string {
 
 // globs tells whether a text is one of the patterns with wildcards.
 func globs(text string, patterns []string) string {
-	var plain, any []string
+	var plain, some []string
 	for _, pattern := range patterns {
 		if strings.ContainsAny(pattern, "*?") {
-			any = append(any, text+".matches("+quoted(globPattern(pattern))+")")
+			some = append(some, text+".matches("+quoted(globPattern(pattern))+")")
 		} else {
 			plain = append(plain, quoted(pattern))
 		}
 	}
 	switch {
 	case len(plain) == 1:
-		any = append(any, text+" == "+plain[0])
+		some = append(some, text+" == "+plain[0])
 	case len(plain) > 1:
-		any = append(any, text+" in ["+strings.Join(plain, ", ")+"]")
+		some = append(some, text+" in ["+strings.Join(plain, ", ")+"]")
 	}
-	return or(any...)
+	return or(some...)
 }
 
 // globPattern is a pattern with wildcards as an anchored regular expression.
