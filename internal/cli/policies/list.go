@@ -47,11 +47,13 @@ func listedOf(compiled load.Compiled) listed {
 		Rules: info.Rules, Background: info.Background, Admission: info.Admission,
 		File: compiled.Document.File, Line: compiled.Document.Line,
 	}
-	if _, mutates := compiled.Evaluator.(policy.Mutator); mutates && strings.Contains(info.Kind, "Mutating") {
+	_, mutates := compiled.Evaluator.(policy.Mutator)
+	switch {
+	case !mutates || strings.Contains(info.Kind, "Image"):
+	case info.Tier == policy.Default:
+		l.Action = "Mutate, unless overridden"
+	case strings.Contains(info.Kind, "Mutating"):
 		l.Action = "Mutate"
-		if info.Tier == policy.Default {
-			l.Action = "Mutate, unless overridden"
-		}
 	}
 	return l
 }
