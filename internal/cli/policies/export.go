@@ -123,7 +123,8 @@ func exported(object runtime.Object, f exportFlags) (name string, text []byte, l
 	case reason != "":
 		return name, nil, string(reason), nil
 	case f.static:
-		return exportedFile(name, objects)
+		text, left = exportedFile(objects)
+		return name, text, left, nil
 	}
 	documents := make([][]byte, len(objects))
 	for i, each := range objects {
@@ -134,13 +135,14 @@ func exported(object runtime.Object, f exportFlags) (name string, text []byte, l
 	return name, bytes.Join(documents, []byte("---\n")), "", nil
 }
 
-// exportedFile renders a Mandatory policy as a file of the API server.
-func exportedFile(name string, objects native.Objects) (_ string, text []byte, left string, _ error) {
+// exportedFile renders a Mandatory policy as a file of the API server. Left says
+// why it cannot be one.
+func exportedFile(objects native.Objects) (text []byte, left string) {
 	text, err := native.Static(objects)
 	if err != nil {
-		return name, nil, err.Error(), nil
+		return nil, err.Error()
 	}
-	return name, text, "", nil
+	return text, ""
 }
 
 // nativeOf compiles a policy of any kind that can be native.

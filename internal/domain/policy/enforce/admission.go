@@ -54,8 +54,7 @@ func (a admission[T]) check(p T) error {
 // fields tells what is wrong by the path of each field.
 func fields(err error) field.ErrorList {
 	var all field.ErrorList
-	var old legacy.FaultsError
-	if errors.As(err, &old) {
+	if old, ok := errors.AsType[legacy.FaultsError](err); ok {
 		for _, fault := range old {
 			all = append(all, field.Invalid(field.NewPath(fault.Field), field.OmitValueType{}, fault.Message))
 		}
