@@ -6,17 +6,19 @@ import (
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 )
 
-// LedgerName is the name of the one OverrideLedger.
+// LedgerName is the name of the OverrideLedger that holds everything.
 const LedgerName = "overrides"
 
 // OverrideLedger is the overrides in force, compiled for the API server's own
-// admission policies, which read it as their parameter. There is one, named
-// overrides; it always exists, and Roadbed alone writes it.
+// admission policies, which read it as their parameter. The one named overrides
+// holds everything; those named overrides-000 to overrides-127 hold the waivers
+// of some policies each, because the API server reads a parameter as a whole for
+// every request. All of them always exist, and Roadbed alone writes them.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Cluster,categories=roadbed
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'overrides'",message="there is one ledger, and its name is overrides"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^overrides(-[0-9]{3})?$')",message="ledgers are named overrides, and overrides-000 to overrides-127"
 type OverrideLedger struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -280,19 +280,18 @@ func definitionOf(object *unstructured.Unstructured) *apiextensionsv1.CustomReso
 	}
 }
 
-// installLedger makes the empty ledger of overrides, which waivable policies read.
+// installLedger makes the empty ledgers of overrides, which waivable policies read.
 func installLedger(t *testing.T, env *kubetest.Env) {
 	t.Helper()
-	ledger := &policyv1alpha1.OverrideLedger{
-		ObjectMeta: metav1.ObjectMeta{Name: policyv1alpha1.LedgerName}, Spec: override.Compile(nil, override.World{}).Spec,
-	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(ledger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	loose := &unstructured.Unstructured{Object: content}
-	loose.SetGroupVersionKind(policyv1alpha1.GroupVersion.WithKind("OverrideLedger"))
-	if err := env.Client.Create(t.Context(), loose); err != nil && !apierrors.IsAlreadyExists(err) {
-		t.Fatal(err)
+	for _, ledger := range override.Ledgers(override.Compile(nil, override.World{}).Spec) {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&ledger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loose := &unstructured.Unstructured{Object: content}
+		loose.SetGroupVersionKind(policyv1alpha1.GroupVersion.WithKind("OverrideLedger"))
+		if err := env.Client.Create(t.Context(), loose); err != nil && !apierrors.IsAlreadyExists(err) {
+			t.Fatal(err)
+		}
 	}
 }

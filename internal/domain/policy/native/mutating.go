@@ -99,7 +99,7 @@ func (o origin) mutatingBinding(suffix string) *admissionv1.MutatingAdmissionPol
 		Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: meta.Name, MatchResources: o.reach()},
 	}
 	if o.waivable() {
-		binding.Spec.ParamRef = override.ParamRef()
+		binding.Spec.ParamRef = override.ParamRef(Key(o.object))
 	}
 	return binding
 }

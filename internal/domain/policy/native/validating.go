@@ -102,7 +102,7 @@ func (o origin) validatingBinding(suffix string) *admissionv1.ValidatingAdmissio
 		},
 	}
 	if o.waivable() {
-		binding.Spec.ParamRef = override.ParamRef()
+		binding.Spec.ParamRef = override.ParamRef(Key(o.object))
 	}
 	return binding
 }

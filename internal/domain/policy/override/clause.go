@@ -20,12 +20,12 @@ func ParamKind() *admissionregistrationv1.ParamKind {
 	return &admissionregistrationv1.ParamKind{APIVersion: v1alpha1.GroupVersion.String(), Kind: "OverrideLedger"}
 }
 
-// ParamRef is the ledger, for bindings of admission policies with a Clause.
-// Without a ledger such a policy does not apply: to refuse instead would refuse
+// ParamRef is the policy's ledger, for bindings of admission policies with a
+// Clause of it. Without a ledger such a policy does not apply: to refuse instead would refuse
 // good objects as well as bad ones. Nobody but Roadbed can delete the ledger,
 // and policies that are Mandatory do not read it.
-func ParamRef() *admissionregistrationv1.ParamRef {
-	return &admissionregistrationv1.ParamRef{Name: v1alpha1.LedgerName, ParameterNotFoundAction: new(admissionregistrationv1.AllowAction)}
+func ParamRef(policy string) *admissionregistrationv1.ParamRef {
+	return &admissionregistrationv1.ParamRef{Name: ShardOf(policy), ParameterNotFoundAction: new(admissionregistrationv1.AllowAction)}
 }
 
 // Clause is a CEL expression, true when an override in force covers the rule of

@@ -38,7 +38,7 @@ func startAdmission(t *testing.T) *admission {
 	env := kubetest.Private(t)
 	env.InstallCRDs(t)
 	a := &admission{client: env.Client, ledger: &v1alpha1.OverrideLedger{
-		ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.LedgerName}, Spec: override.Compile(nil, override.World{}).Spec,
+		ObjectMeta: metav1.ObjectMeta{Name: override.ShardOf("p")}, Spec: override.Compile(nil, override.World{}).Spec,
 	}}
 	a.create(t, a.ledger)
 	for name, tenant := range map[string]string{"a1": "a", "b1": "b"} {
@@ -91,7 +91,7 @@ func validating(name, expression string, waivable bool) []client.Object {
 		Spec:       admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: name, ValidationActions: []admissionregistrationv1.ValidationAction{"Deny"}},
 	}
 	if waivable {
-		policy.Spec.ParamKind, binding.Spec.ParamRef = override.ParamKind(), override.ParamRef()
+		policy.Spec.ParamKind, binding.Spec.ParamRef = override.ParamKind(), override.ParamRef("p")
 		policy.Spec.AuditAnnotations = []admissionregistrationv1.AuditAnnotation{{Key: override.AuditKey, ValueExpression: override.Annotation(name)}}
 	} else {
 		policy.Spec.MatchConstraints = rules("configmaps")
@@ -115,7 +115,7 @@ func mutating() []client.Object {
 	policy.Spec.MatchConstraints.ResourceRules[0].Operations = []admissionregistrationv1.OperationType{"CREATE", "UPDATE"}
 	return []client.Object{policy, &admissionregistrationv1.MutatingAdmissionPolicyBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "p"},
-		Spec:       admissionregistrationv1.MutatingAdmissionPolicyBindingSpec{PolicyName: "p", ParamRef: override.ParamRef()},
+		Spec:       admissionregistrationv1.MutatingAdmissionPolicyBindingSpec{PolicyName: "p", ParamRef: override.ParamRef("p")},
 	}}
 }
 

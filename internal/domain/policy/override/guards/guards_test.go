@@ -282,7 +282,7 @@ func testLedger(t *testing.T, p *plane) {
 		})
 	}
 	other := ledger()
-	other.Name = "other"
+	other.Name = "overrides-other"
 	if err := roadbed.Create(t.Context(), other); !apierrors.IsInvalid(err) {
 		t.Errorf("a second ledger: %v", err)
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -21,14 +19,14 @@ const LedgerController = "policy-override-ledger"
 // ledgerKey is the one request of the ledger's controller.
 var ledgerKey = types.NamespacedName{Name: v1alpha1.LedgerName}
 
-// ledger writes the OverrideLedger. It is an object without a status, so that
-// its controller is no list of steps.
+// ledger writes the OverrideLedgers. They are objects without a status, so that
+// their controller is no list of steps.
 type ledger struct {
 	*registry
 	alarm *alarm
 }
 
-// Reconcile writes the ledger as it must be now, and sets the alarm for the
+// Reconcile writes the ledgers as they must be now, and sets the alarm for the
 // next change that time brings.
 func (l *ledger) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	var overrides v1alpha1.PolicyOverrideList
@@ -47,26 +45,37 @@ func (l *ledger) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.
 	return reconcile.Result{}, l.write(ctx, compiled.Spec)
 }
 
-// write makes the ledger what it must be; it exists at all times.
+// write makes the ledgers what they must be; all exist at all times. The one that
+// holds everything comes last: what it has is in force.
 func (l *ledger) write(ctx context.Context, want v1alpha1.OverrideLedgerSpec) error {
-	live := &v1alpha1.OverrideLedger{}
-	err := l.client.Get(ctx, ledgerKey, live)
-	switch {
-	case apierrors.IsNotFound(err):
-		fresh := &v1alpha1.OverrideLedger{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.LedgerName}, Spec: want}
-		err = l.client.Create(ctx, fresh)
-	case err != nil:
-		return fmt.Errorf("read the ledger of overrides: %w", err)
-	case equality.Semantic.DeepEqual(live.Spec, want):
-		return nil
-	default:
-		live.Spec = want
-		err = l.client.Update(ctx, live)
+	var list v1alpha1.OverrideLedgerList
+	if err := l.client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list the ledgers of overrides: %w", err)
 	}
-	if err != nil {
-		return fmt.Errorf("write the ledger of overrides: %w", err)
+	live := make(map[string]*v1alpha1.OverrideLedger, len(list.Items))
+	for i := range list.Items {
+		live[list.Items[i].Name] = &list.Items[i]
+	}
+	for _, each := range override.Ledgers(want) {
+		if err := l.writeOne(ctx, live[each.Name], &each); err != nil {
+			return fmt.Errorf("write the ledger %q: %w", each.Name, err)
+		}
 	}
 	return nil
+}
+
+// writeOne writes a ledger that is not as it must be; live is nil where there is
+// none.
+func (l *ledger) writeOne(ctx context.Context, live, want *v1alpha1.OverrideLedger) error {
+	switch {
+	case live == nil:
+		return l.client.Create(ctx, want)
+	case equality.Semantic.DeepEqual(live.Spec, want.Spec):
+		return nil
+	}
+	changed := live.DeepCopy()
+	changed.Spec = want.Spec
+	return l.client.Update(ctx, changed)
 }
 
 // holds tells whether the ledger has entries of the override.

@@ -211,7 +211,13 @@ func testLedgerDeleted(t *testing.T, p *platform) {
 	p.ask(t, "kept", day)
 	p.decide(t, "kept", v1alpha1.VerdictApproved)
 	p.awaits(t, "kept", v1alpha1.PhaseActive)
-	ledger := &v1alpha1.OverrideLedger{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.LedgerName}}
+	for _, name := range []string{v1alpha1.LedgerName, override.ShardOf("require-owner")} {
+		t.Run(name, func(t *testing.T) { testOneDeleted(t, p, name) })
+	}
+}
+
+func testOneDeleted(t *testing.T, p *platform, name string) {
+	ledger := &v1alpha1.OverrideLedger{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if err := p.client.Delete(t.Context(), ledger.DeepCopy()); !apierrors.IsForbidden(err) {
 		t.Errorf("a cluster admin deletes the ledger: %v", err)
 	}

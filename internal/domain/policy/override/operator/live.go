@@ -88,6 +88,9 @@ func (l *Live) lose(old any) {
 	if unknown, ok := old.(toolscache.DeletedFinalStateUnknown); ok {
 		old = unknown.Obj
 	}
+	if ledger, ok := old.(*v1alpha1.OverrideLedger); ok && ledger.Name != v1alpha1.LedgerName {
+		return
+	}
 	l.waivers.Store(nil)
 	l.tell(specOf(old), v1alpha1.OverrideLedgerSpec{})
 }

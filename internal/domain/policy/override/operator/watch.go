@@ -36,7 +36,7 @@ func (l *ledger) watches(b *builder.Builder) *builder.Builder {
 func (c *overrides) watches(b *builder.Builder) *builder.Builder {
 	all := handler.EnqueueRequestsFromMapFunc(c.all)
 	return b.
-		Watches(&v1alpha1.OverrideLedger{}, all).
+		Watches(&v1alpha1.OverrideLedger{}, all, builder.WithPredicates(predicate.NewPredicateFuncs(everything))).
 		Watches(&tenancyv1alpha1.Tier{}, all).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(c.within), builder.WithPredicates(moved())).
 		WatchesRawSource(source.Func(c.alarm.Start)).
@@ -80,6 +80,9 @@ func (r *registry) requests(ctx context.Context, which ...client.ListOption) []r
 	}
 	return requests
 }
+
+// everything selects the ledger that holds everything.
+func everything(obj client.Object) bool { return obj.GetName() == v1alpha1.LedgerName }
 
 // moved selects changes of whose a namespace is.
 func moved() predicate.Predicate {
