@@ -151,13 +151,15 @@ func equality(operator string) bool { return operator == "Equals" || operator ==
 func (c *checker) images(rule kyvernov1.Rule, at string) {
 	for i, check := range rule.VerifyImages {
 		for j, set := range check.Attestors {
-			for k, entry := range set.Entries {
-				if entry.Keys == nil || entry.Keys.PublicKeys == "" {
-					continue
-				}
-				field := fmt.Sprintf("%s.verifyImages[%d].attestors[%d].entries[%d].keys", at, i, j, k)
-				c.key(rule.Name, field, entry.Keys)
-			}
+			c.keys(rule.Name, fmt.Sprintf("%s.verifyImages[%d].attestors[%d]", at, i, j), set)
+		}
+	}
+}
+
+func (c *checker) keys(name, at string, set kyvernov1.AttestorSet) {
+	for i, entry := range set.Entries {
+		if entry.Keys != nil && entry.Keys.PublicKeys != "" {
+			c.key(name, fmt.Sprintf("%s.entries[%d].keys", at, i), entry.Keys)
 		}
 	}
 }
