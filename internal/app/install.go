@@ -42,6 +42,12 @@ type InstallOptions struct {
 	Enforcement enforce.Enforcement
 	// NoKyvernoKinds leaves Kyverno's kinds out of what Manifests renders.
 	NoKyvernoKinds bool
+	// DatabaseSecret names a Secret of roadbed-system whose key "url" is that of a
+	// PostgreSQL. Default the SQLite file on the server's volume.
+	DatabaseSecret string
+	// NoReportsAPI leaves out the Deployment that serves policy reports as
+	// Kubernetes objects. There is none without a DatabaseSecret either.
+	NoReportsAPI bool
 	// Image is what the Deployment runs. Default the released one.
 	Image string
 	// Deployment makes Install apply the Deployment as well, which Manifests

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
 
@@ -20,12 +21,13 @@ func InstalledServer() []client.Object {
 	own := func(name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: name}
 	}
-	objects := slices.DeleteFunc(workload(InstallOptions{}.withDefaults()), func(obj client.Object) bool {
+	objects := slices.DeleteFunc(workload(InstallOptions{DatabaseSecret: "any"}.withDefaults()), func(obj client.Object) bool {
 		_, volume := obj.(*corev1.PersistentVolumeClaim)
 		return volume
 	})
 	return append(objects,
 		&corev1.Secret{ObjectMeta: own(webhookSecret)},
+		&corev1.Secret{ObjectMeta: own(reports.Secret)},
 		&corev1.ConfigMap{ObjectMeta: own(settingsMap)},
 		&coordinationv1.Lease{ObjectMeta: own(leaderLease)},
 	)

@@ -166,7 +166,7 @@ func (h *hooks) registerLoopback(ctx context.Context, client kubernetes.Interfac
 // renews it if need be.
 func (h *hooks) registerService(ctx context.Context, client kubernetes.Interface) error {
 	host := webhookService + "." + identity.SystemNamespace + ".svc"
-	cert, err := sharedCertificate(ctx, client, h.clock.Now(), host)
+	cert, err := sharedCertificate(ctx, client, h.clock.Now(), webhookSecret, host)
 	if err != nil {
 		return err
 	}
@@ -215,12 +215,12 @@ func announceHooks(ctx context.Context, client kubernetes.Interface, at reach) e
 
 // sharedCertificate reads the certificate that all copies of the program share.
 // The first copy that finds it absent or about to expire makes a new one.
-func sharedCertificate(ctx context.Context, client kubernetes.Interface, now time.Time, host string) (certificate, error) {
+func sharedCertificate(ctx context.Context, client kubernetes.Interface, now time.Time, name, host string) (certificate, error) {
 	secrets := client.CoreV1().Secrets(identity.SystemNamespace)
 	for {
-		secret, err := secrets.Get(ctx, webhookSecret, metav1.GetOptions{})
+		secret, err := secrets.Get(ctx, name, metav1.GetOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
-			return certificate{}, fmt.Errorf("read the webhooks' certificate: %w", err)
+			return certificate{}, fmt.Errorf("read the certificate in Secret %q: %w", name, err)
 		}
 		exists := err == nil
 		if exists {
@@ -231,9 +231,9 @@ func sharedCertificate(ctx context.Context, client kubernetes.Interface, now tim
 		}
 		made, err := issue(now, keptFor, host)
 		if err != nil {
-			return certificate{}, fmt.Errorf("make the webhooks' certificate: %w", err)
+			return certificate{}, fmt.Errorf("make the certificate of %s: %w", host, err)
 		}
-		next := secretOf(made)
+		next := secretOf(name, made)
 		if exists {
 			next.ResourceVersion = secret.ResourceVersion
 			_, err = secrets.Update(ctx, next, metav1.UpdateOptions{})
@@ -244,15 +244,15 @@ func sharedCertificate(ctx context.Context, client kubernetes.Interface, now tim
 		case apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err):
 			continue // Another copy was faster: use its certificate.
 		case err != nil:
-			return certificate{}, fmt.Errorf("keep the webhooks' certificate: %w", err)
+			return certificate{}, fmt.Errorf("keep the certificate in Secret %q: %w", name, err)
 		}
 		return made, nil
 	}
 }
 
-func secretOf(c certificate) *corev1.Secret {
+func secretOf(name string, c certificate) *corev1.Secret {
 	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: webhookSecret},
+		ObjectMeta: metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: name},
 		Type:       corev1.SecretTypeTLS,
 		Data:       map[string][]byte{"ca.crt": c.authority, corev1.TLSCertKey: c.cert, corev1.TLSPrivateKeyKey: c.key},
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
@@ -37,7 +38,7 @@ func workload(opts InstallOptions) []client.Object {
 	meta := metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: ServerName, Labels: labels}
 	hook := meta
 	hook.Name = webhookService
-	return []client.Object{
+	objects := []client.Object{
 		&corev1.PersistentVolumeClaim{ObjectMeta: meta, Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
 			Resources: corev1.VolumeResourceRequirements{
@@ -55,9 +56,24 @@ func workload(opts InstallOptions) []client.Object {
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podSpec(opts)},
 		}},
 	}
+	if opts.DatabaseSecret != "" && !opts.NoReportsAPI {
+		objects = append(objects, reports.Workload(imageOf(opts), opts.DatabaseSecret)...)
+	}
+	return objects
 }
 
 func podSpec(opts InstallOptions) corev1.PodSpec {
+	spec := serverSpec(opts)
+	if opts.DatabaseSecret != "" {
+		volume, mount := reports.Database(opts.DatabaseSecret)
+		server := &spec.Containers[0]
+		spec.Volumes, server.VolumeMounts = append(spec.Volumes, volume), append(server.VolumeMounts, mount)
+		server.Args = append(server.Args, "--database=@"+reports.DatabaseFile)
+	}
+	return spec
+}
+
+func serverSpec(opts InstallOptions) corev1.PodSpec {
 	return corev1.PodSpec{
 		ServiceAccountName: ServerName,
 		SecurityContext: &corev1.PodSecurityContext{

@@ -25,6 +25,8 @@ type installFlags struct {
 	kyverno     bool
 	enforcement string
 	image       string
+	database    string
+	reportsAPI  bool
 	gates       []string
 	ranges      []string
 }
@@ -62,6 +64,8 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 	flags.BoolVar(&f.diff, "diff", false, "show how the cluster differs from it")
 	flags.BoolVar(&f.kyverno, "kyverno-kinds", true, "print Kyverno's kinds; false beside a Kyverno, which brings its own, as --apply finds out by itself")
 	flags.StringVar(&f.enforcement, "policy-enforcement", string(enforce.EnforceAuto), "who enforces policies of Kyverno's kinds: auto, roadbed or kyverno")
+	flags.StringVar(&f.database, "database-secret", "", "Secret in roadbed-system whose key \"url\" is that of a PostgreSQL for history; the server keeps it in a file when not given")
+	flags.BoolVar(&f.reportsAPI, "reports-api", true, "serve policy reports as Kubernetes objects, by a Deployment of its own; needs --database-secret")
 	flags.StringVar(&f.image, "image", "", "image of the Deployment; the released one when not given")
 	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
 	rangesFlag(flags, &f.ranges)
@@ -73,7 +77,7 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 
 func (f installFlags) options() (app.InstallOptions, error) {
 	opts := app.InstallOptions{
-		Image: f.image, Deployment: true, Webhook: app.WebhookService,
+		Image: f.image, DatabaseSecret: f.database, NoReportsAPI: !f.reportsAPI, Deployment: true, Webhook: app.WebhookService,
 		NoKyvernoKinds: !f.kyverno || f.diff, Enforcement: enforce.Enforcement(f.enforcement),
 	}
 	if !slices.Contains(enforce.Enforcements(), opts.Enforcement) {

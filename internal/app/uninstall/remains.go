@@ -12,10 +12,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/report"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/reportapi"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -64,6 +67,23 @@ func (r *remover) admission(ctx context.Context, kinds []string) ([]apply.Ref, e
 			if strings.HasPrefix(objects[i].Name, admissionPrefix) {
 				found = append(found, apply.Ref{GVK: gvk, Name: objects[i].Name})
 			}
+		}
+	}
+	return found, nil
+}
+
+// registrations are those of the API of reports, unless somebody else serves them.
+func (r *remover) registrations(ctx context.Context) ([]apply.Ref, error) {
+	var found []apply.Ref
+	for _, version := range reportapi.Versions() {
+		wanted := reportapi.APIService(version)
+		live := &apiregistrationv1.APIService{}
+		err := r.Get(ctx, client.ObjectKeyFromObject(wanted), live)
+		if err != nil && !absent(err) {
+			return nil, fmt.Errorf("read APIService %q: %w", wanted.Name, err)
+		}
+		if err == nil && live.Labels[report.LabelManagedBy] == report.Source {
+			found = append(found, apply.Ref{GVK: apiregistrationv1.SchemeGroupVersion.WithKind("APIService"), Name: wanted.Name})
 		}
 	}
 	return found, nil

@@ -42,8 +42,8 @@ type Options struct {
 // Plan is what is done, in this order, and what stays. It never has a namespace
 // or a volume among what it deletes.
 type Plan struct {
-	// Stop are the webhooks, which nobody would answer, the server and its
-	// rights.
+	// Stop are the registrations of reports and the webhooks, which nobody would
+	// answer, the servers and their rights.
 	Stop []apply.Ref
 	// Guards are native policies: the platform's, and those that it made of
 	// other kinds of policies.
@@ -140,7 +140,11 @@ func (r *remover) plan(ctx context.Context) (plan Plan, err error) {
 	if err != nil {
 		return plan, err
 	}
-	plan.Stop = append(webhooks, plan.Stop...)
+	served, err := r.registrations(ctx)
+	if err != nil {
+		return plan, err
+	}
+	plan.Stop = slices.Concat(served, webhooks, plan.Stop)
 	if plan.Guards, err = r.admission(ctx, guardKinds); err != nil {
 		return plan, err
 	}
