@@ -15,16 +15,13 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
-	"github.com/roadbed-dev/roadbed/internal/adapter/database"
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/history"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/images/imagestest"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/webhook"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
@@ -65,6 +62,7 @@ func TestLanes(t *testing.T) {
 	signed, unsigned := w.images(t)
 	t.Run("configurations are restored", w.restored)
 	t.Run("what exists is judged", w.judged)
+	t.Run("overrides waive until they end, in admission and in scans", w.overridden)
 	if err := w.stop(); err != nil {
 		t.Error(err)
 	}
@@ -282,35 +280,6 @@ func (w *laneWorld) restored(t *testing.T) {
 	})
 }
 
-// judged wants the scan to have found what an object from before does wrong.
-func (w *laneWorld) judged(t *testing.T) {
-	db, dialect, err := database.Open(t.Context(), w.history)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }() // nothing was written
-	store, err := history.Open(t.Context(), db, dialect, clock.RealClock{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	kubetest.Eventually(t, patience, "settings lacks a team, and the signed pod is fine", func() error {
-		reports, err := store.Reports(t.Context(), history.Query{Namespace: "shop"})
-		if err != nil {
-			return err
-		}
-		var found []string
-		for _, report := range reports {
-			for _, result := range report.Results {
-				found = append(found, fmt.Sprintf("%s/%s %s", report.Subject.Kind, report.Subject.Name, result.Status))
-			}
-		}
-		if all := strings.Join(found, ","); !strings.Contains(all, "ConfigMap/settings fail") || !strings.Contains(all, "Pod/signed pass") {
-			return fmt.Errorf("results %v", found)
-		}
-		return nil
-	})
-}
-
 // alone is about the time when nobody answers.
 func (w *laneWorld) alone(t *testing.T, signed, unsigned string) {
 	for _, image := range []string{signed, unsigned} {
@@ -339,6 +308,7 @@ func (w *laneWorld) removed(t *testing.T) {
 		&policiesv1.ImageValidatingPolicy{ObjectMeta: metav1.ObjectMeta{Name: "require-signed-images"}},
 		&kyvernov1.ClusterPolicy{ObjectMeta: metav1.ObjectMeta{Name: "old"}},
 		&kyvernov1.ClusterPolicy{ObjectMeta: metav1.ObjectMeta{Name: "admins"}},
+		&kyvernov1.ClusterPolicy{ObjectMeta: metav1.ObjectMeta{Name: "waivable"}},
 	} {
 		if err := w.env.Client.Delete(t.Context(), object); err != nil {
 			t.Fatal(err)

@@ -146,14 +146,13 @@ func (k *keeper) judging(ctx context.Context) ([]policy.Evaluator, error) {
 // keep makes a configuration what it must be, or takes it away.
 func (k *keeper) keep(ctx context.Context, desired client.Object, needed bool) error {
 	desired.SetLabels(map[string]string{tenancyv1alpha1.LabelManagedBy: tenancyv1alpha1.ManagedBy})
-	there := desired.DeepCopyObject().(client.Object)
-	err := k.client.Get(ctx, client.ObjectKeyFromObject(desired), there)
+	there, err := k.read(ctx, desired)
 	switch {
-	case err != nil && !apierrors.IsNotFound(err):
-		return fmt.Errorf("read the webhook configuration %s: %w", desired.GetName(), err)
-	case err != nil && needed:
+	case err != nil:
+		return err
+	case there == nil && needed:
 		return k.write(ctx, "policy.webhook.create", nil, desired, func() error { return k.client.Create(ctx, desired) })
-	case err != nil || needed && same(there, desired):
+	case there == nil || needed && same(there, desired):
 		return nil
 	case needed:
 		desired.SetResourceVersion(there.GetResourceVersion())
@@ -163,6 +162,19 @@ func (k *keeper) keep(ctx context.Context, desired client.Object, needed bool) e
 	return k.write(ctx, "policy.webhook.delete", there, nil, func() error {
 		return client.IgnoreNotFound(k.client.Delete(ctx, there, client.Preconditions{UID: &uid}))
 	})
+}
+
+// read returns the configuration as it is now; nil when there is none.
+func (k *keeper) read(ctx context.Context, desired client.Object) (client.Object, error) {
+	there := desired.DeepCopyObject().(client.Object)
+	err := k.client.Get(ctx, client.ObjectKeyFromObject(desired), there)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the webhook configuration %s: %w", desired.GetName(), err)
+	}
+	return there, nil
 }
 
 // write writes what is on the trail.

@@ -3,6 +3,7 @@ package lookup
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -146,7 +147,7 @@ func readable(resource schema.GroupVersionResource) error {
 }
 
 func errSecrets() error {
-	return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", fmt.Errorf("policies read no Secrets"))
+	return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "", errors.New("policies read no Secrets"))
 }
 
 // explained says what to do where Roadbed may not read what a policy wants.
