@@ -97,14 +97,17 @@ func (p *program) migrate(ctx context.Context, f *migrateFlags) error {
 
 // migrateOne rewrites one policy and compares each rule.
 func (p *program) migrateOne(ctx context.Context, f *migrateFlags, document load.Document, source *kyvernov1.ClusterPolicy) ([]migrated, error) {
-	before, err := p.compileOne(document)
-	if err != nil {
+	if _, err := p.compileOne(document); err != nil {
 		return nil, err
 	}
 	var all []migrated
 	for i, rewritten := range migrate.Rewrite(source) {
 		rule := migrated{File: document.File, Line: document.LineOf(fmt.Sprintf("spec.rules[%d]", i)), Policy: source.Name, Rule: rewritten.Rule, Left: rewritten.Left}
 		if rewritten.Policy != nil {
+			before, err := p.compileOne(document.As(migrate.Single(source, i)))
+			if err != nil {
+				return nil, err
+			}
 			after, err := p.compileOne(load.Of(rewritten.Policy, "the new form of rule "+rewritten.Rule))
 			if err != nil {
 				return nil, err

@@ -3,7 +3,10 @@ package migrate
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 )
@@ -51,12 +54,36 @@ func sourcesOf(rule kyvernov1.Rule) []*kyvernov1.JSON {
 	if rule.Mutate != nil {
 		add(rule.Mutate.PatchStrategicMerge)
 	}
+	for _, subject := range subjectsIn(rule) { // names of users are values as others are
+		add(&kyvernov1.JSON{Raw: fmt.Appendf(nil, `{"metadata": {"annotations": {"by": %q}}}`, name(subject))})
+	}
 	for _, check := range rule.VerifyImages {
 		for _, glob := range check.ImageReferences {
 			add(&kyvernov1.JSON{Raw: fmt.Appendf(nil, `{"spec": {"containers": [{"image": %q}]}}`, glob)})
 		}
 	}
 	return sources
+}
+
+func subjectsIn(rule kyvernov1.Rule) []rbacv1.Subject {
+	filters, _ := filtersOf(rule.Match)
+	if rule.Exclude != nil {
+		more, _ := filtersOf(*rule.Exclude)
+		filters = append(slices.Clone(filters), more...)
+	}
+	var subjects []rbacv1.Subject
+	for _, filter := range filters {
+		subjects = append(subjects, filter.Subjects...)
+	}
+	return subjects
+}
+
+// name is a subject as the API server calls it.
+func name(subject rbacv1.Subject) string {
+	if subject.Kind == rbacv1.ServiceAccountKind {
+		return "system:serviceaccount:" + subject.Namespace + ":" + subject.Name
+	}
+	return subject.Name
 }
 
 // objectPath is a path into the object in an expression.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 
@@ -146,7 +147,21 @@ func (g *generator) attempt() *policy.Request {
 	if !kind.Namespaced {
 		namespace = nil
 	}
-	return policy.Existing(object, kind, namespace)
+	r := policy.Existing(object, kind, namespace)
+	r.User = g.user()
+	return r
+}
+
+// user is somebody who sends the object: admission always knows one.
+func (g *generator) user() authenticationv1.UserInfo {
+	user := authenticationv1.UserInfo{Username: "somebody", Groups: []string{"system:authenticated"}}
+	if name, ok := g.value(nil).(string); ok && name != "" {
+		user.Username = name
+	}
+	if group, ok := g.value(nil).(string); ok && group != "" {
+		user.Groups = append(user.Groups, group)
+	}
+	return user
 }
 
 // object makes an object of a kind: what the policy names is there or not, and

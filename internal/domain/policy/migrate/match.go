@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -8,10 +9,12 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
 
 // matchOf rewrites match and exclude: kinds become resource rules, the only
@@ -36,6 +39,11 @@ func matchOf(rule kyvernov1.Rule) (*admissionregistrationv1.MatchResources, []ad
 		wanted = append(wanted, condition)
 	}
 	if len(filters) == 1 {
+		for _, selector := range []*metav1.LabelSelector{filters[0].Resources.NamespaceSelector, filters[0].Resources.Selector} {
+			if text, err := json.Marshal(selector); err != nil || pattern.HasWildcard(string(text)) {
+				return nil, nil, left("wildcards in selectors are not rewritten")
+			}
+		}
 		matched.NamespaceSelector = filters[0].Resources.NamespaceSelector.DeepCopy()
 		matched.ObjectSelector = filters[0].Resources.Selector.DeepCopy()
 	}
@@ -132,11 +140,11 @@ func subjectsOf(user kyvernov1.UserInfo) string {
 	for _, subject := range user.Subjects {
 		switch subject.Kind {
 		case "Group":
-			some = append(some, "request.userInfo.groups.exists(g, "+globs("g", []string{subject.Name})+")")
+			some = append(some, "request.userInfo.?groups.orValue([]).exists(g, "+globs("g", []string{subject.Name})+")")
 		case "ServiceAccount":
-			some = append(some, "request.userInfo.username == "+quoted("system:serviceaccount:"+subject.Namespace+":"+subject.Name))
+			some = append(some, "request.userInfo.?username.orValue('') == "+quoted("system:serviceaccount:"+subject.Namespace+":"+subject.Name))
 		default:
-			some = append(some, globs("request.userInfo.username", []string{subject.Name}))
+			some = append(some, globs("request.userInfo.?username.orValue('')", []string{subject.Name}))
 		}
 	}
 	return or(some...)

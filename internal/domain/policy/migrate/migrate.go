@@ -39,6 +39,14 @@ func Rewrite(p *kyvernov1.ClusterPolicy) []Rewritten {
 	return rewritten
 }
 
+// Single is the policy with one of its rules alone, for Prove: rules that change
+// objects see what those before them changed.
+func Single(p *kyvernov1.ClusterPolicy, rule int) *kyvernov1.ClusterPolicy {
+	single := p.DeepCopy()
+	single.Spec.Rules = single.Spec.Rules[rule : rule+1]
+	return single
+}
+
 // left is why a rule cannot be rewritten.
 func left(format string, args ...any) error { return fmt.Errorf(format, args...) }
 

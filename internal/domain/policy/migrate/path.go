@@ -74,7 +74,7 @@ func enclosed(text, mark string) (string, bool) {
 var roots = map[string]string{
 	"request.object": "object", "request.oldObject": "oldObject", "element": "element",
 	"request.operation": "request.operation", "request.namespace": "request.namespace", "request.name": "request.name",
-	"request.userInfo.username": "request.userInfo.username", "request.userInfo.groups": "request.userInfo.groups",
+	"request.userInfo.username": "request.userInfo.?username.orValue('')", "request.userInfo.groups": "request.userInfo.?groups.orValue([])",
 }
 
 // walk rewrites a path. With an alternative every step may be absent.
@@ -83,7 +83,7 @@ func walk(path, alternative string) (string, bool, error) {
 	if at == "" {
 		return "", false, left("%q does not begin with request.object, request.oldObject, element or another known root", path)
 	}
-	list := at == "request.userInfo.groups"
+	list := at == roots["request.userInfo.groups"]
 	step, optionals := field, false
 	if alternative != "" {
 		step, optionals = optional, true

@@ -2,13 +2,13 @@ package migrate
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
@@ -43,7 +43,8 @@ func (p Proof) Equal() bool { return len(p.Differences) == 0 && p.Concerned > 0 
 // maxDifferences is how many differences a proof names.
 const maxDifferences = 5
 
-// Prove compares two forms of a rule on n objects made up around it, the same
+// Prove compares two forms of a rule, the old one of a policy with that rule
+// alone, on n objects made up around it, the same
 // ones for the same seed. Rule is the rule's name in the old form; its variants
 // for the kinds that make Pods count, too. The new form is one rule.
 func Prove(ctx context.Context, before, after policy.Evaluator, rule string, around []any, n int, seed uint64) Proof {
@@ -126,8 +127,20 @@ func verdict(ctx context.Context, e policy.Evaluator, r *policy.Request, w polic
 	return out
 }
 
+// tagged is an image by tag and digest, of which only the digest counts.
+var tagged = regexp.MustCompile(`:[\w.-]+@sha256:`)
+
+// same compares objects as JSON.
 func same(a, b map[string]any) bool {
-	return reflect.DeepEqual(runtime.DeepCopyJSON(a), runtime.DeepCopyJSON(b))
+	texts := make([]string, 2)
+	for i, object := range []map[string]any{a, b} {
+		text, err := json.Marshal(object)
+		if err != nil {
+			return false
+		}
+		texts[i] = tagged.ReplaceAllString(string(text), "@sha256:")
+	}
+	return texts[0] == texts[1]
 }
 
 // pretended are images of which some are signed, which their repositories

@@ -36,11 +36,11 @@ func join(conditions []string, operator, none string) string {
 // globs tells whether a text is one of the patterns with wildcards.
 func globs(text string, patterns []string) string {
 	var plain, some []string
-	for _, pattern := range patterns {
-		if strings.ContainsAny(pattern, "*?") {
-			some = append(some, text+".matches("+quoted(globPattern(pattern))+")")
+	for _, glob := range patterns {
+		if strings.ContainsAny(glob, "*?") {
+			some = append(some, text+".matches("+quoted(globPattern(glob))+")")
 		} else {
-			plain = append(plain, quoted(pattern))
+			plain = append(plain, quoted(glob))
 		}
 	}
 	switch {
