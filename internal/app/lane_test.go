@@ -61,6 +61,8 @@ func TestLanes(t *testing.T) {
 	t.Run("roles", w.roles)
 	signed, unsigned := w.images(t)
 	t.Run("configurations are restored", w.restored)
+	t.Run("beside a Kyverno nothing is asked", w.beside)
+	t.Run("kinds that come later are judged", w.later)
 	t.Run("what exists is judged", w.judged)
 	t.Run("overrides waive until they end, in admission and in scans", w.overridden)
 	if err := w.stop(); err != nil {
@@ -309,6 +311,7 @@ func (w *laneWorld) removed(t *testing.T) {
 		&kyvernov1.ClusterPolicy{ObjectMeta: metav1.ObjectMeta{Name: "old"}},
 		&kyvernov1.ClusterPolicy{ObjectMeta: metav1.ObjectMeta{Name: "admins"}},
 		&kyvernov1.ClusterPolicy{ObjectMeta: metav1.ObjectMeta{Name: "waivable"}},
+		&kyvernov1.ClusterPolicy{ObjectMeta: metav1.ObjectMeta{Name: "widgets"}},
 	} {
 		if err := w.env.Client.Delete(t.Context(), object); err != nil {
 			t.Fatal(err)
