@@ -1,6 +1,7 @@
 package reportapi_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -313,6 +314,36 @@ func TestWatch(t *testing.T) {
 			t.Errorf("error %v, want an expired version", err)
 		}
 	})
+}
+
+// TestKubectlWatches: kubectl get -w prints what changes.
+func TestKubectlWatches(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	s.put(t, "apples", "web", policy.Fail)
+	binary, err := kubetest.Binary()
+	check(t, err)
+	command := exec.CommandContext(t.Context(), binary, "kubectl", "--kubeconfig", s.env.Kubeconfig(t, "admin", "system:masters"), "get", "polr", "-n", "apples", "-w")
+	command.Env = append(command.Environ(), "HOME="+t.TempDir())
+	said, err := command.StdoutPipe()
+	check(t, err)
+	check(t, command.Start())
+	t.Cleanup(func() { _ = command.Wait() }) // it ends with the test's context
+	lines := bufio.NewScanner(said)
+	await := func(what string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), what) {
+				return
+			}
+		}
+		t.Fatalf("kubectl ended without %q: %v", what, lines.Err())
+	}
+	await("uid-apples-web")
+	s.put(t, "apples", "job", policy.Fail)
+	await("uid-apples-job")
+	check(t, s.store.Delete(t.Context(), "uid-apples-job"))
+	await("uid-apples-job")
 }
 
 func expect(t *testing.T, watching watch.Interface, kind watch.EventType, name string) (version string) {
