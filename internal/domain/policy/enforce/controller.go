@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
@@ -77,9 +78,9 @@ func (c *controller[T]) elsewhere(ctx context.Context, p T, reason native.Reason
 	case reason == native.OffAtAdmission || reason == native.AboutJSON || reason == native.AboutExisting:
 		return c.leave(ctx, p, ReasonScansOnly, fmt.Sprintf("No request is judged by it: %s.", reason))
 	case c.judges && c.kind.legacy:
-		return c.leave(ctx, p, ReasonLegacy, fmt.Sprintf("Roadbed's webhook judges requests by it, in the legacy lane: %s.", reason))
+		return c.leave(ctx, p, ReasonLegacy, fmt.Sprintf("Roadbed's webhook judges requests by it, in the legacy lane: %s.%s", reason, besideSystem(p)))
 	case c.judges:
-		return c.leave(ctx, p, ReasonEngine, fmt.Sprintf("Roadbed's webhook judges requests by it, in the engine lane: %s.", reason))
+		return c.leave(ctx, p, ReasonEngine, fmt.Sprintf("Roadbed's webhook judges requests by it, in the engine lane: %s.%s", reason, besideSystem(p)))
 	}
 	if result := c.leave(ctx, p, ReasonNotEnforced, ""); result.Err != nil {
 		return result
@@ -88,6 +89,15 @@ func (c *controller[T]) elsewhere(ctx context.Context, p T, reason native.Reason
 		return steps.Done(ReasonNotEnforced, fmt.Sprintf("Scans and the command line judge by it, and requests pass without a warning: %s.", reason))
 	}
 	return steps.Blocked(ReasonNotEnforced, fmt.Sprintf("The API server cannot evaluate it: %s. Scans and the command line still do.", reason))
+}
+
+// besideSystem says of a policy that is to include the system's namespaces that a
+// webhook never does.
+func besideSystem(p client.Object) string {
+	if !policy.IncludesSystem(p.GetLabels()) {
+		return ""
+	}
+	return fmt.Sprintf(" It does not concern %s: those never depend on a webhook.", strings.Join(policy.SystemNamespaces(), " and "))
 }
 
 // leave takes away what is in force for the policy.
