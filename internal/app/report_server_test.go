@@ -38,8 +38,8 @@ func TestReportServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := readersToken(t, env)
-	ctx, cancel := context.WithCancel(t.Context())
 	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
 		address, health := freeAddress(t), freeAddress(t)
 		done := make(chan error, 1)
 		go func() {

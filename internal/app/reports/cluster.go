@@ -104,6 +104,7 @@ func (c *Cluster) health(ctx context.Context, ready *atomic.Bool) error {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !ready.Load() {
 			http.Error(w, "not registered yet", http.StatusServiceUnavailable)
+			return
 		}
 	})
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
