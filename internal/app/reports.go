@@ -23,6 +23,9 @@ func (p *program) serveReports(routes *http.ServeMux, opts Options, direct kuber
 		return nil
 	}
 	reportapi.HTTP{Client: direct, Store: p.history}.Register(routes)
+	if err := p.manager.Add(&reports.Keeper{History: p.history, Clock: opts.Clock, Log: opts.Log.With("domain", "policy")}); err != nil {
+		return err
+	}
 	writer, err := client.New(opts.Config, client.Options{Scheme: p.manager.GetScheme()})
 	if err != nil {
 		return fmt.Errorf("make the client of reports: %w", err)
