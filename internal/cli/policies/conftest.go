@@ -121,10 +121,10 @@ func (f *conftestFlags) compile() (*rego.Rules, error) {
 }
 
 func (p *program) printConftest(out *verb.Output, findings []format.Finding) error {
-	switch out.Chosen {
-	case verb.FormatSARIF:
+	if out.Chosen == verb.FormatSARIF {
 		return format.SARIF(p.Out, findings, nil)
-	case verb.FormatJUnit:
+	}
+	if out.Chosen == verb.FormatJUnit {
 		return format.JUnit(p.Out, conftestCases(findings))
 	}
 	return out.Print(p.Out, findings, func() error {
