@@ -13,6 +13,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
@@ -83,8 +84,8 @@ type line struct {
 	User           authenticationv1.UserInfo `json:"user"`
 	ObjectRef      *objectRef                `json:"objectRef"`
 	ResponseStatus *metav1.Status            `json:"responseStatus"`
-	RequestObject  map[string]any            `json:"requestObject"`
-	ResponseObject map[string]any            `json:"responseObject"`
+	RequestObject  json.RawMessage           `json:"requestObject"`
+	ResponseObject json.RawMessage           `json:"responseObject"`
 }
 
 type objectRef struct {
@@ -103,40 +104,15 @@ func read(text []byte) (request *policy.Request, why string, err error) {
 		if l.Request == nil {
 			return nil, "", errors.New("the AdmissionReview has no request")
 		}
-		request, err = ofReview(l.Request)
+		request, err = policy.FromAdmission(l.Request)
 		return request, "", err
 	case schema.GroupVersionKind{Group: "audit.k8s.io", Version: "v1", Kind: "Event"}:
-		request, why = ofEvent(l)
-		return request, why, nil
+		return ofEvent(l)
 	}
 	return nil, "", fmt.Errorf("%s %s: want an audit.k8s.io/v1 Event or an admission.k8s.io/v1 AdmissionReview", l.APIVersion, l.Kind)
 }
 
-func ofReview(in *admissionv1.AdmissionRequest) (*policy.Request, error) {
-	r := &policy.Request{
-		Operation:   in.Operation,
-		Kind:        schema.GroupVersionKind(in.Kind),
-		Resource:    schema.GroupVersionResource(in.Resource),
-		SubResource: in.SubResource,
-		Namespace:   in.Namespace,
-		Name:        in.Name,
-		User:        in.UserInfo,
-	}
-	for _, part := range []struct {
-		raw []byte
-		to  *map[string]any
-	}{{in.Object.Raw, &r.Object}, {in.OldObject.Raw, &r.OldObject}} {
-		if len(part.raw) == 0 {
-			continue
-		}
-		if err := json.Unmarshal(part.raw, part.to); err != nil {
-			return nil, fmt.Errorf("an object of the AdmissionReview: %w", err)
-		}
-	}
-	return r, nil
-}
-
-// operations are the verbs of audit events that write.
+// operationOf is what a verb of audit events writes by.
 func operationOf(verb string) (admissionv1.Operation, bool) {
 	switch verb {
 	case "create":
@@ -149,20 +125,20 @@ func operationOf(verb string) (admissionv1.Operation, bool) {
 
 // ofEvent makes a request of an audit event of a write that succeeded. The
 // object is what was sent, or, of a patch, what came of it.
-func ofEvent(l line) (*policy.Request, string) {
+func ofEvent(l line) (request *policy.Request, why string, err error) {
 	operation, writes := operationOf(l.Verb)
 	switch {
 	case l.Stage != "ResponseComplete" || !writes || l.ObjectRef == nil:
-		return nil, "no write"
+		return nil, "no write", nil
 	case l.ResponseStatus != nil && l.ResponseStatus.Code >= http.StatusBadRequest:
-		return nil, "refused at the time"
+		return nil, "refused at the time", nil
 	}
-	object := l.RequestObject
-	if l.Verb == "patch" || object == nil {
-		object = l.ResponseObject
+	object, err := objectOf(l)
+	if err != nil {
+		return nil, "", err
 	}
 	if object == nil || object["kind"] == nil || object["kind"] == "Status" {
-		return nil, "recorded without the object: the audit policy must have level RequestResponse for it"
+		return nil, "recorded without the object: the audit policy must have level RequestResponse for it", nil
 	}
 	ref := l.ObjectRef
 	r := policy.Existing(object, policy.Served{Group: ref.APIGroup, Version: ref.APIVersion, Resource: ref.Resource}, nil)
@@ -173,5 +149,27 @@ func ofEvent(l line) (*policy.Request, string) {
 	if r.Name == "" {
 		r.Name = ref.Name
 	}
-	return r, ""
+	return r, "", nil
+}
+
+// objectOf is what was sent, or, of a patch and where that was not recorded,
+// what came of it; nil where neither was.
+func objectOf(l line) (map[string]any, error) {
+	sent, became := l.RequestObject, l.ResponseObject
+	if l.Verb == "patch" {
+		sent = nil
+	}
+	for _, recorded := range []json.RawMessage{sent, became} {
+		var object map[string]any
+		if len(recorded) == 0 {
+			continue
+		}
+		if err := utiljson.Unmarshal(recorded, &object); err != nil {
+			return nil, fmt.Errorf("the object of the event: %w", err)
+		}
+		if object != nil {
+			return object, nil
+		}
+	}
+	return nil, nil
 }

@@ -76,7 +76,7 @@ func Mutator(class Class, deps Deps) admission.Handler {
 // Handle answers one request.
 func (h *handler) Handle(ctx context.Context, in admission.Request) admission.Response {
 	begun := h.Clock.Now()
-	r, err := requestOf(&in.AdmissionRequest)
+	r, err := policy.FromAdmission(&in.AdmissionRequest)
 	if err == nil {
 		err = h.complete(ctx, r)
 	}

@@ -1,23 +1,22 @@
-package webhook
+package policy
 
 import (
-	"encoding/json"
 	"fmt"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// requestOf puts an admission request into governance's terms. The namespace
-// and the user's roles are the caller's to add.
-func requestOf(in *admissionv1.AdmissionRequest) (*policy.Request, error) {
-	r := &policy.Request{
+// FromAdmission puts an admission request into governance's terms. The namespace
+// and the user's roles are the caller's to add. Whole numbers are int64, as they
+// are wherever Kubernetes decodes objects.
+func FromAdmission(in *admissionv1.AdmissionRequest) (*Request, error) {
+	r := &Request{
 		Operation:   in.Operation,
-		Kind:        schema.GroupVersionKind{Group: in.Kind.Group, Version: in.Kind.Version, Kind: in.Kind.Kind},
-		Resource:    schema.GroupVersionResource{Group: in.Resource.Group, Version: in.Resource.Version, Resource: in.Resource.Resource},
+		Kind:        schema.GroupVersionKind(in.Kind),
+		Resource:    schema.GroupVersionResource(in.Resource),
 		SubResource: in.SubResource,
 		Namespace:   in.Namespace,
 		Name:        in.Name,
@@ -32,7 +31,7 @@ func requestOf(in *admissionv1.AdmissionRequest) (*policy.Request, error) {
 		if len(part.from.Raw) == 0 {
 			continue
 		}
-		if err := json.Unmarshal(part.from.Raw, part.to); err != nil {
+		if err := utiljson.Unmarshal(part.from.Raw, part.to); err != nil {
 			return nil, fmt.Errorf("read the %s of the admission request: %w", part.what, err)
 		}
 	}
