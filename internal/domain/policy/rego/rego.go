@@ -34,8 +34,9 @@ type Options struct {
 // Rules is a compiled set of rules. It is immutable and safe for concurrent use.
 type Rules struct {
 	options    Options
-	compiler   *ast.Compiler
 	namespaces []namespace
+	// queries are prepared once, by what they ask: "data.main.deny".
+	queries map[string]rego.PreparedEvalQuery
 }
 
 // namespace is a package with the rules that judge.
@@ -68,9 +69,40 @@ func Compile(files map[string]string, options Options) (*Rules, error) {
 	if compiler.Compile(modules); compiler.Failed() {
 		return nil, fmt.Errorf("compile rules: %w", compiler.Errors)
 	}
-	rules := &Rules{options: options, compiler: compiler, namespaces: judging(modules)}
-	return rules, rules.choose()
+	rules := &Rules{options: options, namespaces: judging(modules)}
+	if err := rules.choose(); err != nil {
+		return nil, err
+	}
+	return rules, rules.prepare(compiler)
 }
+
+// prepare compiles every question that Judge asks.
+func (r *Rules) prepare(compiler *ast.Compiler) error {
+	data := r.options.Data
+	if data == nil {
+		data = map[string]any{}
+	}
+	store := inmem.NewFromObject(data)
+	r.queries = map[string]rego.PreparedEvalQuery{}
+	for _, namespace := range r.namespaces {
+		for _, rule := range append([]string{exception}, namespace.rules...) {
+			query := queryOf(namespace.name, rule)
+			prepared, err := rego.New(
+				rego.Query(query), rego.Compiler(compiler), rego.Store(store), rego.StrictBuiltinErrors(true),
+			).PrepareForEval(context.Background())
+			if err != nil {
+				return fmt.Errorf("prepare rule %s of package %s: %w", rule, namespace.name, err)
+			}
+			r.queries[query] = prepared
+		}
+	}
+	return nil
+}
+
+// exception is the rule that names rules which are not to be asked.
+const exception = "exception"
+
+func queryOf(namespace, rule string) string { return "data." + namespace + "." + rule }
 
 // offline are OPA's capabilities without what reaches out.
 func offline() *ast.Capabilities {
@@ -178,7 +210,7 @@ func verdict(namespace, rule string, status policy.Status, message string) polic
 
 // ask evaluates one rule.
 func (r *Rules) ask(ctx context.Context, namespace, rule string, input any) ([]policy.Result, error) {
-	answers, err := r.query(ctx, "data."+namespace+"."+rule, input)
+	answers, err := r.query(ctx, queryOf(namespace, rule), input)
 	if err != nil {
 		return nil, fmt.Errorf("rule %s of package %s: %w", rule, namespace, err)
 	}
@@ -215,7 +247,7 @@ func messageOf(answer any) (string, error) {
 // exceptions are the rules that the package's exception rules name: without
 // the kind, as conftest has them ("" names deny itself).
 func (r *Rules) exceptions(ctx context.Context, namespace namespace, input any) ([]string, error) {
-	answers, err := r.query(ctx, "data."+namespace.name+".exception", input)
+	answers, err := r.query(ctx, queryOf(namespace.name, exception), input)
 	if err != nil {
 		return nil, fmt.Errorf("rule exception of package %s: %w", namespace.name, err)
 	}
@@ -241,10 +273,7 @@ func (r *Rules) exceptions(ctx context.Context, namespace namespace, input any) 
 
 // query returns the members of a rule's set; none when it is undefined.
 func (r *Rules) query(ctx context.Context, query string, input any) ([]any, error) {
-	results, err := rego.New(
-		rego.Query(query), rego.Compiler(r.compiler), rego.Input(input),
-		rego.Store(inmem.NewFromObject(r.data())), rego.StrictBuiltinErrors(true),
-	).Eval(ctx)
+	results, err := r.queries[query].Eval(ctx, rego.EvalInput(input))
 	if err != nil || len(results) == 0 {
 		return nil, err
 	}
@@ -259,11 +288,4 @@ func (r *Rules) query(ctx context.Context, query string, input any) ([]any, erro
 	default:
 		return []any{value}, nil
 	}
-}
-
-func (r *Rules) data() map[string]any {
-	if r.options.Data == nil {
-		return map[string]any{}
-	}
-	return r.options.Data
 }
