@@ -86,6 +86,11 @@ func (s *Scanner) Use(set *policy.Set) {
 	s.set, s.synced = set, false
 	s.version++
 	s.mu.Unlock()
+	s.poke()
+}
+
+// poke has Start begin another pass.
+func (s *Scanner) poke() {
 	select {
 	case s.changed <- struct{}{}:
 	default: // somebody has said so already
@@ -150,7 +155,7 @@ func (s *Scanner) pass(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-s.changed:
-		s.changed <- struct{}{} // for Start, which begins the next pass
+		s.poke() // Start begins the next pass
 	case <-done:
 	}
 }
@@ -234,6 +239,7 @@ func (s *Scanner) finish(ctx context.Context, seen *seen, version int) {
 		s.Log.Warn("results of deleted objects stay for now", "error", err)
 		s.wait(ctx, retry)
 	}
+	seen.end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.synced = ctx.Err() == nil && s.version == version
@@ -259,10 +265,10 @@ func (s *Scanner) wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// seen collects UIDs.
+// seen collects UIDs until the sweep that it is for.
 type seen struct {
 	mu   sync.Mutex
-	uids map[string]bool // guarded by mu
+	uids map[string]bool // guarded by mu; nil after end
 }
 
 func newSeen() *seen { return &seen{uids: map[string]bool{}} }
@@ -270,7 +276,16 @@ func newSeen() *seen { return &seen{uids: map[string]bool{}} }
 func (s *seen) add(uid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.uids[uid] = true
+	if s.uids != nil {
+		s.uids[uid] = true
+	}
+}
+
+// end forgets everything: what is watched from now on is not to be swept.
+func (s *seen) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.uids = nil
 }
 
 func (s *seen) missing(uids []string) []string {
