@@ -8,10 +8,9 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
 )
 
 // counting is the way in which people write, and Kyverno does not read, "how
@@ -79,10 +78,11 @@ func fixConditions(rule *kyvernov1.Rule) ([]string, error) {
 // count is a context entry with the number of objects of a kind whose selector
 // has a label with the value of an expression.
 func count(kind, label, expression string) (kyvernov1.ContextEntry, error) {
-	gvk, ok := builtin(kind)
-	if !ok {
+	known := scenario.Stable(kind)
+	if len(known) == 0 {
 		return kyvernov1.ContextEntry{}, fmt.Errorf("%s is no kind of Kubernetes' own: write the API call by hand", kind)
 	}
+	gvk := known[0]
 	resource, _ := meta.UnsafeGuessKindToResource(gvk)
 	prefix := "/apis/" + gvk.Group + "/" + gvk.Version
 	if gvk.Group == "" {
@@ -92,19 +92,4 @@ func count(kind, label, expression string) (kyvernov1.ContextEntry, error) {
 		APICall:  kyvernov1.APICall{URLPath: prefix + "/namespaces/{{ request.namespace }}/" + resource.Resource},
 		JMESPath: `items[?spec.selector.matchLabels."` + label + `" == '{{ ` + expression + ` || '' }}'] | length(@)`,
 	}}, nil
-}
-
-// builtin finds a stable version of one of Kubernetes' own kinds; of several
-// groups that have it, the first by name.
-func builtin(kind string) (schema.GroupVersionKind, bool) {
-	var found []schema.GroupVersionKind
-	for gvk := range scheme.Scheme.AllKnownTypes() {
-		if gvk.Kind == kind && gvk.Version == "v1" {
-			found = append(found, gvk)
-		}
-	}
-	if found == nil {
-		return schema.GroupVersionKind{}, false
-	}
-	return slices.MinFunc(found, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.Group, b.Group) }), true
 }

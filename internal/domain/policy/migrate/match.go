@@ -11,10 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
 )
 
 // matchOf rewrites match and exclude: kinds become resource rules, the only
@@ -195,16 +195,13 @@ func resourceRules(d kyvernov1.ResourceDescription) ([]admissionregistrationv1.N
 	return rules, nil
 }
 
-// builtin are the stable versions of a kind of Kubernetes' own.
+// builtin are the stable versions of a kind of Kubernetes' own that a pattern
+// of group and version, either of which may be "*" or empty, selects.
 func builtin(group, version, kind string) []schema.GroupVersionKind {
-	var found []schema.GroupVersionKind
-	for gvk := range scheme.Scheme.AllKnownTypes() {
-		if gvk.Kind == kind && (group == "" || group == "*" || group == gvk.Group) && gvk.Version == "v1" && (version == "" || version == "*" || version == gvk.Version) {
-			found = append(found, gvk)
-		}
-	}
-	slices.SortFunc(found, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.String(), b.String()) })
-	return found
+	selects := func(pattern, value string) bool { return pattern == "" || pattern == "*" || pattern == value }
+	return slices.DeleteFunc(scenario.Stable(kind), func(k schema.GroupVersionKind) bool {
+		return !selects(group, k.Group) || !selects(version, k.Version)
+	})
 }
 
 // merged adds rules, resources of one group, version and operations together.

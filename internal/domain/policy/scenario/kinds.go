@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -95,4 +96,17 @@ func (k *Kinds) Scope(kind schema.GroupVersionKind) Scope {
 func builtIn(kind schema.GroupKind) bool {
 	return clientgoscheme.Scheme.IsGroupRegistered(kind.Group) && len(clientgoscheme.Scheme.VersionsForGroupKind(kind)) > 0 ||
 		kind.Group == "apiextensions.k8s.io" || kind.Group == "apiregistration.k8s.io"
+}
+
+// Stable are the kinds of Kubernetes' own in version v1 that have a name: one
+// for each group that has it, sorted by group.
+func Stable(name string) []schema.GroupVersionKind {
+	var found []schema.GroupVersionKind
+	for kind := range clientgoscheme.Scheme.AllKnownTypes() {
+		if kind.Kind == name && kind.Version == "v1" {
+			found = append(found, kind)
+		}
+	}
+	slices.SortFunc(found, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.Group, b.Group) })
+	return found
 }
