@@ -151,13 +151,18 @@ func (p *program) replay(ctx context.Context, f *impactFlags, set *policy.Set, o
 	return forecast, err
 }
 
-// namespaces are those of the cluster, by name.
-func (p *program) namespaces(ctx context.Context) (map[string]map[string]any, error) {
+// objectsOfCluster reads any object of the cluster.
+func (p *program) objectsOfCluster() (dynamic.Interface, error) {
 	config, err := p.RestConfig()
 	if err != nil {
 		return nil, err
 	}
-	client, err := dynamic.NewForConfig(config)
+	return dynamic.NewForConfig(config)
+}
+
+// namespaces are those of the cluster, by name.
+func (p *program) namespaces(ctx context.Context) (map[string]map[string]any, error) {
+	client, err := p.objectsOfCluster()
 	if err != nil {
 		return nil, err
 	}
@@ -183,11 +188,7 @@ func (p *program) existing(ctx context.Context, namespace string, evaluators []p
 	if err != nil {
 		return nil, err
 	}
-	config, err := p.RestConfig()
-	if err != nil {
-		return nil, err
-	}
-	client, err := dynamic.NewForConfig(config)
+	client, err := p.objectsOfCluster()
 	if err != nil {
 		return nil, err
 	}

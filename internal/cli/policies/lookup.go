@@ -30,7 +30,7 @@ func (p *program) liveLookup() (*lookup, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, err := dynamic.NewForConfig(config)
+	objects, err := p.objectsOfCluster()
 	if err != nil {
 		return nil, err
 	}
