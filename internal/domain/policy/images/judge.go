@@ -31,6 +31,9 @@ func (v *Verifier) judge(ctx context.Context, check policy.ImageCheck, image tar
 	if err := check.Attestor.Check(); err != nil {
 		return nil, faultf(ErrAttestor, "%v", err)
 	}
+	if len(check.Attestor.Notary) > 0 && check.PredicateType != "" {
+		return nil, faultf(ErrAttestor, "%s: notation signs images and attests nothing; ask for attestations by a key or an identity", described(check.Attestor))
+	}
 	if len(check.Attestor.Notary) > 0 {
 		return v.notaryJudge(ctx, check.Attestor, image)
 	}
@@ -84,15 +87,15 @@ func (j *sigstoreJudge) artifact(c candidate, image target) verify.ArtifactPolic
 // content checks that what was signed is about this image and says what the
 // policy asks for.
 func (j *sigstoreJudge) content(c candidate, result *verify.VerificationResult, image target) error {
+	want := j.check.PredicateType
+	if want != "" && result.Statement == nil {
+		return errors.New("it is a signature, not an attestation")
+	}
 	if c.mediaType == simpleSigning {
 		return checkPayload(c.body, image, j.check.Annotations)
 	}
-	want := j.check.PredicateType
 	if want == "" {
 		return j.bundledSignature(result)
-	}
-	if result.Statement == nil {
-		return errors.New("it is a signature, not an attestation")
 	}
 	if got := result.Statement.GetPredicateType(); got != want {
 		return fmt.Errorf("the attestation is of type %s", got)

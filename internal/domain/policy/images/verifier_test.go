@@ -109,6 +109,19 @@ func TestVerifyAttestation(t *testing.T) {
 	}
 }
 
+// TestSignatureIsNoAttestation: a good signature, moved to where attestations
+// are, attests nothing.
+func TestSignatureIsNoAttestation(t *testing.T) {
+	t.Parallel()
+	store, signer := imagestest.NewRegistry(t), imagestest.NewSigner(t)
+	reference, digest := store.Push(t, "team/app:1")
+	signer.SignAsAttestation(t, digest)
+	_, err := images.New(registry.New()).Verify(t.Context(), policy.ImageCheck{Reference: reference, Attestor: byKey(signer.PEM), PredicateType: "https://slsa.dev/provenance/v1"})
+	if !errors.Is(err, images.ErrWrongSigner) || !strings.Contains(err.Error(), "not an attestation") {
+		t.Errorf("error %v, want ErrWrongSigner", err)
+	}
+}
+
 // TestVerifyRemembers: a proof asks the registry once, and a tag is resolved
 // again after half a minute.
 func TestVerifyRemembers(t *testing.T) {

@@ -115,6 +115,18 @@ func Attach(t testing.TB, image name.Digest, payload []byte, annotations map[str
 	attach(t, image, ".sig", "application/vnd.dev.cosign.simplesigning.v1+json", payload, annotations)
 }
 
+// SignAsAttestation signs an image and attaches the signature where attestations
+// belong, as somebody would who has a signature and wants an attestation.
+func (s *Signer) SignAsAttestation(t testing.TB, image name.Digest) {
+	t.Helper()
+	payload := Payload(image, nil)
+	signed, err := s.signer.SignMessage(bytes.NewReader(payload))
+	check(t, err)
+	attach(t, image, ".att", "application/vnd.dev.cosign.simplesigning.v1+json", payload, map[string]string{
+		"dev.cosignproject.cosign/signature": base64.StdEncoding.EncodeToString(signed),
+	})
+}
+
 // Attest signs a statement of a predicate about an image and attaches it.
 func (s *Signer) Attest(t testing.TB, image name.Digest, predicateType string, predicate map[string]any) {
 	t.Helper()
