@@ -80,7 +80,7 @@ func (a Attestor) checkWays() error {
 	if ways != 1 {
 		return a.wrong("%d ways to know the signer are given; give one of a key, a certificate, keyless identities or notation certificates", ways)
 	}
-	if a.Keyless != nil && len(a.Keyless.Identities) == 0 {
+	if a.Keyless != nil && (len(a.Keyless.Identities) == 0 || slices.Contains(a.Keyless.Identities, Identity{})) {
 		return a.wrong("keyless without identities would accept anybody; name a subject and an issuer")
 	}
 	return nil

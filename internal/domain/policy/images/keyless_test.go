@@ -59,6 +59,7 @@ func TestVerifyKeyless(t *testing.T) {
 		{"other root", "an authority nobody trusts", theirs, keyless(policy.Identity{Subject: robot, Issuer: issuer}), images.ErrWrongSigner, "log"},
 		{"certificate not logged", "a certificate's own log entry is wanted", ours, policy.Attestor{Keyless: &policy.Keyless{Identities: []policy.Identity{{Subject: robot, Issuer: issuer}}}}, images.ErrWrongSigner, "timestamp"},
 		{"a key", "the attestor asks for a key, not a certificate", ours, policy.Attestor{Key: imagestest.NewSigner(t).PEM}, images.ErrWrongSigner, ""},
+		{"nobody in particular", "an identity that says nothing is none", ours, keyless(policy.Identity{}), images.ErrAttestor, "would accept anybody"},
 		{"anybody", "no identity is no attestor", ours, policy.Attestor{Keyless: &policy.Keyless{}}, images.ErrAttestor, "would accept anybody"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
