@@ -1,25 +1,18 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"strings"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
-	"github.com/roadbed-dev/roadbed/config"
+	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -74,9 +67,6 @@ func (o InstallOptions) withDefaults() InstallOptions {
 	return o
 }
 
-// installManager owns the fields that an installation sets.
-const installManager = "roadbed-install"
-
 // Install prepares the cluster: kinds, rights, guards, webhook configuration,
 // platform namespaces, policies and the shipped tiers. It may be called any
 // number of times and then upgrades what it finds. A tier, or a policy that is
@@ -94,16 +84,11 @@ func Install(ctx context.Context, opts InstallOptions) error {
 	if err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
-	if err := installKinds(ctx, c); err != nil {
+	if err := kinds.Install(ctx, c); err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
-	others, err := installKyvernoKinds(ctx, c)
-	if err != nil {
+	if err := installForeign(ctx, c, opts); err != nil {
 		return fmt.Errorf("install: %w", err)
-	}
-	if len(others) > 0 {
-		opts.Log.InfoContext(ctx, "kinds of Kyverno's own are left as they are", "kinds", others)
-		opts.Notice(fmt.Sprintf("Kyverno's own kinds are in this cluster and are left as they are: %s.", strings.Join(others, ", ")))
 	}
 	all := parts(opts)
 	if opts.Deployment {
@@ -116,6 +101,21 @@ func Install(ctx context.Context, opts InstallOptions) error {
 			}
 		}
 		opts.Log.InfoContext(ctx, "installed", "part", part.name, "objects", len(part.objects))
+	}
+	return nil
+}
+
+// installForeign installs the kinds of others that are absent.
+func installForeign(ctx context.Context, c client.Client, opts InstallOptions) error {
+	for _, foreign := range kinds.Foreigns() {
+		others, err := foreign.Install(ctx, c)
+		if err != nil {
+			return err
+		}
+		if len(others) > 0 {
+			opts.Log.InfoContext(ctx, "kinds of others are left as they are", "owner", foreign.Owner, "kinds", others)
+			opts.Notice(fmt.Sprintf("%s's own kinds are in this cluster and are left as they are: %s.", foreign.Owner, strings.Join(others, ", ")))
+		}
 	}
 	return nil
 }
@@ -162,128 +162,5 @@ func installOne(ctx context.Context, c client.Client, part string, object client
 			return nil
 		}
 	}
-	return applyLoose(ctx, c, loose)
-}
-
-// applyLoose applies an object as part of an installation.
-func applyLoose(ctx context.Context, c client.Client, object *unstructured.Unstructured) error {
-	return applyAs(ctx, c, object, installManager)
-}
-
-// applyAs applies an object for the manager of its fields.
-func applyAs(ctx context.Context, c client.Client, object *unstructured.Unstructured, manager string) error {
-	body, err := object.MarshalJSON()
-	if err != nil {
-		return fmt.Errorf("encode %s %q: %w", object.GetKind(), object.GetName(), err)
-	}
-	patch := client.RawPatch(types.ApplyYAMLPatchType, body)
-	if err := c.Patch(ctx, object, patch, client.FieldOwner(manager), client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply %s %q: %w", object.GetKind(), object.GetName(), err)
-	}
-	return nil
-}
-
-// installKinds applies the definitions of Roadbed's kinds and waits until the
-// API server serves them.
-func installKinds(ctx context.Context, c client.Client) error {
-	text, err := crdText()
-	if err != nil {
-		return err
-	}
-	definitions, err := documents(text)
-	if err != nil {
-		return err
-	}
-	for _, definition := range definitions {
-		if err := applyLoose(ctx, c, definition); err != nil {
-			return err
-		}
-	}
-	return allEstablished(ctx, c, definitions)
-}
-
-// allEstablished waits until kinds are served.
-func allEstablished(ctx context.Context, c client.Client, definitions []*unstructured.Unstructured) error {
-	for _, definition := range definitions {
-		if err := established(ctx, c, definition); err != nil {
-			return fmt.Errorf("wait for %q to be served: %w", definition.GetName(), err)
-		}
-	}
-	return nil
-}
-
-// established waits until a kind is served.
-func established(ctx context.Context, c client.Client, definition *unstructured.Unstructured) error {
-	kind, _, err := unstructured.NestedString(definition.Object, "spec", "names", "kind")
-	if err != nil {
-		return err
-	}
-	group, _, err := unstructured.NestedString(definition.Object, "spec", "group")
-	if err != nil {
-		return err
-	}
-	version, err := firstVersion(definition)
-	if err != nil {
-		return err
-	}
-	list := &unstructured.UnstructuredList{}
-	list.SetAPIVersion(group + "/" + version)
-	list.SetKind(kind + "List")
-	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
-		err := c.List(ctx, list, client.Limit(1))
-		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) {
-			return false, nil
-		}
-		return err == nil, err
-	})
-}
-
-// firstVersion is the first of the versions that a definition serves.
-func firstVersion(definition *unstructured.Unstructured) (string, error) {
-	versions, _, err := unstructured.NestedSlice(definition.Object, "spec", "versions")
-	if err != nil {
-		return "", err
-	}
-	if len(versions) == 0 {
-		return "", errors.New("it has no versions")
-	}
-	version, _ := versions[0].(map[string]any)
-	name, _, err := unstructured.NestedString(version, "name")
-	return name, err
-}
-
-// crdText are the definitions of all kinds as YAML documents.
-func crdText() ([]byte, error) {
-	files, err := fs.Glob(config.CRDs, "crds/*.yaml")
-	if err != nil {
-		return nil, fmt.Errorf("find the kinds: %w", err)
-	}
-	var out bytes.Buffer
-	for _, file := range files {
-		text, err := config.CRDs.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("read the kinds: %w", err)
-		}
-		if !bytes.HasPrefix(text, []byte("---\n")) {
-			out.WriteString("---\n")
-		}
-		out.Write(text)
-	}
-	return out.Bytes(), nil
-}
-
-// documents parses YAML documents.
-func documents(text []byte) ([]*unstructured.Unstructured, error) {
-	var found []*unstructured.Unstructured
-	for document := range bytes.SplitSeq(text, []byte("---\n")) {
-		if len(bytes.TrimSpace(document)) == 0 {
-			continue
-		}
-		object := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal(document, &object.Object); err != nil {
-			return nil, fmt.Errorf("read a document: %w", err)
-		}
-		found = append(found, object)
-	}
-	return found, nil
+	return kinds.Apply(ctx, c, loose, kinds.Manager)
 }

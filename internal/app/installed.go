@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
@@ -47,11 +48,11 @@ func InstalledRights() []client.Object {
 
 // OwnKinds are the definitions of Roadbed's own kinds.
 func OwnKinds() ([]*unstructured.Unstructured, error) {
-	text, err := crdText()
+	text, err := kinds.Text()
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := documents(text)
+	definitions, err := kinds.Documents(text)
 	return slices.DeleteFunc(definitions, func(d *unstructured.Unstructured) bool {
 		return !strings.HasSuffix(d.GetName(), ".roadbed.dev")
 	}), err

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
 
+	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 	policyrbac "github.com/roadbed-dev/roadbed/internal/domain/policy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
@@ -85,17 +86,20 @@ func tierObjects() []client.Object {
 // server, as YAML documents in the order in which to apply them.
 func Manifests(opts InstallOptions) ([]byte, error) {
 	opts = opts.withDefaults()
-	text, err := crdText()
+	text, err := kinds.Text()
 	if err != nil {
 		return nil, err
 	}
 	out := bytes.NewBuffer(text)
-	if !opts.NoKyvernoKinds {
-		kinds, err := KyvernoManifests()
+	for _, foreign := range kinds.Foreigns() {
+		if opts.NoKyvernoKinds && foreign.Owner == kinds.Kyverno().Owner {
+			continue
+		}
+		text, err := foreign.Text()
 		if err != nil {
 			return nil, err
 		}
-		out.Write(kinds)
+		out.Write(text)
 	}
 	for _, part := range append(parts(opts), part{"install", workload(opts)}) {
 		document, err := render(part.objects)

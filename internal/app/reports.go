@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
+	"github.com/roadbed-dev/roadbed/internal/app/serving"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/reportapi"
 )
 
@@ -33,12 +34,12 @@ func (p *program) serveReports(routes *http.ServeMux, opts Options, direct kuber
 	return p.manager.Add(&reports.Loopback{
 		On: opts.ReportsAPI, Client: writer, Direct: direct, Store: p.history,
 		Issue: func(host string) ([]byte, tls.Certificate, error) {
-			made, err := issue(opts.Clock.Now(), unkeptFor, host)
+			made, err := serving.Issue(opts.Clock.Now(), serving.Unkept, host)
 			if err != nil {
 				return nil, tls.Certificate{}, err
 			}
-			pair, err := made.pair()
-			return made.authority, pair, err
+			pair, err := made.Pair()
+			return made.Authority, pair, err
 		},
 		Clock: opts.Clock, Log: opts.Log.With("domain", "policy"),
 	})
@@ -83,12 +84,12 @@ func ServeReports(ctx context.Context, opts ReportOptions) (err error) {
 	return (&reports.Cluster{
 		Client: writer, Direct: direct, Store: store,
 		Certificate: func(ctx context.Context) ([]byte, tls.Certificate, error) {
-			shared, err := sharedCertificate(ctx, direct, opts.Clock.Now(), reports.Secret, reportapi.Host)
+			shared, err := serving.Shared(ctx, direct, opts.Clock.Now(), reports.Secret, reportapi.Host)
 			if err != nil {
 				return nil, tls.Certificate{}, err
 			}
-			pair, err := shared.pair()
-			return shared.authority, pair, err
+			pair, err := shared.Pair()
+			return shared.Authority, pair, err
 		},
 		Address: opts.Addr, HealthAddress: opts.HealthAddr, Clock: opts.Clock, Log: opts.Log,
 	}).Run(ctx)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -68,7 +69,7 @@ func applySettings(ctx context.Context, c client.Client, settings tenancy.Settin
 	if err != nil {
 		return err
 	}
-	return applyAs(ctx, c, &unstructured.Unstructured{Object: fields}, apply.FieldManager)
+	return kinds.Apply(ctx, c, &unstructured.Unstructured{Object: fields}, apply.FieldManager)
 }
 
 // PublishedSettings are the settings that the cluster's server works with. The

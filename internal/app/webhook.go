@@ -12,7 +12,6 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
+	"github.com/roadbed-dev/roadbed/internal/app/serving"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
 
@@ -30,14 +30,8 @@ const (
 	webhookSecret  = "roadbed-webhook-cert"
 )
 
-// How long certificates live. One that is kept is renewed in good time; one
-// that is not lives longer than the process.
-const (
-	keptFor     = 365 * 24 * time.Hour
-	renewBefore = 60 * 24 * time.Hour
-	renewCheck  = 12 * time.Hour
-	unkeptFor   = 10 * 365 * 24 * time.Hour
-)
+// renewCheck is how often the certificate is looked after.
+const renewCheck = 12 * time.Hour
 
 // hooks is the server of the admission webhooks. It owns its certificate and
 // tells the API server where it is and whom to trust.
@@ -147,7 +141,7 @@ func (h *hooks) register(ctx context.Context, client kubernetes.Interface) error
 }
 
 func (h *hooks) registerLoopback(ctx context.Context, client kubernetes.Interface) error {
-	cert, err := issue(h.clock.Now(), unkeptFor, "127.0.0.1")
+	cert, err := serving.Issue(h.clock.Now(), serving.Unkept, "127.0.0.1")
 	if err != nil {
 		return fmt.Errorf("make the webhooks' certificate: %w", err)
 	}
@@ -156,7 +150,7 @@ func (h *hooks) registerLoopback(ctx context.Context, client kubernetes.Interfac
 	}
 	at := func(path string) admissionv1.WebhookClientConfig {
 		url := "https://" + h.address() + path
-		return admissionv1.WebhookClientConfig{URL: &url, CABundle: cert.authority}
+		return admissionv1.WebhookClientConfig{URL: &url, CABundle: cert.Authority}
 	}
 	h.reachedAt(at)
 	return announceHooks(ctx, client, at)
@@ -166,7 +160,7 @@ func (h *hooks) registerLoopback(ctx context.Context, client kubernetes.Interfac
 // renews it if need be.
 func (h *hooks) registerService(ctx context.Context, client kubernetes.Interface) error {
 	host := webhookService + "." + identity.SystemNamespace + ".svc"
-	cert, err := sharedCertificate(ctx, client, h.clock.Now(), webhookSecret, host)
+	cert, err := serving.Shared(ctx, client, h.clock.Now(), webhookSecret, host)
 	if err != nil {
 		return err
 	}
@@ -174,7 +168,7 @@ func (h *hooks) registerService(ctx context.Context, client kubernetes.Interface
 		return err
 	}
 	at := func(path string) admissionv1.WebhookClientConfig {
-		return serviceClientConfig(path, cert.authority)
+		return serviceClientConfig(path, cert.Authority)
 	}
 	h.reachedAt(at)
 	return announceHooks(ctx, client, at)
@@ -187,8 +181,8 @@ func serviceClientConfig(path string, authority []byte) admissionv1.WebhookClien
 	}
 }
 
-func (h *hooks) use(cert certificate) error {
-	pair, err := cert.pair()
+func (h *hooks) use(cert serving.Certificate) error {
+	pair, err := cert.Pair()
 	if err != nil {
 		return err
 	}
@@ -211,49 +205,4 @@ func announceHooks(ctx context.Context, client kubernetes.Interface, at reach) e
 		}
 	}
 	return nil
-}
-
-// sharedCertificate reads the certificate that all copies of the program share.
-// The first copy that finds it absent or about to expire makes a new one.
-func sharedCertificate(ctx context.Context, client kubernetes.Interface, now time.Time, name, host string) (certificate, error) {
-	secrets := client.CoreV1().Secrets(identity.SystemNamespace)
-	for {
-		secret, err := secrets.Get(ctx, name, metav1.GetOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
-			return certificate{}, fmt.Errorf("read the certificate in Secret %q: %w", name, err)
-		}
-		exists := err == nil
-		if exists {
-			kept := certificate{authority: secret.Data["ca.crt"], cert: secret.Data[corev1.TLSCertKey], key: secret.Data[corev1.TLSPrivateKeyKey]}
-			if kept.usable(host, now.Add(renewBefore)) == nil {
-				return kept, nil
-			}
-		}
-		made, err := issue(now, keptFor, host)
-		if err != nil {
-			return certificate{}, fmt.Errorf("make the certificate of %s: %w", host, err)
-		}
-		next := secretOf(name, made)
-		if exists {
-			next.ResourceVersion = secret.ResourceVersion
-			_, err = secrets.Update(ctx, next, metav1.UpdateOptions{})
-		} else {
-			_, err = secrets.Create(ctx, next, metav1.CreateOptions{})
-		}
-		switch {
-		case apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err):
-			continue // Another copy was faster: use its certificate.
-		case err != nil:
-			return certificate{}, fmt.Errorf("keep the certificate in Secret %q: %w", name, err)
-		}
-		return made, nil
-	}
-}
-
-func secretOf(name string, c certificate) *corev1.Secret {
-	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: name},
-		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{"ca.crt": c.authority, corev1.TLSCertKey: c.cert, corev1.TLSPrivateKeyKey: c.key},
-	}
 }

@@ -1,4 +1,4 @@
-package app
+package serving
 
 import (
 	"crypto/tls"
@@ -11,7 +11,7 @@ import (
 func TestCertificateServesItsHost(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	made, err := issue(now, time.Hour, "127.0.0.1", "roadbed-webhook.roadbed-system.svc")
+	made, err := Issue(now, time.Hour, "127.0.0.1", "roadbed-webhook.roadbed-system.svc")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,11 +25,11 @@ func TestCertificateServesItsHost(t *testing.T) {
 		{"example.com", now, false},
 		{"127.0.0.1", now.Add(2 * time.Hour), false},
 	} {
-		if err := made.usable(row.host, row.until); (err == nil) != row.fine {
+		if err := made.Usable(row.host, row.until); (err == nil) != row.fine {
 			t.Errorf("for %s until %v: %v", row.host, row.until, err)
 		}
 	}
-	if err := (certificate{}).usable("127.0.0.1", now); err == nil {
+	if err := (Certificate{}).Usable("127.0.0.1", now); err == nil {
 		t.Error("no certificate at all is usable")
 	}
 }
@@ -37,11 +37,11 @@ func TestCertificateServesItsHost(t *testing.T) {
 // A client that trusts the authority, and only it, is served.
 func TestCertificateHandshake(t *testing.T) {
 	t.Parallel()
-	made, err := issue(time.Now(), time.Hour, "127.0.0.1")
+	made, err := Issue(time.Now(), time.Hour, "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := made.pair()
+	pair, err := made.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestCertificateHandshake(t *testing.T) {
 		}
 	}()
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(made.authority)
+	roots.AppendCertsFromPEM(made.Authority)
 	if err := dial(listener.Addr(), roots); err != nil {
 		t.Errorf("with the authority: %v", err)
 	}
