@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	capabilityv1alpha1 "github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
@@ -221,6 +222,7 @@ func newScheme() (*runtime.Scheme, error) {
 		policiesv1.AddToScheme(scheme),
 		kyvernov1.AddToScheme(scheme),
 		policyv1alpha1.AddToScheme(scheme),
+		capabilityv1alpha1.AddToScheme(scheme),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("make scheme: %w", err)

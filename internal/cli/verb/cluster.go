@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	capabilityv1 "github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
@@ -127,6 +128,7 @@ func NewScheme() *runtime.Scheme {
 	utilruntime.Must(tenancyv1.AddToScheme(scheme))
 	utilruntime.Must(policiesv1.AddToScheme(scheme))
 	utilruntime.Must(policyv1.AddToScheme(scheme))
+	utilruntime.Must(capabilityv1.AddToScheme(scheme))
 	return scheme
 }
 
