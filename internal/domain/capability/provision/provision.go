@@ -39,8 +39,13 @@ type Output struct {
 	// order in which they are made. The controller applies them as the guarded
 	// account; it adds labels and the owner itself.
 	Objects []*unstructured.Unstructured
+	// Later are those of the claim's objects that cannot be said yet. If they are
+	// there, they stay as they are.
+	Later []Ref
 	// Connection goes into the claim's connection Secret; nil for no Secret.
 	Connection map[string][]byte
+	// Status is what the claim's own status fields say, by field.
+	Status map[string]any
 	// Endpoint is where the claim is reached, empty when it is reached nowhere.
 	Endpoint string
 	// Ready is true when the claim can be used.
@@ -96,11 +101,10 @@ var ErrInvalid = errors.New("invalid")
 // input and live objects give the same output, and it calls nobody. It must be
 // safe for concurrent use.
 type Renderer interface {
-	// Render says which objects can be made now. live has those of the claim's
-	// objects that exist, by the name that the template gives them; objects that
-	// depend on what is not there or not ready yet are left out, and Output is not
-	// Ready then. Its error names the field of the provisioner that is at fault.
-	Render(ctx context.Context, in Input, live map[string]*unstructured.Unstructured) (Output, error)
+	// Render says which objects can be made now. Objects that depend on what is not
+	// there or not ready yet are among Output.Later, and Output is not Ready then.
+	// Its error names the field of the provisioner that is at fault.
+	Render(ctx context.Context, in Input, live Live) (Output, error)
 	// Plan is all objects that will be made, with what is known before any of them
 	// exists.
 	Plan(ctx context.Context, in Input) (Preview, error)
