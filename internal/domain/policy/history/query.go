@@ -43,7 +43,7 @@ func (s *Store) Reports(ctx context.Context, q Query) ([]Report, error) {
 	subjects, args := q.subjects()
 	results, more := q.results()
 	args = append(args, more...)
-	rows, err := s.db.QueryContext(ctx, s.words(`SELECT s.uid, s.api_version, s.kind, s.namespace, s.name, s.tenant, s.revision,
+	rows, err := s.db.QueryContext(ctx, s.dialect.Words(`SELECT s.uid, s.api_version, s.kind, s.namespace, s.name, s.tenant, s.revision,
 		r.policy, r.rule, r.policy_kind, r.tier, r.lane, r.status, r.message, r.waived_by, r.severity, r.category, r.since
 		FROM (`+subjects+`) s JOIN policy_results r ON r.subject = s.id WHERE 1 = 1`+results+` ORDER BY s.uid, r.policy, r.rule`), args...)
 	if err != nil {
@@ -163,7 +163,7 @@ func (s *Store) Changes(ctx context.Context, q Query, after int64, limit int) ([
 		text += " LIMIT ?"
 		args = append(args, limit)
 	}
-	rows, err := s.db.QueryContext(ctx, s.words(text), args...)
+	rows, err := s.db.QueryContext(ctx, s.dialect.Words(text), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read changes of policy results: %w", err)
 	}
@@ -213,7 +213,7 @@ func (s *Store) UIDs(ctx context.Context) ([]string, error) {
 
 // Prune drops changes older than a time, but the newest, so that revisions go on.
 func (s *Store) Prune(ctx context.Context, before time.Time) (int64, error) {
-	done, err := s.db.ExecContext(ctx, s.words(`DELETE FROM policy_changes WHERE at < ? AND revision < (SELECT MAX(revision) FROM policy_changes)`), before.UnixMilli())
+	done, err := s.db.ExecContext(ctx, s.dialect.Words(`DELETE FROM policy_changes WHERE at < ? AND revision < (SELECT MAX(revision) FROM policy_changes)`), before.UnixMilli())
 	if err != nil {
 		return 0, fmt.Errorf("drop old changes of policy results: %w", err)
 	}

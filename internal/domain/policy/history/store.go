@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/kernel/dialect"
 )
 
 // Subject is an object that policies judged.
@@ -21,16 +22,19 @@ type Subject struct {
 
 // Store keeps results. It is safe for concurrent use.
 type Store struct {
-	db       *sql.DB
-	postgres bool
-	clock    clock.PassiveClock
+	db      *sql.DB
+	dialect dialect.Dialect
+	clock   clock.PassiveClock
 }
 
-// Open returns a store over a database and makes its tables. Dialect is sqlite
-// or postgres. The caller closes the database.
-func Open(ctx context.Context, db *sql.DB, dialect string, clock clock.PassiveClock) (*Store, error) {
-	s := &Store{db: db, postgres: dialect == "postgres", clock: clock}
-	return s, s.migrate(ctx)
+// Open returns a store over a database and makes its tables. Name is the dialect,
+// sqlite or postgres. The caller closes the database.
+func Open(ctx context.Context, db *sql.DB, name string, clock clock.PassiveClock) (*Store, error) {
+	s := &Store{db: db, dialect: dialect.Dialect(name), clock: clock}
+	if err := s.dialect.Migrate(ctx, db, schema); err != nil {
+		return nil, fmt.Errorf("make the tables of policy results: %w", err)
+	}
+	return s, nil
 }
 
 // Judgement is a subject with everything that policies say of it.
@@ -93,7 +97,7 @@ const writers = 0x706f6c696379 // "policy"
 // order of their revisions, and who watches from one misses none. SQLite does so
 // by itself.
 func (s *Store) inTurn(ctx context.Context, tx *sql.Tx) error {
-	if !s.postgres {
+	if s.dialect != dialect.Postgres {
 		return nil
 	}
 	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(writers))
@@ -125,10 +129,14 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, j Judgement) error {
 		return err
 	}
 	revision, err := s.change(ctx, tx, id, j, before)
-	if err != nil || revision == 0 {
+	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, s.words(`UPDATE policy_subjects SET api_version = ?, name = ?, tenant = ?, revision = ? WHERE id = ?`),
+	if revision == 0 {
+		_, err = tx.ExecContext(ctx, s.dialect.Words(`UPDATE policy_subjects SET tenant = ? WHERE id = ? AND tenant <> ?`), j.Subject.Tenant, id, j.Subject.Tenant)
+		return err
+	}
+	_, err = tx.ExecContext(ctx, s.dialect.Words(`UPDATE policy_subjects SET api_version = ?, name = ?, tenant = ?, revision = ? WHERE id = ?`),
 		j.Subject.APIVersion, j.Subject.Name, j.Subject.Tenant, revision, id)
 	return err
 }
@@ -150,7 +158,7 @@ func (s *Store) change(ctx context.Context, tx *sql.Tx, id int64, j Judgement, b
 		last = revision
 	}
 	for key, old := range before {
-		if _, err := tx.ExecContext(ctx, s.words(`DELETE FROM policy_results WHERE subject = ? AND policy = ? AND rule = ?`), id, key.policy, key.rule); err != nil {
+		if _, err := tx.ExecContext(ctx, s.dialect.Words(`DELETE FROM policy_results WHERE subject = ? AND policy = ? AND rule = ?`), id, key.policy, key.rule); err != nil {
 			return 0, err
 		}
 		revision, err := s.record(ctx, tx, j.Subject, old.result, policy.Result{Policy: key.policy, Rule: key.rule})
@@ -201,7 +209,7 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, id int64, subject Subject
 	if old.result.Status != r.Status {
 		since = s.clock.Now().UnixMilli()
 	}
-	_, err := tx.ExecContext(ctx, s.words(`INSERT INTO policy_results
+	_, err := tx.ExecContext(ctx, s.dialect.Words(`INSERT INTO policy_results
 		(subject, policy, rule, policy_kind, tier, lane, status, message, waived_by, severity, category, since)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (subject, policy, rule) DO UPDATE SET policy_kind = excluded.policy_kind, tier = excluded.tier, lane = excluded.lane,
@@ -217,7 +225,7 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, id int64, subject Subject
 // record adds a change and returns its revision.
 func (s *Store) record(ctx context.Context, tx *sql.Tx, subject Subject, before, after policy.Result) (int64, error) {
 	var revision int64
-	err := tx.QueryRowContext(ctx, s.words(`INSERT INTO policy_changes
+	err := tx.QueryRowContext(ctx, s.dialect.Words(`INSERT INTO policy_changes
 		(at, uid, api_version, kind, namespace, name, tenant, policy, rule, before, after, message, waived_by)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING revision`),
 		s.clock.Now().UnixMilli(), subject.UID, subject.APIVersion, subject.Kind, subject.Namespace, subject.Name, subject.Tenant,
@@ -226,7 +234,7 @@ func (s *Store) record(ctx context.Context, tx *sql.Tx, subject Subject, before,
 }
 
 func (s *Store) find(ctx context.Context, tx *sql.Tx, uid string) (id int64, known bool, err error) {
-	err = tx.QueryRowContext(ctx, s.words(`SELECT id FROM policy_subjects WHERE uid = ?`), uid).Scan(&id)
+	err = tx.QueryRowContext(ctx, s.dialect.Words(`SELECT id FROM policy_subjects WHERE uid = ?`), uid).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
 	}
@@ -234,7 +242,7 @@ func (s *Store) find(ctx context.Context, tx *sql.Tx, uid string) (id int64, kno
 }
 
 func (s *Store) add(ctx context.Context, tx *sql.Tx, subject Subject) (id int64, err error) {
-	err = tx.QueryRowContext(ctx, s.words(`INSERT INTO policy_subjects (uid, api_version, kind, namespace, name, tenant, revision)
+	err = tx.QueryRowContext(ctx, s.dialect.Words(`INSERT INTO policy_subjects (uid, api_version, kind, namespace, name, tenant, revision)
 		VALUES (?, ?, ?, ?, ?, ?, 0) RETURNING id`),
 		subject.UID, subject.APIVersion, subject.Kind, subject.Namespace, subject.Name, subject.Tenant).Scan(&id)
 	return id, err
@@ -242,7 +250,7 @@ func (s *Store) add(ctx context.Context, tx *sql.Tx, subject Subject) (id int64,
 
 // resultsOf reads the stored results of a subject.
 func (s *Store) resultsOf(ctx context.Context, tx *sql.Tx, id int64) (map[ruleKey]kept, error) {
-	rows, err := tx.QueryContext(ctx, s.words(`SELECT policy, rule, policy_kind, tier, lane, status, message, waived_by, severity, category, since
+	rows, err := tx.QueryContext(ctx, s.dialect.Words(`SELECT policy, rule, policy_kind, tier, lane, status, message, waived_by, severity, category, since
 		FROM policy_results WHERE subject = ?`), id)
 	if err != nil {
 		return nil, err
@@ -264,7 +272,7 @@ func (s *Store) resultsOf(ctx context.Context, tx *sql.Tx, id int64) (map[ruleKe
 func (s *Store) remove(ctx context.Context, tx *sql.Tx, uid string) error {
 	var subject Subject
 	var id int64
-	err := tx.QueryRowContext(ctx, s.words(`SELECT id, uid, api_version, kind, namespace, name, tenant FROM policy_subjects WHERE uid = ?`), uid).
+	err := tx.QueryRowContext(ctx, s.dialect.Words(`SELECT id, uid, api_version, kind, namespace, name, tenant FROM policy_subjects WHERE uid = ?`), uid).
 		Scan(&id, &subject.UID, &subject.APIVersion, &subject.Kind, &subject.Namespace, &subject.Name, &subject.Tenant)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -279,6 +287,6 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, uid string) error {
 	if _, err := s.change(ctx, tx, id, Judgement{Subject: subject}, before); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, s.words(`DELETE FROM policy_subjects WHERE id = ?`), id)
+	_, err = tx.ExecContext(ctx, s.dialect.Words(`DELETE FROM policy_subjects WHERE id = ?`), id)
 	return err
 }

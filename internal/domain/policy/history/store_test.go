@@ -101,6 +101,30 @@ func TestPutReplaces(t *testing.T) {
 }
 
 // TestReportsChoose by every field, and by page.
+// TestTenantMoves: a namespace that changes hands takes its results along, though
+// no policy says anything new.
+func TestTenantMoves(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, store *history.Store, _ *clocktesting.FakePassiveClock) {
+		moved := pod("a", "web")
+		for _, tenant := range []string{"payments", "search"} {
+			moved.Tenant = tenant
+			if err := store.Put(t.Context(), history.Judgement{Subject: moved, Results: []policy.Result{result("one", policy.Fail)}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for tenant, want := range map[string]int{"payments": 0, "search": 1} {
+			reports, err := store.Reports(t.Context(), history.Query{Tenant: tenant})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(reports) != want {
+				t.Errorf("reports of %s: %d, want %d", tenant, len(reports), want)
+			}
+		}
+	})
+}
+
 func TestReportsChoose(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, store *history.Store, _ *clocktesting.FakePassiveClock) {
