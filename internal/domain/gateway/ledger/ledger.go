@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -124,14 +125,19 @@ func (l *Ledger) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
-			defer cancel()
-			l.write(last)
+			l.finish(ctx)
 			return
 		case <-ticker.C():
 			l.write(ctx)
 		}
 	}
+}
+
+// finish writes what is left though the context has ended.
+func (l *Ledger) finish(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	l.write(ctx)
 }
 
 func (l *Ledger) write(ctx context.Context) {
@@ -147,9 +153,7 @@ func (l *Ledger) Flush(ctx context.Context) error {
 		s := &l.shards[i]
 		s.mu.Lock()
 		if len(s.uses) > 0 {
-			for k, t := range s.uses {
-				taken[k] = t
-			}
+			maps.Copy(taken, s.uses)
 			s.uses = map[key]tally{}
 		}
 		s.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -210,7 +211,7 @@ func TestCapacity(t *testing.T) {
 	}
 	const clients = 2 * ledger.Capacity
 	for i := range clients {
-		record(fmt.Sprint(i))
+		record(strconv.Itoa(i))
 	}
 	before := l.Dropped()
 	record("0")

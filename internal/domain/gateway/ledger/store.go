@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/kernel/dialect"
@@ -95,18 +96,19 @@ type Query struct {
 // Uses returns the uses that a query chooses, by API, version, tenant, client
 // and operation.
 func (s *Store) Uses(ctx context.Context, q Query) ([]Use, error) {
-	text := `SELECT api, version, tenant, client, operation, uses, first_used, last_used FROM api_uses WHERE last_used >= ?`
+	conditions := []string{"last_used >= ?"}
+	const text = `SELECT api, version, tenant, client, operation, uses, first_used, last_used FROM api_uses WHERE `
 	args := []any{int64(0)}
 	if !q.Since.IsZero() {
 		args[0] = q.Since.UnixMilli()
 	}
 	for _, condition := range []struct{ column, value string }{{"api", q.API}, {"version", q.Version}, {"tenant", q.Tenant}} {
 		if condition.value != "" {
-			text += " AND " + condition.column + " = ?"
+			conditions = append(conditions, condition.column+" = ?")
 			args = append(args, condition.value)
 		}
 	}
-	rows, err := s.db.QueryContext(ctx, s.dialect.Words(text+" ORDER BY api, version, tenant, client, operation"), args...)
+	rows, err := s.db.QueryContext(ctx, s.dialect.Words(text+strings.Join(conditions, " AND ")+" ORDER BY api, version, tenant, client, operation"), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read uses of APIs: %w", err)
 	}
