@@ -30,8 +30,13 @@ type Request struct {
 	// ContentLength is -1 where the length is not known before the end, 0 for
 	// no body.
 	ContentLength int64
+	// Chunked says that the body comes in the chunked coding.
+	Chunked bool
 	// Close says that the client wants the connection closed afterwards.
 	Close bool
+	// Upgrade and Expect say that the request has fields of that name: the
+	// client wants another protocol, or waits before it sends the body.
+	Upgrade, Expect bool
 	// Remote is the other end of the connection.
 	Remote netip.AddrPort
 	// TLS is nil on plain connections.
@@ -62,6 +67,8 @@ type Response struct {
 	// ContentLength is -1 where the length is not known before the end. For
 	// answers to HEAD it is what the backend said, though there is no body.
 	ContentLength int64
+	// Chunked says that the body comes in the chunked coding.
+	Chunked bool
 	// Close says that the other end closes the connection afterwards.
 	Close bool
 	// Trailer is complete once Body has returned io.EOF.
