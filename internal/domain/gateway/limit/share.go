@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// patience is how long a store may take to answer.
-	patience = 100 * time.Millisecond
+	// usualPatience is how long a store may take to answer.
+	usualPatience = 100 * time.Millisecond
 	// rest is how long a store that failed is left alone.
 	rest = time.Second
 	// sliceFor is how long a slice of a busy caller should last.
@@ -25,9 +25,10 @@ const (
 // sharer takes slices of budgets from a store, one at a time for each cell, and
 // lets requests pass from what it holds.
 type sharer struct {
-	limiter *Limiter
-	store   atomic.Pointer[Store]
-	share   func() int // how many processes there are
+	limiter  *Limiter
+	store    atomic.Pointer[Store]
+	share    func() int // how many processes there are
+	patience time.Duration
 
 	down  atomic.Bool  // the store failed last time
 	retry atomic.Int64 // ticks: when it is asked again
@@ -44,13 +45,19 @@ type sharer struct {
 // goroutines that ask the store end with ctx, or with Close.
 func WithStore(ctx context.Context, store Store, processes func() int) Option {
 	return func(l *Limiter) {
-		made := &sharer{share: processes}
+		made := &sharer{share: processes, patience: usualPatience}
 		made.ctx, made.stop = context.WithCancel(ctx)
 		if store != nil {
 			made.store.Store(&store)
 		}
 		l.sharer = made
 	}
+}
+
+// WithPatience changes how long the store may take to answer, 100 ms, before the
+// policy's FailureMode holds. It follows WithStore.
+func WithPatience(d time.Duration) Option {
+	return func(l *Limiter) { l.sharer.patience = d }
 }
 
 // SetStore changes whom the process shares with: nil makes it count alone, as
@@ -151,7 +158,7 @@ func (s *sharer) ask(store Store, c *cell, held *lease) <-chan struct{} {
 
 func (s *sharer) fetch(store Store, c *cell, held *lease, want int64) {
 	defer s.asks.Done()
-	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	ctx, cancel := context.WithTimeout(s.ctx, s.patience)
 	defer cancel()
 	r := c.rate.Load()
 	granted, ahead, err := store.Take(ctx, held.name, r.interval.duration(), r.burst.duration(), want)

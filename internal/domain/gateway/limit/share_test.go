@@ -23,7 +23,7 @@ import (
 // process makes a Limiter that asks the store.
 func process(t testing.TB, clock clock.PassiveClock, store limit.Store, processes int, policies ...*gateway.RateLimit) *limit.Limiter {
 	t.Helper()
-	made := limit.New(clock, limit.WithStore(t.Context(), store, func() int { return processes }))
+	made := limit.New(clock, limit.WithStore(t.Context(), store, func() int { return processes }), limit.WithPatience(time.Minute))
 	made.Update(config(policies...))
 	t.Cleanup(made.Close)
 	return made
