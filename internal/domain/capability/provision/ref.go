@@ -1,6 +1,8 @@
 package provision
 
 import (
+	"cmp"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -22,3 +24,16 @@ func (r Ref) String() string { return r.Kind + " " + r.Name }
 // Live finds an object of the claim as the cluster has it; nil when it is not
 // there. What it returns MUST NOT be changed.
 type Live func(Ref) *unstructured.Unstructured
+
+// Kind is a kind of objects.
+type Kind struct{ APIVersion, Kind string }
+
+// GroupVersionKind is the kind as Kubernetes' libraries write it.
+func (k Kind) GroupVersionKind() schema.GroupVersionKind {
+	return schema.FromAPIVersionAndKind(k.APIVersion, k.Kind)
+}
+
+// Compare orders kinds by their text.
+func (k Kind) Compare(other Kind) int {
+	return cmp.Or(cmp.Compare(k.APIVersion, other.APIVersion), cmp.Compare(k.Kind, other.Kind))
+}
