@@ -37,8 +37,9 @@ type Exchange struct {
 	Endpoint netip.AddrPort
 	// RequestID is x-request-id: the client's where it is sane, else a new one.
 	RequestID string
-	// TraceParent is what the backend gets; an Observer may set it in Start.
-	TraceParent string
+	// TraceOrigin is the client's traceparent, and TraceParent what the backend
+	// gets in its place; an Observer may set both in Start.
+	TraceOrigin, TraceParent string
 
 	// Status is the answer's, or 0 while there is none.
 	Status int
