@@ -76,8 +76,8 @@ $(TOOLS)/%: $(wildcard tools/*/*.go) tools/go.mod $(GO_STAMP)
 
 ##@ Check
 
-# Where tests find no PostgreSQL they are skipped: root gets one, everybody else
-# is told.
+# Where tests find no PostgreSQL or Redis they are skipped: root gets them,
+# everybody else is told.
 .PHONY: postgres
 postgres:
 	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; \
@@ -87,8 +87,17 @@ postgres:
 		echo "PostgreSQL cannot be installed: its tests are skipped"; \
 	fi
 
+.PHONY: redis
+redis:
+	@if command -v redis-server >/dev/null; then exit 0; \
+	elif [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then echo "Redis is not installed: its tests are skipped"; \
+	else echo "installing Redis, for the tests"; \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends redis-server; } >/dev/null || \
+		echo "Redis cannot be installed: its tests are skipped"; \
+	fi
+
 .PHONY: test
-test: kube tools postgres ## Everything a change must pass: lint, generated files, all tests
+test: kube tools postgres redis ## Everything a change must pass: lint, generated files, all tests
 	@$(TOOLS)/stages \
 		lint='$(MAKE) lint' \
 		verify='$(MAKE) verify' \
@@ -96,7 +105,7 @@ test: kube tools postgres ## Everything a change must pass: lint, generated file
 		tests='$(WITH_KUBE) $(MAKE) test-go'
 
 .PHONY: test-all
-test-all: kube tools postgres ## make test with the race detector everywhere, slow tests and a short fuzz of every parser
+test-all: kube tools postgres redis ## make test with the race detector everywhere, slow tests and a short fuzz of every parser
 	@$(TOOLS)/stages \
 		lint='$(MAKE) lint' \
 		verify='$(MAKE) verify' \
