@@ -31,6 +31,14 @@ func NewReader(src io.Reader, limits Limits) *Reader {
 // call of a method.
 func (r *Reader) Buffered() []byte { return r.buf[r.r:r.w] }
 
+// Rest takes out what was read and not yet used, as much as fits into p: the
+// first bytes of what a connection speaks after HTTP.
+func (r *Reader) Rest(p []byte) int {
+	n := copy(p, r.buf[r.r:r.w])
+	r.r += n
+	return n
+}
+
 // Fill reads once, at least a byte, and waits for it.
 func (r *Reader) Fill() error {
 	if r.r == r.w {

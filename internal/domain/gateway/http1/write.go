@@ -72,7 +72,8 @@ func (h *Header) delNamed(options string, at int) (before int) {
 
 // AppendRequest appends the head of a request as a client sends it. Of the
 // header it leaves out what frames the message or is for one connection only,
-// and Host: these follow from the request's fields. A body of unknown length is
+// and Host: these follow from the request's fields; and Expect, for a client is told
+// to go on by who reads its body. A body of unknown length is
 // announced as chunked.
 func AppendRequest(dst []byte, r *Request) []byte {
 	dst = append(dst, r.Method...)
@@ -85,7 +86,11 @@ func AppendRequest(dst []byte, r *Request) []byte {
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	dst = append(dst, r.Authority...)
 	dst = append(dst, "\r\n"...)
-	dst = r.Header.append(dst)
+	for i := range r.Header {
+		if name := r.Header[i].Name; !decided(name) && !EqualFold(name, "expect") {
+			dst = AppendField(dst, name, r.Header[i].Value)
+		}
+	}
 	switch {
 	case r.ContentLength < 0:
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
@@ -124,7 +129,11 @@ func AppendResponse(dst []byte, r *Response, as Framing) []byte {
 	dst = append(dst, ' ')
 	dst = append(dst, http.StatusText(r.Status)...)
 	dst = append(dst, "\r\n"...)
-	dst = r.Header.append(dst)
+	for i := range r.Header {
+		if name := r.Header[i].Name; !decided(name) || (r.Status == http.StatusSwitchingProtocols && switches(name)) {
+			dst = AppendField(dst, name, r.Header[i].Value)
+		}
+	}
 	switch as {
 	case Sized:
 		dst = appendLength(dst, r.ContentLength)
@@ -135,17 +144,13 @@ func AppendResponse(dst []byte, r *Response, as Framing) []byte {
 	return dst
 }
 
-// append writes all fields but those that the writer decides on.
-func (h Header) append(dst []byte) []byte {
-	for i := range h {
-		name := h[i].Name
-		if hopByHop(name) || EqualFold(name, "content-length") || EqualFold(name, "host") {
-			continue
-		}
-		dst = AppendField(dst, name, h[i].Value)
-	}
-	return dst
+// decided tells whether the writer of a message decides on the field.
+func decided(name string) bool {
+	return hopByHop(name) || EqualFold(name, "content-length") || EqualFold(name, "host")
 }
+
+// switches tells whether an answer that switches protocols says so by the field.
+func switches(name string) bool { return EqualFold(name, "connection") || EqualFold(name, "upgrade") }
 
 // AppendField appends one field line. A value never ends the line: CR, LF and
 // NUL become blanks.
@@ -186,6 +191,10 @@ func PutChunkHead(dst []byte, size int) {
 // AppendTrailer ends the chunked coding.
 func AppendTrailer(dst []byte, trailer Header) []byte {
 	dst = append(dst, "0\r\n"...)
-	dst = trailer.append(dst)
+	for i := range trailer {
+		if !decided(trailer[i].Name) {
+			dst = AppendField(dst, trailer[i].Name, trailer[i].Value)
+		}
+	}
 	return append(dst, "\r\n"...)
 }
