@@ -115,18 +115,18 @@ var errStale = errors.New("the connection was not fit for another exchange")
 
 // exchange sends the request and reads the head of the answer, on a connection
 // that the caller owns afterwards.
-func (p *pool) exchange(ctx context.Context, call *Call, req *http1.Request, res *http1.Response, protocol string) (*conn, error) {
-	lead, err := prepare(call, req, protocol)
+func (p *pool) exchange(ctx context.Context, req *http1.Request, res *http1.Response, protocol string) (*conn, error) {
+	lead, err := prepare(p.endpoint, req, protocol)
 	if err != nil {
 		return nil, err
 	}
 	defer lead.free()
 	for {
-		c, err := p.get(ctx, call.Deadline)
+		c, err := p.get(ctx)
 		if err != nil {
 			return nil, err
 		}
-		err = c.attempt(ctx, call, req, res, lead)
+		err = c.attempt(ctx, req, res, lead)
 		if err == nil {
 			return c, nil
 		}
@@ -161,12 +161,13 @@ func (c *conn) blame(err error, lead *lead) error {
 	return failed(c.pool.endpoint, err)
 }
 
-func (c *conn) attempt(ctx context.Context, call *Call, req *http1.Request, res *http1.Response, lead *lead) error {
+func (c *conn) attempt(ctx context.Context, req *http1.Request, res *http1.Response, lead *lead) error {
 	if ctx.Done() != nil {
 		// A context that ends interrupts what is going on, to the answer's end.
 		c.stopWatch = context.AfterFunc(ctx, c.interrupt)
 	}
-	if err := c.begin(call, req, lead); err != nil {
+	deadline, _ := ctx.Deadline()
+	if err := c.begin(deadline, req, lead); err != nil {
 		return err
 	}
 	for {
@@ -174,25 +175,21 @@ func (c *conn) attempt(ctx context.Context, call *Call, req *http1.Request, res 
 			return err
 		}
 		if res.Status >= http.StatusOK || res.Status == http.StatusSwitchingProtocols {
-			return c.accept(call, req, res, lead)
-		}
-		if call.Inform != nil && res.Status != http.StatusContinue {
-			res.Header.DelHopByHop()
-			call.Inform(res.Status, res.Header)
+			return c.accept(deadline, req, res, lead)
 		}
 	}
 }
 
 // begin sends the request, or has it sent by the first read.
-func (c *conn) begin(call *Call, req *http1.Request, lead *lead) error {
+func (c *conn) begin(deadline time.Time, req *http1.Request, lead *lead) error {
 	if lead.streams {
-		if err := c.arm(call.Deadline, c.pool.options.BodyTimeout); err != nil {
+		if err := c.arm(deadline, c.pool.options.BodyTimeout); err != nil {
 			return err
 		}
-		return c.send(call, req, lead.bytes)
+		return c.send(deadline, req, lead.bytes)
 	}
 	c.out = lead.bytes
-	return c.arm(call.Deadline, c.pool.options.HeadTimeout)
+	return c.arm(deadline, c.pool.options.HeadTimeout)
 }
 
 // unwatch ends the watch for the context's end. False means that it has come.
@@ -226,7 +223,7 @@ var (
 )
 
 // accept takes the head of the final answer.
-func (c *conn) accept(call *Call, req *http1.Request, res *http1.Response, lead *lead) error {
+func (c *conn) accept(deadline time.Time, req *http1.Request, res *http1.Response, lead *lead) error {
 	c.last = res.Close
 	if res.Status == http.StatusSwitchingProtocols {
 		if !lead.upgrade {
@@ -237,7 +234,7 @@ func (c *conn) accept(call *Call, req *http1.Request, res *http1.Response, lead 
 	c.content.OfResponse(c.reader, req.Method, res)
 	res.Header.DelHopByHop()
 	res.Header.Del("content-length")
-	if call.Deadline.IsZero() && !c.content.Here() {
+	if deadline.IsZero() && !c.content.Here() {
 		return c.arm(time.Time{}, c.pool.options.BodyTimeout)
 	}
 	return nil
@@ -310,8 +307,8 @@ func (b *body) complete() bool {
 		return false // somebody waits for more
 	}
 	defer b.reading.Unlock()
-	return (c.sending == nil || c.sending.finished()) && c.content.Finished() &&
-		!c.last && !c.broken.Load() && len(c.reader.Buffered()) == 0
+	return c.content.Finished() && !c.last && !c.broken.Load() && len(c.reader.Buffered()) == 0 &&
+		(c.sending == nil || c.sending.finished(c.pool.options.Clock))
 }
 
 // Conn is a connection that speaks another protocol now, from the backend's
@@ -334,4 +331,12 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return c.reader.Rest(p), nil
 	}
 	return c.Conn.Read(p)
+}
+
+// CloseWrite tells the backend that nothing more comes, where that can be said.
+func (c *Conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
 }

@@ -13,9 +13,11 @@ import (
 
 // The kinds of failure. Every error of a Transport is one of them.
 var (
-	// ErrDial is an endpoint that cannot be connected to, or whose certificate is
-	// not the right one: it has seen nothing of the request.
+	// ErrDial is an endpoint that cannot be connected to: it has seen nothing of
+	// the request.
 	ErrDial = errors.New("upstream: cannot connect")
+	// ErrTLS is an endpoint that is not who it must be. It has seen nothing either.
+	ErrTLS = errors.New("upstream: cannot verify")
 	// ErrReused is a kept connection that ended before a byte of the answer came.
 	// The endpoint most likely closed it for being idle; a request that may be
 	// done twice can be sent again.

@@ -2,13 +2,10 @@ package upstream
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/textproto"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -44,28 +41,22 @@ func (p *pool) newH2() *http.Transport {
 }
 
 // roundTripH2 is RoundTrip over HTTP/2.
-func (p *pool) roundTripH2(ctx context.Context, call *Call, req *http1.Request, res *http1.Response) error {
-	res.Reset()
-	var cancel context.CancelFunc
-	if call.Deadline.IsZero() {
-		ctx, cancel = context.WithCancel(ctx)
-	} else {
-		ctx, cancel = context.WithDeadline(ctx, call.Deadline)
-	}
+func (p *pool) roundTripH2(ctx context.Context, req *http1.Request, res *http1.Response) error {
+	ctx, cancel := context.WithCancelCause(ctx)
 	// A backend that keeps silent is given up like one of HTTP/1.1.
 	patience := p.options.HeadTimeout
 	if req.ContentLength < 0 {
 		patience = p.options.BodyTimeout // it may answer only after the last of a stream
 	}
-	silence := p.options.Clock.AfterFunc(patience, cancel)
-	answer, err := p.h2.RoundTrip(p.requestH2(ctx, call, req))
-	timedOut := !silence.Stop()
+	silence := p.options.Clock.AfterFunc(patience, func() { cancel(context.DeadlineExceeded) })
+	answer, err := p.h2.RoundTrip(p.requestH2(ctx, req))
+	silence.Stop()
 	if err != nil {
-		cancel()
-		if timedOut && call.Deadline.IsZero() {
-			err = context.DeadlineExceeded
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
 		}
-		return failedH2(call, err)
+		cancel(nil)
+		return p.failedH2(err)
 	}
 	res.Status, res.Minor, res.ContentLength = answer.StatusCode, 1, answer.ContentLength
 	fill(&res.Header, answer.Header)
@@ -74,32 +65,20 @@ func (p *pool) roundTripH2(ctx context.Context, call *Call, req *http1.Request, 
 	if !http1.HasBody(req.Method, res.Status) || answer.Body == http.NoBody {
 		fill(&res.Trailer, answer.Trailer)
 		_ = answer.Body.Close() // there is nothing in it
-		cancel()
+		cancel(nil)
 		return nil
 	}
-	res.Body = &bodyH2{answer: answer, res: res, cancel: cancel, call: *call}
+	res.Body = &bodyH2{pool: p, answer: answer, res: res, cancel: cancel}
 	return nil
 }
 
 // requestH2 is the request as net/http has it. The strings of its header are
 // used by the library's goroutines, which may outlive the exchange, so all of
 // them are copied.
-func (p *pool) requestH2(ctx context.Context, call *Call, req *http1.Request) *http.Request {
+func (p *pool) requestH2(ctx context.Context, req *http1.Request) *http.Request {
 	scheme := "http"
 	if p.tls != nil {
 		scheme = "https"
-	}
-	if inform := call.Inform; inform != nil {
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-			Got1xxResponse: func(status int, fields textproto.MIMEHeader) error {
-				var header http1.Header
-				fill(&header, http.Header(fields))
-				if status != http.StatusContinue {
-					inform(status, header)
-				}
-				return nil
-			},
-		})
 	}
 	out := (&http.Request{
 		Method:        strings.Clone(req.Method),
@@ -155,27 +134,19 @@ func fill(header *http1.Header, from http.Header) {
 	}
 }
 
-func failedH2(call *Call, err error) error {
+func (p *pool) failedH2(err error) error {
 	if isTLS(err) {
-		return &Error{ErrDial, call.Endpoint, err}
+		return &Error{ErrTLS, p.endpoint, err}
 	}
-	return failed(call.Endpoint, err)
-}
-
-// isTLS tells whether a connection could not be secured.
-func isTLS(err error) bool {
-	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
-	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
-	return unverified || alert || noTLS || errors.Is(err, errNoName) || errors.Is(err, errNoCertificate)
+	return failed(p.endpoint, err)
 }
 
 // bodyH2 is the body of an answer over HTTP/2.
 type bodyH2 struct {
+	pool   *pool
 	answer *http.Response
 	res    *http1.Response
-	cancel context.CancelFunc
-	call   Call
+	cancel context.CancelCauseFunc
 	ended  atomic.Bool
 }
 
@@ -191,11 +162,11 @@ func (b *bodyH2) Read(p []byte) (int, error) {
 		}
 		return n, io.EOF
 	}
-	return n, failed(b.call.Endpoint, err)
+	return n, failed(b.pool.endpoint, err)
 }
 
 // Close ends the stream.
 func (b *bodyH2) Close() error {
-	b.cancel()
+	b.cancel(nil)
 	return b.answer.Body.Close()
 }

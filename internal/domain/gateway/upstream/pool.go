@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -68,7 +69,7 @@ func sameCertificate(a, b *tls.Certificate) bool {
 }
 
 // get returns the connection that was used last, or a new one.
-func (p *pool) get(ctx context.Context, deadline time.Time) (*conn, error) {
+func (p *pool) get(ctx context.Context) (*conn, error) {
 	p.mu.Lock()
 	if last := len(p.idle) - 1; last >= 0 {
 		c := p.idle[last]
@@ -78,7 +79,7 @@ func (p *pool) get(ctx context.Context, deadline time.Time) (*conn, error) {
 		return c, nil
 	}
 	p.mu.Unlock()
-	return p.dial(ctx, deadline)
+	return p.dial(ctx)
 }
 
 // put keeps a connection for the next exchange.
@@ -125,16 +126,13 @@ func (p *pool) closeIdle(since time.Time) {
 }
 
 // dial connects. What fails here has not reached the endpoint.
-func (p *pool) dial(ctx context.Context, deadline time.Time) (*conn, error) {
-	until := p.options.Clock.Now().Add(p.options.DialTimeout)
-	if !deadline.IsZero() && deadline.Before(until) {
-		until = deadline
-	}
-	ctx, cancel := context.WithDeadline(ctx, until)
+func (p *pool) dial(ctx context.Context) (*conn, error) {
+	whole := ctx
+	ctx, cancel := context.WithTimeout(ctx, p.options.DialTimeout)
 	defer cancel()
 	nc, err := p.options.Dial(ctx, "tcp", p.address)
 	if err != nil {
-		return nil, &Error{ErrDial, p.endpoint, err}
+		return nil, &Error{p.dialKind(whole, err), p.endpoint, err}
 	}
 	if p.tls == nil {
 		return newConn(p, nc, nc), nil
@@ -142,9 +140,30 @@ func (p *pool) dial(ctx context.Context, deadline time.Time) (*conn, error) {
 	secure := tls.Client(nc, p.tls)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = nc.Close() // the handshake's error says more
-		return nil, &Error{ErrDial, p.endpoint, err}
+		return nil, &Error{p.dialKind(whole, err), p.endpoint, err}
 	}
 	return newConn(p, secure, nc), nil
+}
+
+// dialKind tells an endpoint that is not there from one that is not who it must
+// be, and both from a caller that has no time left.
+func (p *pool) dialKind(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return kindOf(ctx.Err())
+	case isTLS(err):
+		return ErrTLS
+	}
+	return ErrDial
+}
+
+// isTLS tells whether an endpoint could not be verified.
+func isTLS(err error) bool {
+	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
+	_, alert := errors.AsType[tls.AlertError](err)
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	return unverified || alert || noTLS || errors.Is(err, errUnverified) ||
+		errors.Is(err, errNoName) || errors.Is(err, errNoCertificate)
 }
 
 // tlsConfig verifies as BackendTLSPolicy says.
@@ -171,6 +190,7 @@ func tlsConfig(from *gateway.ClientTLS, options *Options) *tls.Config {
 }
 
 var (
+	errUnverified    = errors.New("the certificate does not lead to the roots")
 	errNoName        = errors.New("the certificate has none of the names that the policy lists")
 	errNoCertificate = errors.New("the endpoint presents no certificate")
 )
@@ -187,7 +207,7 @@ func verify(state tls.ConnectionState, by *gateway.ClientTLS, options *Options) 
 	if _, err := leaf.Verify(x509.VerifyOptions{
 		Roots: by.Roots, Intermediates: between, CurrentTime: options.Clock.Now(),
 	}); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUnverified, err)
 	}
 	for _, name := range by.SubjectAltNames {
 		if leaf.VerifyHostname(name) == nil || hasURI(leaf, name) {

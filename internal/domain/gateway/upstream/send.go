@@ -4,7 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/utils/clock"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/http1"
 )
@@ -36,7 +41,7 @@ func (l *lead) free() {
 }
 
 // prepare writes the head, and reads the body where it is small.
-func prepare(call *Call, req *http1.Request, protocol string) (*lead, error) {
+func prepare(endpoint netip.AddrPort, req *http1.Request, protocol string) (*lead, error) {
 	l := leads.Get().(*lead)
 	l.bytes = http1.AppendRequest(l.bytes[:0], req)
 	l.streams, l.upgrade = false, protocol != ""
@@ -51,7 +56,7 @@ func prepare(call *Call, req *http1.Request, protocol string) (*lead, error) {
 	default:
 		if err := l.readBody(req); err != nil {
 			l.free()
-			return nil, &Error{ErrBody, call.Endpoint, err}
+			return nil, &Error{ErrBody, endpoint, err}
 		}
 	}
 	return l, nil
@@ -72,19 +77,35 @@ type sender struct {
 	done    chan struct{} // closed when nothing more is sent or read
 	bodyErr error         // what reading the body failed with
 	failed  bool          // not all of the body was sent
+	last    atomic.Bool   // the last piece is being sent
 }
 
-func (s *sender) finished() bool {
+// lastPiece is how long to wait for the last piece of a body whose answer is
+// complete: the sender was only not told yet that it is gone.
+const lastPiece = 100 * time.Millisecond
+
+// finished tells whether all of the body was sent.
+func (s *sender) finished(clock clock.Clock) bool {
 	select {
 	case <-s.done:
 		return !s.failed
 	default:
+	}
+	if !s.last.Load() {
+		return false
+	}
+	late := clock.NewTimer(lastPiece)
+	defer late.Stop()
+	select {
+	case <-s.done:
+		return !s.failed
+	case <-late.C():
 		return false
 	}
 }
 
 // send sends the head and begins to send the body.
-func (c *conn) send(call *Call, req *http1.Request, head []byte) error {
+func (c *conn) send(deadline time.Time, req *http1.Request, head []byte) error {
 	if c.kept && !silent(c.socket) {
 		return errStale
 	}
@@ -96,7 +117,7 @@ func (c *conn) send(call *Call, req *http1.Request, head []byte) error {
 	}
 	s := &sender{done: make(chan struct{})}
 	c.sending = s
-	go s.run(c, req.Body, req.ContentLength, call.Deadline.IsZero())
+	go s.run(c, req.Body, req.ContentLength, deadline.IsZero())
 	return nil
 }
 
@@ -123,6 +144,7 @@ func (s *sender) run(c *conn, from io.Reader, length int64, extend bool) {
 			return
 		}
 		over = over || (length >= 0 && left == 0)
+		s.last.Store(over)
 		if _, err := c.nc.Write(framed(buf, n, length < 0, over)); err != nil {
 			return // the answer, or its lack, says why
 		}

@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"context"
+	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -25,9 +27,9 @@ type Options struct {
 	// DialTimeout bounds connecting, the TLS handshake included: 5 s.
 	DialTimeout time.Duration
 	// HeadTimeout bounds the time from the request to the head of the answer
-	// where a call has no deadline: 60 s, and up to a quarter more.
+	// where the context has no deadline: 60 s, and up to a quarter more.
 	HeadTimeout time.Duration
-	// BodyTimeout bounds each pause within a body where a call has no deadline:
+	// BodyTimeout bounds each pause within a body where the context has no deadline:
 	// 5 minutes, and up to a quarter more.
 	BodyTimeout time.Duration
 	// IdleTimeout is how long an unused connection is kept: 60 s.
@@ -62,18 +64,6 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	return o
-}
-
-// Call is one attempt at one endpoint.
-type Call struct {
-	// Backend is what the endpoint is of: protocol and TLS are its.
-	Backend *gateway.Backend
-	// Endpoint is where to send the request.
-	Endpoint netip.AddrPort
-	// Deadline bounds all of the exchange; zero means the Transport's timeouts.
-	Deadline time.Time
-	// Inform gets interim answers (1xx but 100 and 101); nil drops them.
-	Inform func(status int, header http1.Header)
 }
 
 // Transport sends requests to endpoints. It is for use by many goroutines.
@@ -142,9 +132,9 @@ func hasEndpoint(b *gateway.Backend, address netip.AddrPort) bool {
 }
 
 // pool returns the pool of an endpoint, making it at the first call.
-func (t *Transport) pool(call *Call) (*pool, error) {
-	key := poolKey{call.Backend.ID, call.Endpoint}
-	if p := (*t.pools.Load())[key]; p != nil && p.backend.Load() == call.Backend {
+func (t *Transport) pool(backend *gateway.Backend, endpoint netip.AddrPort) (*pool, error) {
+	key := poolKey{backend.ID, endpoint}
+	if p := (*t.pools.Load())[key]; p != nil && p.backend.Load() == backend {
 		return p, nil
 	}
 	t.mu.Lock()
@@ -153,16 +143,14 @@ func (t *Transport) pool(call *Call) (*pool, error) {
 		return nil, ErrClosed
 	}
 	old := *t.pools.Load()
-	if p := old[key]; p != nil && p.serves(call.Backend) {
+	if p := old[key]; p != nil && p.serves(backend) {
 		return p, nil
 	} else if p != nil {
 		p.drain()
 	}
 	next := make(map[poolKey]*pool, len(old)+1)
-	for k, p := range old {
-		next[k] = p
-	}
-	p := newPool(&t.options, call.Backend, call.Endpoint)
+	maps.Copy(next, old)
+	p := newPool(&t.options, backend, endpoint)
 	next[key] = p
 	t.pools.Store(&next)
 	return p, nil
@@ -180,22 +168,24 @@ func (t *Transport) Close() {
 
 // RoundTrip sends req and fills res with the head of the answer and, unless it
 // has none, with its body, which the caller closes, exactly once. Fields that
-// are for one connection only are left out of both. The request's body is read
-// to its end, or closed when the answer's body is closed before; it may still
-// be read while the answer's is.
+// are for one connection only are left out of both, and interim answers are
+// dropped. The request's body is read to its end, or closed when the answer's
+// body is closed before; it may still be read while the answer's is, and is not
+// touched any more once that is closed or an error was returned.
 //
-// An error is an *Error of the kinds of this package. It leaves req as it was,
-// its body apart.
-func (t *Transport) RoundTrip(ctx context.Context, call *Call, req *http1.Request, res *http1.Response) error {
-	p, err := t.pool(call)
+// The context's deadline and end bound all of it, reading the body included; a
+// context that never ends costs nothing. An error is an *Error of the kinds of
+// this package. It leaves req as it was, its body apart.
+func (t *Transport) RoundTrip(ctx context.Context, backend *gateway.Backend, endpoint gateway.Endpoint, req *http1.Request, res *http1.Response) error {
+	p, err := t.pool(backend, endpoint.Address)
 	if err != nil {
-		return failed(call.Endpoint, err)
-	}
-	if p.h2 != nil {
-		return p.roundTripH2(ctx, call, req, res)
+		return failed(endpoint.Address, err)
 	}
 	res.Reset()
-	c, err := p.exchange(ctx, call, req, res, "")
+	if p.h2 != nil {
+		return p.roundTripH2(ctx, req, res)
+	}
+	c, err := p.exchange(ctx, req, res, "")
 	if err != nil {
 		return err
 	}
@@ -203,20 +193,22 @@ func (t *Transport) RoundTrip(ctx context.Context, call *Call, req *http1.Reques
 	return nil
 }
 
-// Upgrade is RoundTrip for a request to speak another protocol from now on. If
-// the backend agrees, the response's status is 101, it keeps the fields that say
-// so, and the connection is the caller's. Else the connection is nil and res is
-// as of RoundTrip.
-func (t *Transport) Upgrade(ctx context.Context, call *Call, req *http1.Request, res *http1.Response, protocol string) (*Conn, error) {
-	p, err := t.pool(call)
+// Upgrade is RoundTrip for a request to speak the protocol that its Upgrade
+// field names from now on. If the backend agrees, the response's status is 101,
+// it keeps the fields that say so, and the connection is the caller's (its
+// CloseWrite passes on one side's end). Else the connection is nil and res is as
+// of RoundTrip.
+func (t *Transport) Upgrade(ctx context.Context, backend *gateway.Backend, endpoint gateway.Endpoint, req *http1.Request, res *http1.Response) (io.ReadWriteCloser, error) {
+	p, err := t.pool(backend, endpoint.Address)
 	if err != nil {
-		return nil, failed(call.Endpoint, err)
+		return nil, failed(endpoint.Address, err)
 	}
-	if p.h2 != nil {
-		return nil, &Error{ErrProtocol, call.Endpoint, errNoUpgrade}
+	protocol := req.Header.Get("upgrade")
+	if p.h2 != nil || protocol == "" {
+		return nil, &Error{ErrProtocol, endpoint.Address, errNoUpgrade}
 	}
 	res.Reset()
-	c, err := p.exchange(ctx, call, req, res, protocol)
+	c, err := p.exchange(ctx, req, res, protocol)
 	if err != nil {
 		return nil, err
 	}
