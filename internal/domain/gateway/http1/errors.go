@@ -1,6 +1,9 @@
 package http1
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+)
 
 // Error is a message that is not the HTTP that is spoken here. The connection
 // it came by can carry nothing after it.
@@ -16,6 +19,9 @@ type Error struct {
 func (e *Error) Error() string { return "http1: " + e.Reason }
 
 func bad(reason string) *Error { return &Error{http.StatusBadRequest, reason} }
+
+// ErrClosed is the use of a body that was closed.
+var ErrClosed = errors.New("http1: the body is closed")
 
 // What is wrong with messages. They are values of the package so that refusing
 // a flood of bad requests allocates nothing.

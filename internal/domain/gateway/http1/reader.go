@@ -14,6 +14,7 @@ type Reader struct {
 	limits Limits
 	buf    []byte // buf[r:w] is read and not yet used
 	r, w   int
+	last   int // the length of the head that was returned last
 	seen   int // of the head that is being waited for: lines before buf[r+seen] are whole
 }
 
@@ -43,6 +44,7 @@ func (r *Reader) Rest(p []byte) int {
 func (r *Reader) Fill() error {
 	if r.r == r.w {
 		r.r, r.w = 0, 0
+		r.shrink()
 	}
 	if r.w == len(r.buf) {
 		r.makeRoom()
@@ -70,12 +72,10 @@ func (r *Reader) makeRoom() {
 	r.r, r.buf = 0, next
 }
 
-// shrink lets a large buffer go as soon as its content fits into a small one.
+// shrink lets a large buffer go when it is empty.
 func (r *Reader) shrink() {
-	if len(r.buf) > keepBuffer && r.w-r.r <= firstBuffer {
-		small := make([]byte, firstBuffer)
-		r.w = copy(small, r.buf[r.r:r.w])
-		r.r, r.buf = 0, small
+	if len(r.buf) > keepBuffer {
+		r.buf = make([]byte, firstBuffer)
 	}
 }
 
@@ -105,8 +105,14 @@ func (r *Reader) Response(res *Response) (complete bool, err error) {
 
 func (r *Reader) used(n int) {
 	r.r += n
-	r.seen = 0
-	r.shrink()
+	r.last, r.seen = n, 0
+}
+
+// Unread takes back the head that Request has just returned: Buffered has it
+// again, as it was sent.
+func (r *Reader) Unread() {
+	r.r -= r.last
+	r.last = 0
 }
 
 // head returns the lines up to and with the first empty one, or nil while there
