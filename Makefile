@@ -162,6 +162,14 @@ fuzz: ## Fuzz every parser for FUZZ_TIME each (20s)
 bench: ## Run every Go benchmark once
 	@go test -run '^$$' -bench . -benchtime 1x ./internal/...
 
+.PHONY: bench-gateway
+bench-gateway: ## Measure the gateway beside nginx and Caddy; the last line is JSON
+	@command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y --no-install-recommends nginx-light >&2; }
+	@mkdir -p bin/bench
+	@cd test/bench/gateway/caddy && go build -o ../../../../bin/bench/caddy .
+	@go build -o bin/bench/gateway ./test/bench/gateway
+	@taskset -c 1 bin/bench/gateway -caddy bin/bench/caddy $(BENCH_ARGS)
+
 .PHONY: bench-policy
 bench-policy: kube ## Measure what policies cost a request; the last line is JSON
 	@go run ./test/bench/policy -kube $(ROADBED_KUBE) $(BENCH_ARGS)
