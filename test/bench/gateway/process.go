@@ -123,7 +123,7 @@ func family(pid int) []int {
 	if err != nil {
 		return pids // it has ended
 	}
-	for _, child := range strings.FieldsSeq(string(children)) {
+	for child := range strings.FieldsSeq(string(children)) {
 		if number, err := strconv.Atoi(child); err == nil {
 			pids = append(pids, number)
 		}
