@@ -1,6 +1,9 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // What a byte may be part of.
 const (
@@ -56,6 +59,26 @@ func all(s []byte, class byte) bool {
 		}
 	}
 	return true
+}
+
+// isValue tells whether every byte is of a field's value, eight at a time: a
+// value may be a token of a kilobyte.
+func isValue(s []byte) bool {
+	for len(s) >= 8 {
+		if suspect(binary.LittleEndian.Uint64(s)) && !all(s[:8], inValue) {
+			return false
+		}
+		s = s[8:]
+	}
+	return all(s, inValue)
+}
+
+// suspect tells whether one of eight bytes may be a control character: no such
+// byte is missed, though a tab is suspect too.
+func suspect(eight uint64) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	del := eight ^ 0x7f*each
+	return ((eight-0x20*each)&^eight|(del-each)&^del)&high != 0
 }
 
 // escaped tells whether every "%" begins an escape of two hexadecimal digits.

@@ -90,7 +90,7 @@ func cutField(line []byte) (name, value []byte, err error) {
 	for len(value) > 0 && (value[len(value)-1] == ' ' || value[len(value)-1] == '\t') {
 		value = value[:len(value)-1]
 	}
-	if !all(value, inValue) {
+	if !isValue(value) {
 		return nil, nil, errValue
 	}
 	return name, value, nil

@@ -59,6 +59,20 @@ func TestAppendFieldKeepsTheLine(t *testing.T) {
 	}
 }
 
+// TestIsValue compares eight at a time with one at a time.
+func TestIsValue(t *testing.T) {
+	t.Parallel()
+	for c := range 256 {
+		for at := range 19 {
+			value := []byte("0123456789 abcdefgh")
+			value[at] = byte(c)
+			if isValue(value) != all(value, inValue) {
+				t.Errorf("byte %#x at %d", c, at)
+			}
+		}
+	}
+}
+
 func TestTrailer(t *testing.T) {
 	t.Parallel()
 	raw := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nGrpc-Status: 0\r\nContent-Length: 7\r\nX: y\r\n\r\n"

@@ -152,19 +152,26 @@ func decided(name string) bool {
 // switches tells whether an answer that switches protocols says so by the field.
 func switches(name string) bool { return EqualFold(name, "connection") || EqualFold(name, "upgrade") }
 
-// AppendField appends one field line. A value never ends the line: CR, LF and
-// NUL become blanks.
+// AppendField appends one field line. A value never ends the line: control
+// characters become blanks.
 func AppendField(dst []byte, name, value string) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, ": "...)
 	from := len(dst)
 	dst = append(dst, value...)
-	for i, c := range dst[from:] {
-		if c < ' ' && c != '\t' {
-			dst[from+i] = ' '
-		}
+	if !isValue(dst[from:]) {
+		blank(dst[from:])
 	}
 	return append(dst, "\r\n"...)
+}
+
+// blank makes control characters blanks.
+func blank(value []byte) {
+	for i, c := range value {
+		if classes[c]&inValue == 0 {
+			value[i] = ' '
+		}
+	}
 }
 
 func appendLength(dst []byte, length int64) []byte {
