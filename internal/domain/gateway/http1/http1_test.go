@@ -59,6 +59,16 @@ func TestAppendFieldKeepsTheLine(t *testing.T) {
 	}
 }
 
+// TestAppendRequestKeepsTheLine: what came by HTTP/2 cannot begin another line,
+// nor another version.
+func TestAppendRequestKeepsTheLine(t *testing.T) {
+	t.Parallel()
+	got := string(AppendRequest(nil, &Request{Method: "GET", Path: "/a b\r\n", Query: "x HTTP/1.1", Authority: "a\r\nx: y"}))
+	if want := "GET /a%20b%0D%0A?x%20HTTP/1.1 HTTP/1.1\r\nHost: a%0D%0Ax:%20y\r\n\r\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestIsValue compares eight at a time with one at a time.
 func TestIsValue(t *testing.T) {
 	t.Parallel()

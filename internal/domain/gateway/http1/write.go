@@ -75,16 +75,19 @@ func (h *Header) delNamed(options string, at int) (before int) {
 // and Host: these follow from the request's fields; and Expect, for a client is told
 // to go on by who reads its body. A body of unknown length is
 // announced as chunked.
+//
+// Path, query and authority may come from elsewhere than a parser of this
+// package: what would end them is escaped. Names of fields must be tokens.
 func AppendRequest(dst []byte, r *Request) []byte {
 	dst = append(dst, r.Method...)
 	dst = append(dst, ' ')
-	dst = append(dst, r.Path...)
+	dst = appendTarget(dst, r.Path)
 	if r.HasQuery || r.Query != "" {
 		dst = append(dst, '?')
-		dst = append(dst, r.Query...)
+		dst = appendTarget(dst, r.Query)
 	}
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
-	dst = append(dst, r.Authority...)
+	dst = appendTarget(dst, r.Authority)
 	dst = append(dst, "\r\n"...)
 	for i := range r.Header {
 		if name := r.Header[i].Name; !decided(name) && !EqualFold(name, "expect") {
@@ -98,6 +101,25 @@ func AppendRequest(dst []byte, r *Request) []byte {
 		dst = appendLength(dst, r.ContentLength)
 	}
 	return append(dst, "\r\n"...)
+}
+
+// appendTarget appends a part of a target, with escapes for what no target has.
+func appendTarget(dst []byte, part string) []byte {
+	from := len(dst)
+	dst = append(dst, part...)
+	if all(dst[from:], inTarget) {
+		return dst
+	}
+	const digits = "0123456789ABCDEF"
+	dst = dst[:from]
+	for i := range len(part) {
+		if c := part[i]; classes[c]&inTarget != 0 {
+			dst = append(dst, c)
+		} else {
+			dst = append(dst, '%', digits[c>>4], digits[c&0xf])
+		}
+	}
+	return dst
 }
 
 // expectsBody tells whether a request without content says so.
