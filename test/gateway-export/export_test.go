@@ -155,7 +155,7 @@ func readCase(t *testing.T, file string) (in export.Input) {
 }
 
 func documents(data []byte) (all [][]byte) {
-	for _, document := range bytes.Split(append([]byte("\n"), data...), []byte("\n---\n")) {
+	for document := range bytes.SplitSeq(append([]byte("\n"), data...), []byte("\n---\n")) {
 		if len(bytes.TrimSpace(document)) > 0 {
 			all = append(all, document)
 		}

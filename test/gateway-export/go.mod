@@ -1,10 +1,10 @@
 module github.com/roadbed-dev/roadbed/test/gateway-export
 
-go 1.26.0
-
 replace github.com/roadbed-dev/roadbed => ../..
 
 require github.com/roadbed-dev/roadbed v0.0.0-00010101000000-000000000000
+
+go 1.26.0
 
 require (
 	github.com/BurntSushi/toml v1.6.0

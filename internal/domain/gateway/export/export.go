@@ -60,8 +60,8 @@ func Export(in Input, opts Options) (Result, error) {
 	return x.result()
 }
 
-func (x *export) result() (Result, error) {
-	var objects []client.Object
+// standard are the objects of Gateway API that are exported.
+func (x *export) standard() (objects []client.Object) {
 	add := func(object client.Object) { objects = append(objects, object) }
 	each(x.gateways, add)
 	each(x.sets, add)
@@ -70,9 +70,13 @@ func (x *export) result() (Result, error) {
 	}
 	each(x.BackendTLSPolicies, add)
 	each(x.ReferenceGrants, add)
+	return objects
+}
+
+func (x *export) result() (Result, error) {
 	made := Result{Findings: sorted(x.findings)}
-	for _, object := range objects {
-		clean, err := standard(object)
+	for _, object := range x.standard() {
+		clean, err := authored(object)
 		if err != nil {
 			return Result{}, err
 		}
@@ -103,8 +107,8 @@ func order(u *unstructured.Unstructured) int {
 	return slices.Index([]string{"Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "BackendTLSPolicy", "ReferenceGrant"}, u.GetKind())
 }
 
-// standard is an object as its author would write it.
-func standard(object client.Object) (*unstructured.Unstructured, error) {
+// authored is an object as its author would write it.
+func authored(object client.Object) (*unstructured.Unstructured, error) {
 	kind := kindOf(object)
 	data, err := json.Marshal(object)
 	if err != nil {

@@ -73,7 +73,7 @@ func (x *export) general() {
 			"point dashboards and SLOs at its series")
 	}
 	for _, subscription := range x.Subscriptions {
-		if !slices.ContainsFunc(x.open(), func(r *rule) bool { return len(r.auth) > 0 && r.auth[0].Spec.APIKeys != nil }) {
+		if !slices.ContainsFunc(x.open(), func(r *rule) bool { return len(r.auth) > 0 && x.keysOnly(r.auth[0]) }) {
 			x.lose(title(subscription), "", Closed, "no rule takes API keys there", "call with tokens, or keep Roadbed's gateway for those who have keys")
 		}
 	}

@@ -106,7 +106,7 @@ func (x *export) istioIssuers(policy *v1alpha1.AuthorizationPolicy, seen map[str
 
 // istioRule writes what one policy denies of one rule, for each of its Gateways.
 func (x *export) istioRule(rule *rule, policy *v1alpha1.AuthorizationPolicy) {
-	if len(rule.route.gateways) == 0 {
+	if rule.route.orphan || len(rule.route.gateways) == 0 {
 		rule.close()
 		x.lose(rule.route.title(), "spec.parentRefs", Closed, "Istio's policies hang on Gateways, and the route's is not known: its rules answer 500", "export the Gateway too")
 		return

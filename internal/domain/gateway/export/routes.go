@@ -18,7 +18,9 @@ type route struct {
 	grpc *gatewayv1.GRPCRoute
 	// gateways it is attached to, of those that are exported.
 	gateways []types.NamespacedName
-	rules    []*rule
+	// orphan says that it is attached to a Gateway whose name is not known.
+	orphan bool
+	rules  []*rule
 }
 
 // rule is what guards one rule of a route.
@@ -131,28 +133,54 @@ func (x *export) takeRoutes() {
 
 // takeRoute keeps a route, unless it is attached to Gateways of others only.
 func (x *export) takeRoute(r *route) {
-	foreign := 0
+	var kept []gatewayv1.ParentReference
+	own := false
 	for i, parent := range r.parents() {
-		gateway, set := x.parent(parent, r.namespace())
+		gateway, _ := x.parent(parent, r.namespace())
+		field := fmt.Sprintf("spec.parentRefs[%d]", i)
 		switch {
 		case gateway == nil:
-			x.lose(r.title(), fmt.Sprintf("spec.parentRefs[%d]", i), Missing, "the parent is not among what is exported, and is named as it was",
-				"export it too, or make one of that name for the other gateway")
-			if parent.Kind == nil || *parent.Kind == "Gateway" {
-				r.gateways = append(r.gateways, types.NamespacedName{Namespace: namespaceOr(parent.Namespace, r.namespace()), Name: string(parent.Name)})
-			}
-		case !x.own(gateway) && set == nil:
-			foreign++
-		default:
+			own = true
+			x.takeOrphan(r, field, parent)
+		case x.own(gateway):
+			own = true
 			r.gateways = append(r.gateways, client.ObjectKeyFromObject(gateway))
+		case string(gateway.Spec.GatewayClassName) == x.Class:
+			r.gateways = append(r.gateways, client.ObjectKeyFromObject(gateway))
+		default:
+			x.lose(r.title(), field, Missing, "the route is not attached there to "+title(gateway)+", which is of another class", "nothing, if that Gateway stays where it is")
+			continue
 		}
+		kept = append(kept, parent)
 	}
-	if foreign > 0 && foreign == len(r.parents()) {
+	if !own {
+		x.findings = slices.DeleteFunc(x.findings, func(f Finding) bool { return f.Object == r.title() })
 		return
 	}
+	r.setParents(kept)
 	slices.SortFunc(r.gateways, compareKeys)
 	r.gateways = slices.Compact(r.gateways)
 	x.routes = append(x.routes, r)
+}
+
+// takeOrphan notes a parent that is not in the input. A Gateway is known by its
+// name all the same.
+func (x *export) takeOrphan(r *route, field string, parent gatewayv1.ParentReference) {
+	x.lose(r.title(), field, Missing, "the parent is not among what is exported, and is named as it was",
+		"export it too, or make one of that name for the other gateway")
+	if parent.Kind == nil || *parent.Kind == "Gateway" {
+		r.gateways = append(r.gateways, types.NamespacedName{Namespace: namespaceOr(parent.Namespace, r.namespace()), Name: string(parent.Name)})
+		return
+	}
+	r.orphan = true
+}
+
+func (r *route) setParents(parents []gatewayv1.ParentReference) {
+	if r.http != nil {
+		r.http.Spec.ParentRefs = parents
+		return
+	}
+	r.grpc.Spec.ParentRefs = parents
 }
 
 func compareKeys(a, b types.NamespacedName) int {
