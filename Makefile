@@ -124,6 +124,11 @@ test-go:
 test-modules:
 	@go -C tools test ./...
 	@CGO_ENABLED=0 go -C kube test -trimpath -vet=off ./...
+	@go -C test/gateway-export test ./...
+
+.PHONY: conformance-export
+conformance-export: kube ## Hold what "roadbed gateway export" writes against the definitions of Envoy Gateway, Istio and Kong
+	@go -C test/gateway-export test -count=1 -v ./...
 
 # kube/ is formatted but not analysed: vet and the linters compute facts about
 # every dependency, and its dependencies are all of Kubernetes (ten minutes for
@@ -132,6 +137,7 @@ test-modules:
 lint: $(TOOLS)/golangci-lint ## Lint the product and the tools, and check the formatting of all
 	@$(TOOLS)/golangci-lint run ./...
 	@cd tools && $(TOOLS)/golangci-lint run --config ../.golangci.yml ./...
+	@cd test/gateway-export && $(TOOLS)/golangci-lint run --config ../../.golangci.yml ./...
 	@$(TOOLS)/golangci-lint fmt --diff ./kube
 
 .PHONY: fmt
@@ -184,12 +190,14 @@ bench-tenancy: kube ## Measure tenancy with 500 tenants; the last line is JSON
 OWN_KINDS := $(filter-out api/kyverno,$(wildcard api/*))
 
 .PHONY: generate
-generate: $(TOOLS)/controller-gen ## Write all generated files: deep copies, config/ and docs/reference/
+generate: $(TOOLS)/controller-gen ## Write all generated files: deep copies, config/, docs/reference/ and the modules of test/
 	@$(TOOLS)/controller-gen object paths=./api/...
 	@$(TOOLS)/controller-gen crd:generateEmbeddedObjectMeta=true $(OWN_KINDS:%=paths=./%/...) output:crd:dir=config/crds
 	@$(TOOLS)/controller-gen crd paths=./api/kyverno/... output:crd:dir=config/kyverno
 	@go run ./internal/app/generate config
 	@go run ./internal/docgen
+	@sed 's|^module \(.*\)|module \1/test/gateway-export\n\nreplace \1 => ../..\n\nrequire \1 v0.0.0-00010101000000-000000000000|' go.mod > test/gateway-export/go.mod
+	@cp go.sum test/gateway-export/go.sum
 
 ##@ Help
 
