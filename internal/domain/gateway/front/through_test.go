@@ -113,7 +113,7 @@ func oneThrough(t *testing.T, client *http.Client, to string, random *rand.Rand)
 	}
 	defer res.Body.Close()
 	got, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != 200 || !bytes.Equal(got, sent) || res.Header.Get("X-Method") != method {
+	if err != nil || res.StatusCode != http.StatusOK || !bytes.Equal(got, sent) || res.Header.Get("X-Method") != method {
 		t.Errorf("%s %d bytes %s: %d, %d bytes, %v", method, len(sent), framing, res.StatusCode, len(got), err)
 	}
 }
