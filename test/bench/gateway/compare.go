@@ -25,6 +25,9 @@ type samples struct {
 	rss      float64   // MiB, after the last round
 }
 
+// bare is Roadbed without a proxy.
+const bare = "roadbed, legs only"
+
 // connections are those of a client to a proxy.
 const connections = 64
 
@@ -46,7 +49,7 @@ func (b *bench) compare(ctx context.Context) error {
 	subjects := []*subject{
 		{name: "nginx", start: b.nginx},
 		{name: "caddy", start: b.caddy},
-		{name: "roadbed, legs only", start: b.roadbed("legs")},
+		{name: bare, start: b.roadbed("legs")},
 	}
 	var running []*process
 	defer func() {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"text/tabwriter"
 )
@@ -17,18 +18,41 @@ type report struct {
 
 // summary is the last line.
 type summary struct {
-	NginxPlain float64 `json:"cpu_ratio_nginx_plain"`
+	NginxLegs float64 `json:"cpu_ratio_nginx_legs"`
+	CaddyLegs float64 `json:"cpu_ratio_caddy_legs"`
 }
 
 func (r *report) write(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "proxy\tCPU us/request\trequests/s\tp50 ms\tp99 ms\tRSS MiB\t")
+	fmt.Fprintln(table, "proxy\tCPU us/request\tx nginx\tx caddy\trequests/s\tp50 ms\tp99 ms\tRSS MiB\t")
 	for _, s := range r.subjects {
-		fmt.Fprintf(table, "%s\t%.2f\t%.0f\t%.2f\t%.2f\t%.1f\t\n", s.name, median(s.cpu), median(s.rate), median(s.p50), median(s.p99), s.rss)
+		fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%.0f\t%.2f\t%.2f\t%.1f\t\n", s.name, median(s.cpu),
+			r.ratio(s.name, "nginx"), r.ratio(s.name, "caddy"), median(s.rate), median(s.p50), median(s.p99), s.rss)
 	}
 	table.Flush()
-	return json.NewEncoder(out).Encode(summary{})
+	return json.NewEncoder(out).Encode(summary{NginxLegs: r.ratio(bare, "nginx"), CaddyLegs: r.ratio(bare, "caddy")})
 }
+
+// ratio is the median of what one proxy takes of the CPU in units of what
+// another took in the same round.
+func (r *report) ratio(of, by string) float64 {
+	var ratios []float64
+	for i, cpu := range r.find(of).cpu {
+		ratios = append(ratios, cpu/r.find(by).cpu[i])
+	}
+	return round(median(ratios))
+}
+
+func (r *report) find(name string) *subject {
+	for _, s := range r.subjects {
+		if s.name == name {
+			return s
+		}
+	}
+	return &subject{}
+}
+
+func round(number float64) float64 { return math.Round(number*100) / 100 }
 
 // median of a few numbers.
 func median(of []float64) float64 {
