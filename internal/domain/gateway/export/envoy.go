@@ -140,7 +140,11 @@ func (x *export) envoySecurity(g *group) {
 	}
 	spec := map[string]any{"targetRefs": g.targets(), "jwt": jwt}
 	if rules, checked := x.envoyRules(policy, issuers, names); checked {
-		spec["authorization"] = map[string]any{"defaultAction": "Deny", "rules": rules}
+		authorization := map[string]any{"defaultAction": "Deny"}
+		if len(rules) > 0 {
+			authorization["rules"] = rules
+		}
+		spec["authorization"] = authorization
 	}
 	x.policy(envoyVersion, "SecurityPolicy", policy.Namespace, policy.Name, map[string]any{"spec": spec})
 }

@@ -34,6 +34,9 @@ func (x *export) takeGateways() {
 		ref := source.Spec.ParentRef
 		if gateway, ok := find(x.Gateways, namespaceOr(ref.Namespace, source.Namespace), string(ref.Name)); ok && x.own(gateway) {
 			x.sets = append(x.sets, source.DeepCopy())
+			if x.For == Kong {
+				x.lose(title(source), "", Closed, "Kong's controller reads no ListenerSets", "put the listeners into the Gateway")
+			}
 		}
 	}
 	slices.SortFunc(x.gateways, func(a, b *gatewayv1.Gateway) int { return compareNames(a, b) })

@@ -83,11 +83,14 @@ func (x *export) kongAuthorization(rule *rule, made map[string]string) []string 
 // none.
 func (x *export) kongTokens(policy *v1alpha1.AuthorizationPolicy, issuers []v1alpha1.TokenIssuer) (config map[string]any, why string) {
 	name, issuer := title(policy), issuers[0]
+	if slices.ContainsFunc(issuer.Audiences, func(audience string) bool { return strings.Contains(audience, " ") }) {
+		return nil, "an audience with a space in it means several there"
+	}
 	if len(issuers) > 1 {
 		x.lose(name, "spec.issuers", Closed, "tokens of the first issuer alone are taken", "give each issuer a policy and a route of its own")
 	}
-	if issuer.JWKS != nil && (issuer.JWKS.Inline != "" || issuer.JWKS.URI != "" || issuer.JWKS.CABundle != "") {
-		x.lose(name, "spec.issuers[0].jwks", Closed, "keys are found by the issuer's discovery document alone", "let Kong reach and trust the issuer itself")
+	if issuer.JWKS != nil && (issuer.JWKS.Inline != "" || issuer.JWKS.CABundle != "") {
+		x.lose(name, "spec.issuers[0].jwks", Closed, "keys are fetched, and verified with the certificates that Kong trusts", "let Kong reach and trust the issuer itself, or give jwks.uri")
 	}
 	x.lose(name, "spec.issuers", Closed, "tokens are checked by the plugin openid-connect, which needs a licence of Kong's: without it the routes are not served", "run Kong Gateway Enterprise or Konnect")
 	config = map[string]any{
@@ -95,6 +98,9 @@ func (x *export) kongTokens(policy *v1alpha1.AuthorizationPolicy, issuers []v1al
 		"audience_required": issuer.Audiences, "issuers_allowed": []string{issuer.URL},
 		"credential_claim": kongTenantClaim(issuer), "verify_parameters": false,
 		"upstream_headers_claims": []string{"sub"}, "upstream_headers_names": []string{headerSubject},
+	}
+	if issuer.JWKS != nil && issuer.JWKS.URI != "" {
+		config["using_pseudo_issuer"], config["extra_jwks_uris"] = true, []string{issuer.JWKS.URI}
 	}
 	if issuer.TenantClaim != "" && len(elements(issuer.TenantClaim)) == 1 {
 		config["upstream_headers_claims"] = []string{"sub", issuer.TenantClaim}
@@ -128,6 +134,8 @@ func (x *export) kongDemands(policy *v1alpha1.AuthorizationPolicy, issuer v1alph
 		return "methods are no part of a rule there"
 	case len(rule.Claims) > 1:
 		return "a rule demands at most one claim there"
+	case len(rule.Claims) == 1 && strings.Contains(strings.Join(rule.Claims[0].Values, ""), " "):
+		return "a claim's value with a space in it means several there"
 	case len(rule.Tenants) > 0 && issuer.TenantClaim == "":
 		return "the tokens do not say their tenant"
 	case len(rule.Tenants) > 0:
@@ -163,19 +171,27 @@ func (x *export) kongKeys(policy *v1alpha1.AuthorizationPolicy) (config map[stri
 	}, ""
 }
 
-// kongLimit is the plugin for the first limit of a rule: there can be but one.
-func (x *export) kongLimit(rule *rule, made map[string]string) []string {
-	if rule.closed || len(rule.limits) == 0 {
+// kongLimit is the plugin for the first limit of a rule that can be enforced: there
+// can be but one.
+func (x *export) kongLimit(rule *rule, made map[string]string) (plugins []string) {
+	if rule.closed {
 		return nil
 	}
-	for _, other := range rule.limits[1:] {
-		x.lose(title(other), "", Open, "a rule has one limit there: "+rule.route.title()+" has this one not", "put both limits into one, or the second on a Gateway before this one")
+	for _, limit := range rule.limits {
+		if len(plugins) > 0 {
+			x.lose(title(limit), "", Open, "a rule has one limit there: "+rule.route.title()+" has this one not", "put both limits into one, or the second on a Gateway before this one")
+			continue
+		}
+		config, ok := x.kongLimitBy(limit, rule)
+		if ok {
+			plugins = append(plugins, x.kongPlugin(made, limit.Namespace, limit.Name, "rate-limiting", x.kongCount(limit, config)))
+		}
 	}
-	limit := rule.limits[0]
-	config, ok := x.kongLimitBy(limit, rule)
-	if !ok {
-		return nil
-	}
+	return plugins
+}
+
+// kongCount adds to a configuration how much is let pass.
+func (x *export) kongCount(limit *v1alpha1.RateLimitPolicy, config map[string]any) map[string]any {
 	x.checkLimit(limit)
 	unit := strings.ToLower(limitUnit(limit.Spec.Unit))
 	config[unit], config["policy"] = limit.Spec.Requests, "local"
@@ -184,7 +200,7 @@ func (x *export) kongLimit(rule *rule, made map[string]string) []string {
 	if len(limit.Spec.Overrides) > 0 {
 		x.lose(title(limit), "spec.overrides", Open, "all tenants have the same limit", "attach a plugin of their own to their KongConsumers")
 	}
-	return []string{x.kongPlugin(made, limit.Namespace, limit.Name, "rate-limiting", config)}
+	return config
 }
 
 // kongLimitBy says by what Kong tells callers apart.
