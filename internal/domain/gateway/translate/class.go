@@ -1,0 +1,87 @@
+package translate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	"sigs.k8s.io/gateway-api/pkg/features"
+)
+
+// unsupported are the extended features that this gateway does not have.
+var unsupported = map[features.FeatureName]string{
+	features.SupportGatewayInfrastructure:            "Gateways make no objects in the cluster that could carry labels",
+	features.SupportHTTPRouteDestinationPortMatching: "is about meshes",
+}
+
+// Features are the names of what the gateway supports, sorted, as a GatewayClass
+// lists them.
+func Features() []features.FeatureName {
+	var names []features.FeatureName
+	for _, set := range [][]features.Feature{
+		features.GatewayCoreFeatures.UnsortedList(), features.GatewayExtendedFeatures.UnsortedList(),
+		features.HTTPRouteCoreFeatures.UnsortedList(), features.HTTPRouteExtendedFeatures.UnsortedList(),
+		features.GRPCRouteCoreFeatures.UnsortedList(), features.GRPCRouteExtendedFeatures.UnsortedList(),
+		features.ReferenceGrantCoreFeatures.UnsortedList(),
+		features.BackendTLSPolicyCoreFeatures.UnsortedList(), features.BackendTLSPolicyExtendedFeatures.UnsortedList(),
+	} {
+		for _, feature := range set {
+			if _, without := unsupported[feature.Name]; !without {
+				names = append(names, feature.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// classify finds the classes that are ours and says so in their status.
+func (r *round) classify() {
+	r.ours = map[string]bool{}
+	for key, class := range r.classes {
+		if string(class.Spec.ControllerName) != r.settings.Controller {
+			continue
+		}
+		accepted := holds(gatewayv1.GatewayClassConditionStatusAccepted, gatewayv1.GatewayClassReasonAccepted, "Roadbed serves the Gateways of this class.")
+		if class.Spec.ParametersRef != nil {
+			accepted = fails(gatewayv1.GatewayClassConditionStatusAccepted, gatewayv1.GatewayClassReasonInvalidParameters,
+				"Roadbed's GatewayClasses take no parameters: remove spec.parametersRef.")
+		}
+		r.ours[key.Name] = accepted.status
+		r.reportClass(class, accepted)
+	}
+}
+
+func (r *round) reportClass(class *gatewayv1.GatewayClass, accepted verdict) {
+	verdicts := []verdict{accepted}
+	if v, known := r.bundle(); known {
+		verdicts = append(verdicts, v)
+	}
+	status := gatewayv1.GatewayClassStatus{Conditions: conditions(class.Status.Conditions, class.Generation, r.now, verdicts...)}
+	for _, name := range Features() {
+		status.SupportedFeatures = append(status.SupportedFeatures, gatewayv1.SupportedFeature{Name: gatewayv1.FeatureName(name)})
+	}
+	if equality.Semantic.DeepEqual(class.Status, status) {
+		return
+	}
+	changed := class.DeepCopy()
+	changed.Status = status
+	r.statuses = append(r.statuses, changed)
+}
+
+// bundle says whether the definitions in the cluster are of a version that the
+// gateway knows; known is false where nobody has said which they are.
+func (r *round) bundle() (v verdict, known bool) {
+	version := r.settings.BundleVersion
+	if version == "" {
+		return verdict{}, false
+	}
+	if strings.HasPrefix(version, "v1.5.") || strings.HasPrefix(version, "v1.6.") {
+		return holds(gatewayv1.GatewayClassConditionStatusSupportedVersion, gatewayv1.GatewayClassReasonSupportedVersion,
+			fmt.Sprintf("The cluster's Gateway API definitions are %s.", version)), true
+	}
+	return fails(gatewayv1.GatewayClassConditionStatusSupportedVersion, gatewayv1.GatewayClassReasonUnsupportedVersion,
+		fmt.Sprintf("The cluster's Gateway API definitions are %s; Roadbed knows v1.5 and v1.6, and does what it can.", version)), true
+}

@@ -1,0 +1,60 @@
+package translate
+
+import (
+	"fmt"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// layer is what two listeners on a port must have in common.
+func layer(protocol gatewayv1.ProtocolType) string {
+	switch protocol {
+	case gatewayv1.HTTPSProtocolType, gatewayv1.TLSProtocolType:
+		return "TLS"
+	}
+	return string(protocol)
+}
+
+// datagrams are no streams: both can have the same port.
+const datagrams = string(gatewayv1.UDPProtocolType)
+
+// findConflicts marks listeners that cannot share a port with one that counts
+// before them.
+func findConflicts(all []*listenerState) {
+	for i, l := range all {
+		for _, earlier := range all[:i] {
+			if earlier.spec.Port != l.spec.Port || len(earlier.accepted)+len(earlier.conflict) > 0 {
+				continue
+			}
+			// Who wrote the listener may not see the other one: its name is not told.
+			if theirs, ours := layer(earlier.spec.Protocol), layer(l.spec.Protocol); theirs != ours {
+				if theirs == datagrams || ours == datagrams {
+					continue
+				}
+				l.conflict.add(string(gatewayv1.ListenerReasonProtocolConflict),
+					fmt.Sprintf("Another listener on port %d speaks %s: use another port.", l.spec.Port, earlier.spec.Protocol))
+				break
+			}
+			if earlier.hostname() == l.hostname() {
+				l.conflict.add(string(gatewayv1.ListenerReasonHostnameConflict),
+					fmt.Sprintf("Another listener on port %d answers to the same host name: use another name or port.", l.spec.Port))
+				break
+			}
+		}
+	}
+}
+
+// findOverlaps marks listeners for HTTPS that answer to host names of each other.
+func findOverlaps(all []*listenerState) {
+	for i, l := range all {
+		for j, other := range all {
+			if i == j || l.spec.Protocol != gatewayv1.HTTPSProtocolType || other.spec.Protocol != l.spec.Protocol ||
+				l.spec.Port != other.spec.Port || len(l.conflict)+len(other.conflict) > 0 {
+				continue
+			}
+			if _, overlaps := overlap(l.hostname(), other.hostname()); overlaps && l.overlap == "" {
+				l.overlap = string(other.spec.Name)
+			}
+		}
+	}
+}

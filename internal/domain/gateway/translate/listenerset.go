@@ -1,0 +1,67 @@
+package translate
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+func (s *setState) acceptance() verdict {
+	const kind = gatewayv1.ListenerSetConditionAccepted
+	good := 0
+	for _, l := range s.listeners {
+		good += int(one(l.valid()))
+	}
+	switch {
+	case len(s.refused) > 0:
+		return fails(kind, s.refused.reason(), s.refused.message())
+	case len(s.gateway.rejected()) > 0:
+		return fails(kind, gatewayv1.ListenerSetReasonParentNotAccepted, "The Gateway is not accepted: see its status.")
+	case good == 0:
+		return fails(kind, gatewayv1.ListenerSetReasonListenersNotValid, "No listener can be served: see the conditions of each.")
+	case good < len(s.listeners):
+		return holds(kind, gatewayv1.ListenerSetReasonListenersNotValid, "Some listeners cannot be served: see the conditions of each.")
+	}
+	return holds(kind, gatewayv1.ListenerSetReasonAccepted, "The Gateway serves these listeners.")
+}
+
+func (s *setState) programming(accepted verdict) verdict {
+	const kind = gatewayv1.ListenerSetConditionProgrammed
+	switch {
+	case !accepted.status:
+		return verdict{string(kind), false, accepted.reason, accepted.message}
+	case !slices.ContainsFunc(s.listeners, func(l *listenerState) bool { return l.served }):
+		return fails(kind, gatewayv1.ListenerSetReasonPending, "The Gateway has no address: see its status.")
+	}
+	return holds(kind, gatewayv1.ListenerSetReasonProgrammed, "The gateway listens.")
+}
+
+// reportSet puts down the status of a ListenerSet where it differs.
+func (r *round) reportSet(s *setState) {
+	old := &s.object.Status
+	accepted := s.acceptance()
+	status := gatewayv1.ListenerSetStatus{
+		Conditions: conditions(old.Conditions, s.object.Generation, r.now, accepted, s.programming(accepted)),
+	}
+	if len(s.refused) == 0 {
+		for _, l := range s.listeners {
+			status.Listeners = append(status.Listeners, l.status(r, s.object.Generation, oldEntry(old.Listeners, l.spec.Name)))
+		}
+	}
+	if equality.Semantic.DeepEqual(*old, status) {
+		return
+	}
+	changed := s.object.DeepCopy()
+	changed.Status = status
+	r.statuses = append(r.statuses, changed)
+}
+
+func oldEntry(list []gatewayv1.ListenerEntryStatus, name gatewayv1.SectionName) gatewayv1.ListenerEntryStatus {
+	for i := range list {
+		if list[i].Name == name {
+			return list[i]
+		}
+	}
+	return gatewayv1.ListenerEntryStatus{}
+}
