@@ -17,3 +17,9 @@ var CRDs embed.FS
 //
 //go:embed kyverno/*.yaml
 var KyvernoKinds embed.FS
+
+// GatewayKinds are the definitions of Gateway API's kinds, in the folder gateway.
+// They are only for clusters in which none are.
+//
+//go:embed gateway/*.yaml
+var GatewayKinds embed.FS

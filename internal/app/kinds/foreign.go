@@ -34,6 +34,11 @@ type Foreign struct {
 // Foreigns are the kinds that others defined.
 func Foreigns() []Foreign { return []Foreign{Kyverno()} }
 
+// Gateway are Gateway API's kinds.
+func Gateway() Foreign {
+	return Foreign{Owner: "Gateway API", Folder: "gateway", files: config.GatewayKinds}
+}
+
 // Kyverno are Kyverno's kinds.
 func Kyverno() Foreign {
 	return Foreign{Owner: "Kyverno", Folder: "kyverno", files: config.KyvernoKinds, older: olderKyverno}

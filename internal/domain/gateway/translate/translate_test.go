@@ -190,7 +190,7 @@ spec:
   parentRefs: [{name: public, namespace: edge}]
   hostnames: [h%d.example.com]
   rules:
-  - matches: [{path: {type: PathPrefix, value: /v1}, headers: [{name: x, value: %s}]}]
+  - matches: [{path: {type: PathPrefix, value: /v1}, headers: [{name: x, value: "%s"}]}]
     backendRefs: [{name: s%d, port: 80}]
 `, i, i, value, i)
 }
