@@ -35,6 +35,13 @@ type ClaimApprovalSpec struct {
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]+$`
 	Hash string `json:"hash"`
 
+	// verdict says whether the claim may be provisioned. A rejection counts until
+	// the claim is changed or the rejection deleted.
+	// +kubebuilder:validation:Enum=Approved;Rejected
+	// +kubebuilder:default=Approved
+	// +optional
+	Verdict ApprovalVerdict `json:"verdict,omitempty"`
+
 	// approver is the user who creates the approval. Admission sets it, and
 	// refuses any other name.
 	// +kubebuilder:validation:MaxLength=256
@@ -56,6 +63,17 @@ type ClaimApprovalSpec struct {
 	// more. What was provisioned before stays.
 	ExpiresAt metav1.Time `json:"expiresAt"`
 }
+
+// ApprovalVerdict says whether a claim may be provisioned.
+type ApprovalVerdict string
+
+// The verdicts.
+const (
+	// ApprovalApproved lets the claim be provisioned.
+	ApprovalApproved ApprovalVerdict = "Approved"
+	// ApprovalRejected keeps it from being provisioned, whoever else approves it.
+	ApprovalRejected ApprovalVerdict = "Rejected"
+)
 
 // ClaimReference names a claim in the namespace of what refers to it.
 type ClaimReference struct {

@@ -20,8 +20,8 @@ const (
 	LabelClaimUID = Prefix + "claim-uid"
 	// LabelResource is the id of the template resource that an object comes from.
 	LabelResource = Prefix + "resource"
-	// LabelDocument marks a ConfigMap that holds documents of a Capability; the
-	// value is Document.
+	// LabelDocument marks a ConfigMap that holds documents of a Capability; its
+	// value is "capability".
 	LabelDocument = Prefix + "documents"
 )
 
@@ -36,6 +36,9 @@ const (
 	// AnnotationRequester is the user who made a claim or last changed its spec.
 	// Admission sets it.
 	AnnotationRequester = Prefix + "requester"
+	// AnnotationApproverGroups are the groups of the user who made a ClaimApproval,
+	// one on each line. Admission sets it.
+	AnnotationApproverGroups = Prefix + "approver-groups"
 	// AnnotationFlags names, on a generated kind, the flags of its alpha versions
 	// as VERSION=FLAG, sorted and separated by commas.
 	AnnotationFlags = Prefix + "flags"
