@@ -63,6 +63,12 @@ func (e *Env) InstallKyvernoCRDs(t testing.TB) {
 	e.installKinds(t, "kyverno")
 }
 
+// InstallGatewayCRDs does the same with Gateway API's kinds.
+func (e *Env) InstallGatewayCRDs(t testing.TB) {
+	t.Helper()
+	e.installKinds(t, "gateway")
+}
+
 // installKinds installs the definitions in a folder of config/.
 func (e *Env) installKinds(t testing.TB, folder string) {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -96,7 +97,7 @@ func (d *Domain) Setup(host *module.Host) error {
 func Class() client.Object {
 	class := &gatewayv1.GatewayClass{Spec: gatewayv1.GatewayClassSpec{ControllerName: translate.Controller}}
 	class.Name = "roadbed"
-	class.SetGroupVersionKind(gatewayv1.SchemeGroupVersion.WithKind("GatewayClass"))
+	class.SetGroupVersionKind(schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: gatewayv1.GroupVersion.Version, Kind: "GatewayClass"})
 	description := "Roadbed's own gateway."
 	class.Spec.Description = &description
 	return class

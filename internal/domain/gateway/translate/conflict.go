@@ -8,9 +8,8 @@ import (
 
 // layer is what two listeners on a port must have in common.
 func layer(protocol gatewayv1.ProtocolType) string {
-	switch protocol {
-	case gatewayv1.HTTPSProtocolType, gatewayv1.TLSProtocolType:
-		return "TLS"
+	if protocol == gatewayv1.HTTPSProtocolType {
+		protocol = gatewayv1.TLSProtocolType
 	}
 	return string(protocol)
 }

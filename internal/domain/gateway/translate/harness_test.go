@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,8 +15,6 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
-
-	"net/netip"
 
 	"github.com/roadbed-dev/roadbed/api/gateway/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"

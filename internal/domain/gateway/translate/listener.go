@@ -218,6 +218,7 @@ func (r *round) fromAllowed(from gatewayv1.FromNamespaces, selector *metav1.Labe
 	case gatewayv1.NamespacesFromSelector:
 		chosen, err := metav1.LabelSelectorAsSelector(selector)
 		return err == nil && chosen.Matches(labels.Set(r.labelsOf(namespace)))
+	case gatewayv1.NamespacesFromNone:
 	}
 	return false
 }

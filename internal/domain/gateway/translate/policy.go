@@ -2,13 +2,13 @@ package translate
 
 import (
 	"maps"
+	"reflect"
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"k8s.io/apimachinery/pkg/api/equality"
 
 	gatewayapi "github.com/roadbed-dev/roadbed/api/gateway/v1alpha1"
 	tenancy "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
@@ -72,13 +72,13 @@ func (r *round) enforcePolicies(config *gateway.Config) {
 func remake[T, V any, P interface {
 	*T
 	client.Object
-}](r *round, objects map[Key]*T, memo map[Key]made[*T, V], make func(*T) (*V, []string)) map[string]*V {
+}](r *round, objects map[Key]*T, memo map[Key]made[*T, V], read func(*T) (*V, []string)) map[string]*V {
 	all := map[string]*V{}
 	for key, object := range objects {
 		before, had := memo[key]
 		if !had || before.object != object {
-			value, mistakes := make(object)
-			if had && equality.Semantic.DeepEqual(before.value, value) {
+			value, mistakes := read(object)
+			if had && reflect.DeepEqual(before.value, value) {
 				value = before.value
 			} else {
 				r.changed = true
@@ -126,7 +126,7 @@ func (r *round) meetPeople(memo *policyMemo) {
 			flags[name][tenant] = flag.has(tenant, unit)
 		}
 	}
-	if !equality.Semantic.DeepEqual([]any{memo.tenants, memo.keys, memo.flags}, []any{tenants, keys, flags}) {
+	if !reflect.DeepEqual([]any{memo.tenants, memo.keys, memo.flags}, []any{tenants, keys, flags}) {
 		memo.tenants, memo.keys, memo.flags = tenants, keys, flags
 		r.changed = true
 	}

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -142,7 +143,7 @@ func (m *ruler) filters(specs []gatewayv1.HTTPRouteFilter) (made gateway.Filters
 		}
 	}
 	if made.Redirect != nil && made.Rewrite != nil {
-		return made, fmt.Errorf("a redirect and a rewrite exclude each other: keep one")
+		return made, errors.New("a redirect and a rewrite exclude each other: keep one")
 	}
 	return made, nil
 }
@@ -161,7 +162,7 @@ func (m *ruler) mirror(made *gateway.Filters, spec *gatewayv1.HTTPRequestMirrorF
 func (m *ruler) extension(made *gateway.Filters, ref *gatewayv1.LocalObjectReference) {
 	key := Key{Namespace: m.route.key.Namespace, Name: string(ref.Name)}
 	aliased := ref.Group == v1alpha1.AliasGroup && ref.Kind != v1alpha1.KindLifecyclePolicy
-	exists := false
+	var exists bool
 	switch kind := string(ref.Kind); {
 	case string(ref.Group) != v1alpha1.GroupVersion.Group && !aliased, !ourKind(kind):
 		m.reject(string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf("Filters of kind %s are not known here: use %s, %s or %s of group %s.",

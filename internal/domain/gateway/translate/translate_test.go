@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -201,7 +202,7 @@ func BenchmarkOneChange(b *testing.B) {
 	world.settle()
 	for i := 0; b.Loop(); i++ {
 		b.StopTimer()
-		world.put(routeNumber(7, fmt.Sprint(i)))
+		world.put(routeNumber(7, strconv.Itoa(i)))
 		b.StartTimer()
 		world.translate()
 	}
