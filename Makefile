@@ -126,6 +126,14 @@ test-modules:
 	@CGO_ENABLED=0 go -C kube test -trimpath -vet=off ./...
 	@go -C test/gateway-export test ./...
 
+.PHONY: conformance-gateway
+conformance-gateway: kube ## Run Gateway API's conformance suite against the gateway, and print the report
+	@mkdir -p bin/conformance && rm -f bin/conformance/*
+	@cd test/gateway-conformance && ROADBED_CONFORMANCE_REPORT=$(CURDIR)/bin/conformance \
+		go test -run TestConformance -count=1 -timeout 40m -v . >$(CURDIR)/bin/conformance/log.txt 2>&1 || passed=no; \
+		cat $(CURDIR)/bin/conformance/summary.txt || tail -20 $(CURDIR)/bin/conformance/log.txt; \
+		test -z "$${passed:-}"
+
 .PHONY: conformance-export
 conformance-export: kube ## Hold what "roadbed gateway export" writes against the definitions of Envoy Gateway, Istio and Kong
 	@go -C test/gateway-export test -count=1 -v ./...
