@@ -68,6 +68,9 @@ type Listener struct {
 	Gateway string
 	// Address is what to listen on.
 	Address netip.AddrPort
+	// Port is what the Gateway calls the port, where Address has another; 0 where
+	// it has not. Redirects name it.
+	Port int
 	// Protocol is what is spoken there.
 	Protocol Protocol
 	// Hostname is what the listener answers to: a name, "*.name" or "" for all.

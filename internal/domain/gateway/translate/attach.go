@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/host"
+
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
@@ -72,7 +74,7 @@ func (r *round) attach(route *routeObject, p *parent, listeners []*listenerState
 			fmt.Sprintf("No listener takes a route of kind %s from namespace %q: see allowedRoutes of the parent's listeners.", route.kind, route.key.Namespace),
 		},
 		{
-			func(l *listenerState) bool { _, ok := hostnames(l.hostname(), route.hostnames); return ok }, string(gatewayv1.RouteReasonNoMatchingListenerHostname),
+			func(l *listenerState) bool { _, ok := host.Allowed(l.hostname(), route.hostnames); return ok }, string(gatewayv1.RouteReasonNoMatchingListenerHostname),
 			fmt.Sprintf("No listener answers to any host name of the route: %s.", join(route.hostnames)),
 		},
 		{
@@ -87,7 +89,7 @@ func (r *round) attach(route *routeObject, p *parent, listeners []*listenerState
 		}
 	}
 	for _, l := range candidates {
-		allowed, _ := hostnames(l.hostname(), route.hostnames)
+		allowed, _ := host.Allowed(l.hostname(), route.hostnames)
 		p.attached = append(p.attached, attachment{listener: l, hostnames: allowed})
 	}
 }
@@ -104,9 +106,9 @@ func (r *round) takes(l *listenerState, route *routeObject) bool {
 	from := gatewayv1.NamespacesFromSame
 	allowed := l.spec.AllowedRoutes
 	if allowed == nil || allowed.Namespaces == nil {
-		return r.fromAllowed(from, nil, l.referrer().namespace, route.key.Namespace)
+		return r.fromAllowed(from, nil, l.referrer().Namespace, route.key.Namespace)
 	}
-	return r.fromAllowed(deref(allowed.Namespaces.From, from), allowed.Namespaces.Selector, l.referrer().namespace, route.key.Namespace)
+	return r.fromAllowed(deref(allowed.Namespaces.From, from), allowed.Namespaces.Selector, l.referrer().Namespace, route.key.Namespace)
 }
 
 func join[T ~string](list []T) string {

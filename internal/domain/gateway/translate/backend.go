@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -40,17 +42,17 @@ func (m *ruler) weighted(ref *gatewayv1.BackendRef, filters gateway.Filters) gat
 // backend resolves a reference and returns the backend's ID, or "".
 func (m *ruler) backend(ref *gatewayv1.BackendObjectReference) string {
 	key := Key{Namespace: text(ref.Namespace, m.route.key.Namespace), Name: string(ref.Name)}
-	from := referrer{string(m.route.kind), m.route.key.Namespace, m.route.key.Name}
+	from := world.From(string(m.route.kind), m.route.key.Namespace, m.route.key.Name)
 	if deref(ref.Group, "") != "" || text(ref.Kind, kindService) != kindService {
 		m.set.refs.add(string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf("Backends are Services, not %s %q.", qualified(string(deref(ref.Group, "")), text(ref.Kind, kindService)), key))
 		return ""
 	}
-	if !m.permitted(from, kindService, key) {
-		m.set.refs.add(string(gatewayv1.RouteReasonRefNotPermitted), missingGrant(from, kindService, key))
+	if !m.Permitted(from, kindService, key) {
+		m.set.refs.add(string(gatewayv1.RouteReasonRefNotPermitted), world.MissingGrant(from, kindService, key))
 		return ""
 	}
-	m.entry.services[key] = m.ofService[key]
-	service := m.services[key]
+	m.entry.services[key] = m.OfService[key]
+	service := m.Services[key]
 	port := portOf(service, ref.Port)
 	switch {
 	case service == nil:
@@ -141,7 +143,7 @@ func (r *round) resolveBackends() map[string]*gateway.Backend {
 func (r *round) resolveBackend(id string, spec backendSpec) *gateway.Backend {
 	old := r.backends[id]
 	secured := r.clientTLS(spec)
-	if old != nil && old.service == r.ofService[spec.service] && old.endpoints == r.endpoints[spec.service] && old.tls == secured {
+	if old != nil && old.service == r.OfService[spec.service] && old.endpoints == r.Endpoints[spec.service] && old.tls == secured {
 		return old.made
 	}
 	backend := &gateway.Backend{
@@ -151,10 +153,10 @@ func (r *round) resolveBackend(id string, spec backendSpec) *gateway.Backend {
 	if secured != nil && backend.Protocol == gateway.H2C {
 		backend.Protocol = gateway.H2
 	}
-	if port := portOf(r.services[spec.service], &spec.port); port != nil {
+	if port := portOf(r.Services[spec.service], &spec.port); port != nil {
 		backend.Endpoints = r.endpointsOf(spec.service, port.Name)
 	}
-	entry := &backendEntry{spec: spec, service: r.ofService[spec.service], endpoints: r.endpoints[spec.service], tls: secured, made: backend}
+	entry := &backendEntry{spec: spec, service: r.OfService[spec.service], endpoints: r.Endpoints[spec.service], tls: secured, made: backend}
 	if old != nil && old.tls == secured && old.made.Protocol == backend.Protocol && slices.Equal(old.made.Endpoints, backend.Endpoints) {
 		entry.made = old.made
 	} else {
@@ -168,8 +170,8 @@ func (r *round) resolveBackend(id string, spec backendSpec) *gateway.Backend {
 // still serve while they end.
 func (r *round) endpointsOf(service Key, port string) []gateway.Endpoint {
 	var ready, ending []gateway.Endpoint
-	for name := range r.slicesOf[service] {
-		slice := r.slices[Key{Namespace: service.Namespace, Name: name}]
+	for name := range r.SlicesOf[service] {
+		slice := r.Slices[Key{Namespace: service.Namespace, Name: name}]
 		number := slicePort(slice, port)
 		if number == 0 || slice.AddressType == discoveryv1.AddressTypeFQDN {
 			continue

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"slices"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
+
 	"k8s.io/apimachinery/pkg/api/equality"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -31,7 +33,7 @@ type targetKey struct {
 
 // resolveTLSPolicies finds which policy verifies which Service.
 func (r *round) resolveTLSPolicies() {
-	for _, policy := range r.tlsPolicies {
+	for _, policy := range r.TLSPolicies {
 		r.tlsOrdered = append(r.tlsOrdered, &tlsState{object: policy})
 	}
 	slices.SortFunc(r.tlsOrdered, func(a, b *tlsState) int { return olderFirst(a.object, b.object) })
@@ -67,7 +69,7 @@ func (r *round) resolveTLSPolicy(state *tlsState) {
 	for _, ref := range validation.CACertificateRefs {
 		refs = append(refs, authority{string(ref.Group), string(ref.Kind), Key{Namespace: state.object.Namespace, Name: string(ref.Name)}})
 	}
-	state.roots, state.refs = r.authorities(referrer{"BackendTLSPolicy", state.object.Namespace, state.object.Name}, refs, authorityReasons{
+	state.roots, state.refs = r.authorities(world.From("BackendTLSPolicy", state.object.Namespace, state.object.Name), refs, authorityReasons{
 		kind:  string(gatewayv1.BackendTLSPolicyReasonInvalidKind),
 		value: string(gatewayv1.BackendTLSPolicyReasonInvalidCACertificateRef),
 		grant: string(gatewayv1.BackendTLSPolicyReasonInvalidCACertificateRef),
@@ -99,7 +101,7 @@ func (r *round) clientTLS(spec backendSpec) *gateway.ClientTLS {
 	if len(r.tls[spec.service]) == 0 {
 		return nil
 	}
-	port := portOf(r.services[spec.service], &spec.port)
+	port := portOf(r.Services[spec.service], &spec.port)
 	if port == nil {
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
+
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -55,7 +57,7 @@ type certificate struct {
 // certificate reads a Secret's.
 func (r *round) certificate(key Key) *certificate {
 	r.secrets[key] = true
-	secret := r.World.secrets[key]
+	secret := r.World.Secrets[key]
 	if secret == nil {
 		return &certificate{fault: fmt.Sprintf("Secret %q does not exist.", key)}
 	}
@@ -91,7 +93,7 @@ type authorityReasons struct{ kind, value, grant string }
 
 // authorities resolves references to certificate authorities. The pool is nil
 // where none of them could be.
-func (r *round) authorities(from referrer, refs []authority, reasons authorityReasons) (*x509.CertPool, faults) {
+func (r *round) authorities(from world.Referrer, refs []authority, reasons authorityReasons) (*x509.CertPool, faults) {
 	var wrong faults
 	var name strings.Builder
 	var sources []*corev1.ConfigMap
@@ -100,12 +102,12 @@ func (r *round) authorities(from referrer, refs []authority, reasons authorityRe
 		case ref.group != "" || ref.kind != kindConfigMap:
 			wrong.add(reasons.kind, fmt.Sprintf("Authorities are taken from ConfigMaps, not from %s %q.", qualified(ref.group, ref.kind), ref.key.Name))
 			continue
-		case !r.permitted(from, kindConfigMap, ref.key):
-			wrong.add(reasons.grant, missingGrant(from, kindConfigMap, ref.key))
+		case !r.Permitted(from, kindConfigMap, ref.key):
+			wrong.add(reasons.grant, world.MissingGrant(from, kindConfigMap, ref.key))
 			continue
 		}
 		r.configMaps[ref.key] = true
-		source := r.World.configMaps[ref.key]
+		source := r.World.ConfigMaps[ref.key]
 		if source == nil {
 			wrong.add(reasons.value, fmt.Sprintf("ConfigMap %q does not exist.", ref.key))
 			continue

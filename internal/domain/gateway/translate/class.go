@@ -2,45 +2,18 @@ package translate
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
-	"sigs.k8s.io/gateway-api/pkg/features"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/feature"
 )
-
-// unsupported are the extended features that this gateway does not have.
-var unsupported = map[features.FeatureName]string{
-	features.SupportGatewayInfrastructure:            "Gateways make no objects in the cluster that could carry labels",
-	features.SupportHTTPRouteDestinationPortMatching: "is about meshes",
-}
-
-// Features are the names of what the gateway supports, sorted, as a GatewayClass
-// lists them.
-func Features() []features.FeatureName {
-	var names []features.FeatureName
-	for _, set := range [][]features.Feature{
-		features.GatewayCoreFeatures.UnsortedList(), features.GatewayExtendedFeatures.UnsortedList(),
-		features.HTTPRouteCoreFeatures.UnsortedList(), features.HTTPRouteExtendedFeatures.UnsortedList(),
-		features.GRPCRouteCoreFeatures.UnsortedList(), features.GRPCRouteExtendedFeatures.UnsortedList(),
-		features.ReferenceGrantCoreFeatures.UnsortedList(),
-		features.BackendTLSPolicyCoreFeatures.UnsortedList(), features.BackendTLSPolicyExtendedFeatures.UnsortedList(),
-	} {
-		for _, feature := range set {
-			if _, without := unsupported[feature.Name]; !without {
-				names = append(names, feature.Name)
-			}
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
 
 // classify finds the classes that are ours and says so in their status.
 func (r *round) classify() {
 	r.ours = map[string]bool{}
-	for key, class := range r.classes {
+	for key, class := range r.Classes {
 		if string(class.Spec.ControllerName) != r.settings.Controller {
 			continue
 		}
@@ -60,7 +33,7 @@ func (r *round) reportClass(class *gatewayv1.GatewayClass, accepted verdict) {
 		verdicts = append(verdicts, v)
 	}
 	status := gatewayv1.GatewayClassStatus{Conditions: conditions(class.Status.Conditions, class.Generation, r.now, verdicts...)}
-	for _, name := range Features() {
+	for _, name := range feature.Names() {
 		status.SupportedFeatures = append(status.SupportedFeatures, gatewayv1.SupportedFeature{Name: gatewayv1.FeatureName(name)})
 	}
 	if equality.Semantic.DeepEqual(class.Status, status) {

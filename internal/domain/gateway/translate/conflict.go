@@ -3,6 +3,8 @@ package translate
 import (
 	"fmt"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/host"
+
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
@@ -22,25 +24,25 @@ const datagrams = string(gatewayv1.UDPProtocolType)
 func findConflicts(all []*listenerState) {
 	for i, l := range all {
 		for _, earlier := range all[:i] {
-			if earlier.spec.Port != l.spec.Port || len(earlier.accepted)+len(earlier.conflict) > 0 {
-				continue
-			}
-			// Who wrote the listener may not see the other one: its name is not told.
-			if theirs, ours := layer(earlier.spec.Protocol), layer(l.spec.Protocol); theirs != ours {
-				if theirs == datagrams || ours == datagrams {
-					continue
-				}
-				l.conflict.add(string(gatewayv1.ListenerReasonProtocolConflict),
-					fmt.Sprintf("Another listener on port %d speaks %s: use another port.", l.spec.Port, earlier.spec.Protocol))
-				break
-			}
-			if earlier.hostname() == l.hostname() {
-				l.conflict.add(string(gatewayv1.ListenerReasonHostnameConflict),
-					fmt.Sprintf("Another listener on port %d answers to the same host name: use another name or port.", l.spec.Port))
-				break
+			if len(l.conflict) == 0 && len(earlier.accepted)+len(earlier.conflict) == 0 && earlier.spec.Port == l.spec.Port {
+				l.conflict = clash(earlier, l)
 			}
 		}
 	}
+}
+
+// clash says why a listener cannot share its port with an earlier one. Who wrote the
+// listener may not see the other one: its name is not told.
+func clash(earlier, l *listenerState) (found faults) {
+	theirs, ours := layer(earlier.spec.Protocol), layer(l.spec.Protocol)
+	switch {
+	case theirs != ours && (theirs == datagrams || ours == datagrams):
+	case theirs != ours:
+		found.add(string(gatewayv1.ListenerReasonProtocolConflict), fmt.Sprintf("Another listener on port %d speaks %s: use another port.", l.spec.Port, earlier.spec.Protocol))
+	case earlier.hostname() == l.hostname():
+		found.add(string(gatewayv1.ListenerReasonHostnameConflict), fmt.Sprintf("Another listener on port %d answers to the same host name: use another name or port.", l.spec.Port))
+	}
+	return found
 }
 
 // findOverlaps marks listeners for HTTPS that answer to host names of each other.
@@ -51,7 +53,7 @@ func findOverlaps(all []*listenerState) {
 				l.spec.Port != other.spec.Port || len(l.conflict)+len(other.conflict) > 0 {
 				continue
 			}
-			if _, overlaps := overlap(l.hostname(), other.hostname()); overlaps && l.overlap == "" {
+			if _, overlaps := host.Overlap(l.hostname(), other.hostname()); overlaps && l.overlap == "" {
 				l.overlap = string(other.spec.Name)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
+
 	"k8s.io/apimachinery/pkg/api/equality"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -54,7 +56,7 @@ func (g *gatewayState) all() []*listenerState {
 
 // resolveGateways finds out about the Gateways of our classes, and what listens.
 func (r *round) resolveGateways() {
-	for key, object := range r.World.gateways {
+	for key, object := range r.World.Gateways {
 		if r.ours[string(object.Spec.GatewayClassName)] {
 			g := &gatewayState{object: object, key: key}
 			r.gateways[key] = g
@@ -76,7 +78,7 @@ func (r *round) resolveGateways() {
 
 // resolveSets finds the ListenerSets of each Gateway.
 func (r *round) resolveSets() {
-	for key, object := range r.World.listenerSets {
+	for key, object := range r.World.ListenerSets {
 		ref := object.Spec.ParentRef
 		if text(ref.Group, group) != group || text(ref.Kind, kindGateway) != kindGateway {
 			continue
@@ -140,20 +142,20 @@ func (r *round) resolveClientCertificate(g *gatewayState) {
 	if spec == nil || spec.Backend == nil || spec.Backend.ClientCertificateRef == nil {
 		return
 	}
-	found, wrong := r.secretRef(referrer{kindGateway, g.key.Namespace, g.key.Name}, spec.Backend.ClientCertificateRef, string(gatewayv1.GatewayReasonInvalidClientCertificateRef))
+	found, wrong := r.secretRef(world.From(kindGateway, g.key.Namespace, g.key.Name), spec.Backend.ClientCertificateRef, string(gatewayv1.GatewayReasonInvalidClientCertificateRef))
 	g.client, g.refs = found, wrong
 }
 
 // secretRef reads the certificate that a reference names.
-func (r *round) secretRef(from referrer, ref *gatewayv1.SecretObjectReference, reason string) (*certificate, faults) {
+func (r *round) secretRef(from world.Referrer, ref *gatewayv1.SecretObjectReference, reason string) (*certificate, faults) {
 	var wrong faults
-	key := Key{Namespace: text(ref.Namespace, from.namespace), Name: string(ref.Name)}
+	key := Key{Namespace: text(ref.Namespace, from.Namespace), Name: string(ref.Name)}
 	if deref(ref.Group, "") != "" || text(ref.Kind, kindSecret) != kindSecret {
 		wrong.add(reason, fmt.Sprintf("Certificates are taken from Secrets, not from %s %q.", qualified(string(deref(ref.Group, "")), text(ref.Kind, kindSecret)), key.Name))
 		return nil, wrong
 	}
-	if !r.permitted(from, kindSecret, key) {
-		wrong.add(string(gatewayv1.ListenerReasonRefNotPermitted), missingGrant(from, kindSecret, key))
+	if !r.Permitted(from, kindSecret, key) {
+		wrong.add(string(gatewayv1.ListenerReasonRefNotPermitted), world.MissingGrant(from, kindSecret, key))
 		return nil, wrong
 	}
 	found := r.certificate(key)
@@ -259,10 +261,10 @@ func (g *gatewayState) statusAddresses() []gatewayv1.GatewayStatusAddress {
 	var addresses []gatewayv1.GatewayStatusAddress
 	for _, address := range g.addresses {
 		kind := gatewayv1.HostnameAddressType
-		if _, err := netip.ParseAddr(address.public()); err == nil {
+		if _, err := netip.ParseAddr(address.String()); err == nil {
 			kind = gatewayv1.IPAddressType
 		}
-		addresses = append(addresses, gatewayv1.GatewayStatusAddress{Type: &kind, Value: address.public()})
+		addresses = append(addresses, gatewayv1.GatewayStatusAddress{Type: &kind, Value: address.String()})
 	}
 	return addresses
 }

@@ -6,7 +6,8 @@ import (
 	"net/netip"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -39,11 +40,11 @@ type listenerState struct {
 
 func (l *listenerState) hostname() string { return strings.ToLower(text(l.spec.Hostname, "")) }
 
-func (l *listenerState) referrer() referrer {
+func (l *listenerState) referrer() world.Referrer {
 	if l.set != nil {
-		return referrer{kindListenerSet, l.set.object.Namespace, l.set.object.Name}
+		return world.From(kindListenerSet, l.set.object.Namespace, l.set.object.Name)
 	}
-	return referrer{kindGateway, l.gateway.key.Namespace, l.gateway.key.Name}
+	return world.From(kindGateway, l.gateway.key.Namespace, l.gateway.key.Name)
 }
 
 // resolveListener finds out about one listener by itself.
@@ -116,7 +117,7 @@ func (r *round) resolveClientValidation(l *listenerState, server *gateway.Server
 		refs = append(refs, authority{string(ref.Group), string(ref.Kind), Key{Namespace: text(ref.Namespace, l.gateway.key.Namespace), Name: string(ref.Name)}})
 	}
 	var wrong faults
-	server.ClientCAs, wrong = r.authorities(referrer{kindGateway, l.gateway.key.Namespace, l.gateway.key.Name}, refs, authorityReasons{
+	server.ClientCAs, wrong = r.authorities(world.From(kindGateway, l.gateway.key.Namespace, l.gateway.key.Name), refs, authorityReasons{
 		kind:  string(gatewayv1.ListenerReasonInvalidCACertificateKind),
 		value: string(gatewayv1.ListenerReasonInvalidCACertificateRef),
 		grant: string(gatewayv1.ListenerReasonRefNotPermitted),
@@ -162,11 +163,11 @@ func (l *listenerState) serve() []gateway.Listener {
 	for i, address := range l.gateway.addresses {
 		name := l.name
 		if i > 0 {
-			name += "@" + address.public()
+			name += "@" + address.String()
 		}
 		served = append(served, gateway.Listener{
 			Name: name, Gateway: l.gateway.key.String(), Cluster: l.gateway.key.Namespace,
-			Address:  netip.AddrPortFrom(address.Bind, l.ports(l.spec.Port)),
+			Address: netip.AddrPortFrom(address.Bind, l.ports(l.spec.Port)), Port: int(l.spec.Port),
 			Protocol: gateway.Protocol(l.spec.Protocol), Hostname: l.hostname(), TLS: l.server, Routes: l.routes,
 		})
 	}
@@ -217,15 +218,8 @@ func (r *round) fromAllowed(from gatewayv1.FromNamespaces, selector *metav1.Labe
 		return owner == namespace
 	case gatewayv1.NamespacesFromSelector:
 		chosen, err := metav1.LabelSelectorAsSelector(selector)
-		return err == nil && chosen.Matches(labels.Set(r.labelsOf(namespace)))
+		return err == nil && chosen.Matches(labels.Set(r.LabelsOf(namespace)))
 	case gatewayv1.NamespacesFromNone:
 	}
 	return false
-}
-
-func (w *World) labelsOf(namespace string) map[string]string {
-	if found := w.namespaces[Key{Name: namespace}]; found != nil {
-		return found.Labels
-	}
-	return map[string]string{corev1.LabelMetadataName: namespace}
 }

@@ -52,17 +52,17 @@ func newPolicyMemo() policyMemo {
 func (r *round) enforcePolicies(config *gateway.Config) {
 	memo := &r.policies
 	cluster := enforce.Cluster{Issuer: r.settings.ClusterIssuer, Audience: ClusterAudience}
-	config.Authorizations = remake(r, r.authorizations, memo.authorizations, func(p *gatewayapi.AuthorizationPolicy) (*gateway.Authorization, []string) {
+	config.Authorizations = remake(r, r.Authorizations, memo.authorizations, func(p *gatewayapi.AuthorizationPolicy) (*gateway.Authorization, []string) {
 		return enforce.Authorization(p, cluster)
 	})
-	config.RateLimits = remake(r, r.rateLimits, memo.rateLimits, func(p *gatewayapi.RateLimitPolicy) (*gateway.RateLimit, []string) {
+	config.RateLimits = remake(r, r.RateLimits, memo.rateLimits, func(p *gatewayapi.RateLimitPolicy) (*gateway.RateLimit, []string) {
 		return enforce.RateLimit(p), nil
 	})
-	config.Lifecycles = remake(r, r.lifecycles, memo.lifecycles, func(p *gatewayapi.LifecyclePolicy) (*gateway.Lifecycle, []string) {
+	config.Lifecycles = remake(r, r.Lifecycles, memo.lifecycles, func(p *gatewayapi.LifecyclePolicy) (*gateway.Lifecycle, []string) {
 		return enforce.Lifecycle(p), nil
 	})
-	if memo.people != r.people || memo.tenants == nil {
-		memo.people = r.people
+	if memo.people != r.People || memo.tenants == nil {
+		memo.people = r.People
 		r.meetPeople(memo)
 	}
 	config.Keys, config.Tenants, config.Flags = memo.keys, memo.tenants, memo.flags
@@ -100,7 +100,7 @@ func remake[T, V any, P interface {
 func (r *round) meetPeople(memo *policyMemo) {
 	tenants, keys, flags := map[string]gateway.Tenant{}, map[string]gateway.Client{}, map[string]map[string]bool{}
 	units := map[string]string{}
-	for key, namespace := range r.namespaces {
+	for key, namespace := range r.Namespaces {
 		labels := namespace.Labels
 		if labels[tenancy.LabelTenant] == "" {
 			continue
@@ -111,7 +111,7 @@ func (r *round) meetPeople(memo *policyMemo) {
 		}
 		tenants[key.Name], units[t.Name] = t, t.BusinessUnit
 	}
-	for key, subscription := range r.subscriptions {
+	for key, subscription := range r.Subscriptions {
 		owner := tenants[key.Namespace]
 		for _, each := range subscription.Status.Keys {
 			keys[each.Hash] = gateway.Client{
@@ -120,27 +120,16 @@ func (r *round) meetPeople(memo *policyMemo) {
 			}
 		}
 	}
-	for name, flag := range r.flags {
+	for name, flag := range r.Flags {
 		flags[name] = map[string]bool{}
 		for tenant, unit := range units {
-			flags[name][tenant] = flag.has(tenant, unit)
+			flags[name][tenant] = flag.Has(tenant, unit)
 		}
 	}
 	if !reflect.DeepEqual([]any{memo.tenants, memo.keys, memo.flags}, []any{tenants, keys, flags}) {
 		memo.tenants, memo.keys, memo.flags = tenants, keys, flags
 		r.changed = true
 	}
-}
-
-// has says whether a tenant of a business unit has the flag.
-func (f Flag) has(tenant, unit string) bool {
-	if on, said := f.Tenants[tenant]; said {
-		return on
-	}
-	if on, said := f.BusinessUnits[unit]; said {
-		return on
-	}
-	return f.Everybody
 }
 
 // earlier is the earlier of two moments; zero where neither is set.
@@ -168,13 +157,13 @@ func (r *round) reportPolicies() {
 			used[key]++
 		}
 	}
-	for key, object := range r.authorizations {
+	for key, object := range r.Authorizations {
 		r.reportPolicy(object, used[policyKey{gatewayapi.KindAuthorizationPolicy, key}], r.policies.authorizations[key].mistakes)
 	}
-	for key, object := range r.rateLimits {
+	for key, object := range r.RateLimits {
 		r.reportPolicy(object, used[policyKey{gatewayapi.KindRateLimitPolicy, key}], nil)
 	}
-	for key, object := range r.lifecycles {
+	for key, object := range r.Lifecycles {
 		r.reportPolicy(object, used[policyKey{gatewayapi.KindLifecyclePolicy, key}], nil)
 	}
 }

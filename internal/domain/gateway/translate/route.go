@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/host"
+
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -51,10 +53,10 @@ type routeEntry struct {
 // translateRoutes makes what each route means, or takes what it meant before.
 func (r *round) translateRoutes() {
 	seen := 0
-	for key, object := range r.httpRoutes {
+	for key, object := range r.HTTPRoutes {
 		seen += r.visit(routeKey{gateway.HTTPRoute, key}, object)
 	}
-	for key, object := range r.grpcRoutes {
+	for key, object := range r.GRPCRoutes {
 		seen += r.visit(routeKey{gateway.GRPCRoute, key}, object)
 	}
 	if seen < len(r.routes) {
@@ -81,14 +83,14 @@ func (r *round) http(key routeKey) *gatewayv1.HTTPRoute {
 	if key.kind != gateway.HTTPRoute {
 		return nil
 	}
-	return r.httpRoutes[key.key]
+	return r.HTTPRoutes[key.key]
 }
 
 func (r *round) grpc(key routeKey) *gatewayv1.GRPCRoute {
 	if key.kind != gateway.GRPCRoute {
 		return nil
 	}
-	return r.grpcRoutes[key.key]
+	return r.GRPCRoutes[key.key]
 }
 
 // visit makes sure that the entry of a route is fresh.
@@ -102,11 +104,11 @@ func (r *round) visit(key routeKey, object client.Object) int {
 
 // fresh says whether nothing changed that the entry was made of.
 func (e *routeEntry) fresh(w *World) bool {
-	if e.shape != w.shape {
+	if e.shape != w.Shape {
 		return false
 	}
 	for key, version := range e.services {
-		if w.ofService[key] != version {
+		if w.OfService[key] != version {
 			return false
 		}
 	}
@@ -128,7 +130,7 @@ func objectOf(object client.Object) *routeObject {
 func (r *round) translate(key routeKey, object client.Object, taken map[string]bool) {
 	route := objectOf(object)
 	entry := &routeEntry{
-		route: route, shape: r.shape, taken: taken, services: map[Key]uint64{}, served: map[string]*gateway.Route{},
+		route: route, shape: r.Shape, taken: taken, services: map[Key]uint64{}, served: map[string]*gateway.Route{},
 		backends: map[string]backendSpec{}, gateways: map[Key]bool{}, policies: map[policyKey]bool{},
 	}
 	var statuses []gatewayv1.RouteParentStatus
@@ -199,7 +201,7 @@ func (e *routeEntry) keepEqual(old *routeEntry) {
 		return
 	}
 	for name, route := range e.served {
-		if before := old.served[name]; before != nil && sameRoute(before, route) {
+		if before := old.served[name]; before != nil && reflect.DeepEqual(before, route) {
 			e.served[name] = before
 		}
 	}
@@ -226,7 +228,7 @@ func (r *round) routeStatus(route *routeObject, ours []gatewayv1.RouteParentStat
 // separateKinds sees that no listener has routes of both kinds for a host name:
 // the older one stays.
 func (r *round) separateKinds() {
-	if len(r.httpRoutes) == 0 || len(r.grpcRoutes) == 0 {
+	if len(r.HTTPRoutes) == 0 || len(r.GRPCRoutes) == 0 {
 		return
 	}
 	on := map[string][2][]*routeEntry{}
@@ -262,10 +264,10 @@ func (r *round) findLosers(name string, both [2][]*routeEntry, losers map[routeK
 	slices.SortFunc(all, func(a, b *routeEntry) int { return olderFirst(a.route.object, b.route.object) })
 	var stays []*routeEntry
 	for _, entry := range all {
-		mine, _ := hostnames(r.listeners[name].hostname(), entry.route.hostnames)
+		mine, _ := host.Allowed(r.listeners[name].hostname(), entry.route.hostnames)
 		rival := slices.ContainsFunc(stays, func(other *routeEntry) bool {
-			theirs, _ := hostnames(r.listeners[name].hostname(), other.route.hostnames)
-			return other.route.kind != entry.route.kind && overlapAny(mine, theirs)
+			theirs, _ := host.Allowed(r.listeners[name].hostname(), other.route.hostnames)
+			return other.route.kind != entry.route.kind && host.OverlapAny(mine, theirs)
 		})
 		if !rival {
 			stays = append(stays, entry)
@@ -278,6 +280,3 @@ func (r *round) findLosers(name string, both [2][]*routeEntry, losers map[routeK
 		losers[key][name] = true
 	}
 }
-
-// sameRoute says whether two routes mean the same.
-func sameRoute(a, b *gateway.Route) bool { return reflect.DeepEqual(a, b) }

@@ -169,13 +169,13 @@ func (m *ruler) extension(made *gateway.Filters, ref *gatewayv1.LocalObjectRefer
 			qualified(string(ref.Group), kind), v1alpha1.KindAuthorizationPolicy, v1alpha1.KindRateLimitPolicy, v1alpha1.KindLifecyclePolicy, v1alpha1.GroupVersion.Group))
 		return
 	case kind == v1alpha1.KindAuthorizationPolicy:
-		exists = m.authorizations[key] != nil
+		exists = m.Authorizations[key] != nil
 		made.Authorization = append(made.Authorization, key.String())
 	case kind == v1alpha1.KindRateLimitPolicy:
-		exists = m.rateLimits[key] != nil
+		exists = m.RateLimits[key] != nil
 		made.RateLimits = append(made.RateLimits, key.String())
 	default:
-		exists = m.lifecycles[key] != nil
+		exists = m.Lifecycles[key] != nil
 		made.Lifecycle = key.String()
 	}
 	m.entry.policies[policyKey{string(ref.Kind), key}] = true

@@ -1,6 +1,6 @@
 package translate
 
-import "net/netip"
+import "github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/address"
 
 // Controller is what a GatewayClass names to be served by Roadbed.
 const Controller = "gateway.roadbed.dev/controller"
@@ -10,20 +10,7 @@ const Controller = "gateway.roadbed.dev/controller"
 const ClusterAudience = "platform-api"
 
 // Address is one that Gateways can have.
-type Address struct {
-	// Bind is what to listen on.
-	Bind netip.Addr
-	// Public is what callers use, an IP address or a host name, where it differs.
-	Public string
-}
-
-// public is what callers use.
-func (a Address) public() string {
-	if a.Public != "" {
-		return a.Public
-	}
-	return a.Bind.String()
-}
+type Address = address.Address
 
 // Settings are what a Translator knows of the process it serves.
 type Settings struct {

@@ -72,7 +72,7 @@ type round struct {
 // issuer and the version of the definitions.
 func (t *Translator) SetSettings(settings Settings) {
 	t.settings = settings.withDefaults()
-	t.world.shape++
+	t.world.Shape++
 	t.policies = newPolicyMemo()
 }
 

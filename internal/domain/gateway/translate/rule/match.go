@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -71,8 +72,10 @@ func path(match *gatewayv1.HTTPPathMatch) (gateway.PathMatch, error) {
 
 // expression compiles a regular expression that has to match the whole value.
 func expression(value string) (*regexp.Regexp, error) {
-	compiled, err := regexp.Compile("^(?:" + value + ")$")
-	if err != nil {
+	// By itself first: "a)|(b" must not get out of the group.
+	_, err := regexp.Compile(value)
+	compiled, whole := regexp.Compile("^(?:" + value + ")$")
+	if err = cmp.Or(err, whole); err != nil {
 		return nil, fmt.Errorf("regular expression %q cannot be read (RE2 syntax is taken): %w", value, err)
 	}
 	return compiled, nil

@@ -1,4 +1,6 @@
-package translate
+// Package host compares host names as listeners and routes have them: a name,
+// "*.name" for all below it, or nothing for all.
+package host
 
 import (
 	"strings"
@@ -19,8 +21,8 @@ func covers(pattern, other string) bool {
 	return len(strings.TrimPrefix(other, "*")) > len(suffix) && strings.HasSuffix(other, suffix)
 }
 
-// overlap is the narrower of two patterns of which one covers the other.
-func overlap(a, b string) (string, bool) {
+// Overlap is the narrower of two patterns of which one covers the other.
+func Overlap(a, b string) (string, bool) {
 	switch {
 	case covers(a, b):
 		return b, true
@@ -30,9 +32,9 @@ func overlap(a, b string) (string, bool) {
 	return "", false
 }
 
-// hostnames are those that a listener lets a route have; ok is false where there
+// Allowed are the names that a listener lets a route have; ok is false where there
 // is none. Empty means all that the listener answers to.
-func hostnames(listener string, route []gatewayv1.Hostname) (allowed []string, ok bool) {
+func Allowed(listener string, route []gatewayv1.Hostname) (allowed []string, ok bool) {
 	if len(route) == 0 {
 		if listener == "" {
 			return nil, true
@@ -40,22 +42,22 @@ func hostnames(listener string, route []gatewayv1.Hostname) (allowed []string, o
 		return []string{listener}, true
 	}
 	for _, name := range route {
-		if common, ok := overlap(listener, strings.ToLower(string(name))); ok {
+		if common, ok := Overlap(listener, strings.ToLower(string(name))); ok {
 			allowed = append(allowed, common)
 		}
 	}
 	return allowed, len(allowed) > 0
 }
 
-// overlapAny says whether two lists of host names have a name in common; an empty
+// OverlapAny says whether two lists of host names have a name in common; an empty
 // list has all.
-func overlapAny(a, b []string) bool {
+func OverlapAny(a, b []string) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return true
 	}
 	for _, x := range a {
 		for _, y := range b {
-			if _, ok := overlap(x, y); ok {
+			if _, ok := Overlap(x, y); ok {
 				return true
 			}
 		}

@@ -1,4 +1,4 @@
-package translate
+package world
 
 import (
 	"fmt"
@@ -28,52 +28,53 @@ type Flag struct {
 }
 
 // World is the part of a cluster that the gateway looks at. The objects are the
-// caller's and must not change while they are in it: Set replaces them.
+// caller's and must not change while they are in it: Set replaces them. Its fields
+// are for reading: only Set, Delete and SetFlags change them.
 type World struct {
-	classes        map[Key]*gatewayv1.GatewayClass
-	gateways       map[Key]*gatewayv1.Gateway
-	listenerSets   map[Key]*gatewayv1.ListenerSet
-	httpRoutes     map[Key]*gatewayv1.HTTPRoute
-	grpcRoutes     map[Key]*gatewayv1.GRPCRoute
-	tlsPolicies    map[Key]*gatewayv1.BackendTLSPolicy
-	grants         map[Key]*gatewayv1.ReferenceGrant
-	services       map[Key]*corev1.Service
-	slices         map[Key]*discoveryv1.EndpointSlice
-	secrets        map[Key]*corev1.Secret
-	configMaps     map[Key]*corev1.ConfigMap
-	namespaces     map[Key]*corev1.Namespace
-	authorizations map[Key]*v1alpha1.AuthorizationPolicy
-	rateLimits     map[Key]*v1alpha1.RateLimitPolicy
-	lifecycles     map[Key]*v1alpha1.LifecyclePolicy
-	subscriptions  map[Key]*v1alpha1.Subscription
-	flags          map[string]Flag
+	Classes        map[Key]*gatewayv1.GatewayClass
+	Gateways       map[Key]*gatewayv1.Gateway
+	ListenerSets   map[Key]*gatewayv1.ListenerSet
+	HTTPRoutes     map[Key]*gatewayv1.HTTPRoute
+	GRPCRoutes     map[Key]*gatewayv1.GRPCRoute
+	TLSPolicies    map[Key]*gatewayv1.BackendTLSPolicy
+	Grants         map[Key]*gatewayv1.ReferenceGrant
+	Services       map[Key]*corev1.Service
+	Slices         map[Key]*discoveryv1.EndpointSlice
+	Secrets        map[Key]*corev1.Secret
+	ConfigMaps     map[Key]*corev1.ConfigMap
+	Namespaces     map[Key]*corev1.Namespace
+	Authorizations map[Key]*v1alpha1.AuthorizationPolicy
+	RateLimits     map[Key]*v1alpha1.RateLimitPolicy
+	Lifecycles     map[Key]*v1alpha1.LifecyclePolicy
+	Subscriptions  map[Key]*v1alpha1.Subscription
+	Flags          map[string]Flag
 
-	// shape is raised by every change that may matter to any route.
-	shape uint64
-	// ofService counts the changes of a Service that matter to routes; endpoints
+	// Shape is raised by every change that may matter to any route.
+	Shape uint64
+	// OfService counts the changes of a Service that matter to routes; Endpoints
 	// those of its slices. Both live as long as the World.
-	ofService, endpoints map[Key]uint64
+	OfService, Endpoints map[Key]uint64
 	// grantsIn are the grants by namespace.
 	grantsIn map[string]map[string]*gatewayv1.ReferenceGrant
-	// slicesOf are the names of the slices of a Service.
-	slicesOf map[Key]map[string]bool
-	// people counts the changes of namespaces, subscriptions and flags.
-	people uint64
+	// SlicesOf are the names of the slices of a Service.
+	SlicesOf map[Key]map[string]bool
+	// People counts the changes of namespaces, subscriptions and flags.
+	People uint64
 }
 
-// NewWorld returns a World with nothing in it.
-func NewWorld() *World {
+// New returns a World with nothing in it.
+func New() *World {
 	return &World{
-		classes: map[Key]*gatewayv1.GatewayClass{}, gateways: map[Key]*gatewayv1.Gateway{},
-		listenerSets: map[Key]*gatewayv1.ListenerSet{}, httpRoutes: map[Key]*gatewayv1.HTTPRoute{},
-		grpcRoutes: map[Key]*gatewayv1.GRPCRoute{}, tlsPolicies: map[Key]*gatewayv1.BackendTLSPolicy{},
-		grants: map[Key]*gatewayv1.ReferenceGrant{}, services: map[Key]*corev1.Service{},
-		slices: map[Key]*discoveryv1.EndpointSlice{}, secrets: map[Key]*corev1.Secret{},
-		configMaps: map[Key]*corev1.ConfigMap{}, namespaces: map[Key]*corev1.Namespace{},
-		authorizations: map[Key]*v1alpha1.AuthorizationPolicy{}, rateLimits: map[Key]*v1alpha1.RateLimitPolicy{},
-		lifecycles: map[Key]*v1alpha1.LifecyclePolicy{}, subscriptions: map[Key]*v1alpha1.Subscription{},
-		flags: map[string]Flag{}, ofService: map[Key]uint64{}, endpoints: map[Key]uint64{},
-		slicesOf: map[Key]map[string]bool{}, grantsIn: map[string]map[string]*gatewayv1.ReferenceGrant{},
+		Classes: map[Key]*gatewayv1.GatewayClass{}, Gateways: map[Key]*gatewayv1.Gateway{},
+		ListenerSets: map[Key]*gatewayv1.ListenerSet{}, HTTPRoutes: map[Key]*gatewayv1.HTTPRoute{},
+		GRPCRoutes: map[Key]*gatewayv1.GRPCRoute{}, TLSPolicies: map[Key]*gatewayv1.BackendTLSPolicy{},
+		Grants: map[Key]*gatewayv1.ReferenceGrant{}, Services: map[Key]*corev1.Service{},
+		Slices: map[Key]*discoveryv1.EndpointSlice{}, Secrets: map[Key]*corev1.Secret{},
+		ConfigMaps: map[Key]*corev1.ConfigMap{}, Namespaces: map[Key]*corev1.Namespace{},
+		Authorizations: map[Key]*v1alpha1.AuthorizationPolicy{}, RateLimits: map[Key]*v1alpha1.RateLimitPolicy{},
+		Lifecycles: map[Key]*v1alpha1.LifecyclePolicy{}, Subscriptions: map[Key]*v1alpha1.Subscription{},
+		Flags: map[string]Flag{}, OfService: map[Key]uint64{}, Endpoints: map[Key]uint64{},
+		SlicesOf: map[Key]map[string]bool{}, grantsIn: map[string]map[string]*gatewayv1.ReferenceGrant{},
 	}
 }
 
@@ -87,27 +88,27 @@ func (w *World) Delete(object client.Object) { w.change(object, true) }
 
 // SetFlags replaces all flags.
 func (w *World) SetFlags(flags []Flag) {
-	w.people++
-	clear(w.flags)
+	w.People++
+	clear(w.Flags)
 	for _, flag := range flags {
-		w.flags[flag.Name] = flag
+		w.Flags[flag.Name] = flag
 	}
 }
 
 func (w *World) change(object client.Object, gone bool) {
 	switch o := object.(type) {
 	case *gatewayv1.GatewayClass:
-		w.reshape(put(w.classes, o, gone, generation))
+		w.reshape(put(w.Classes, o, gone, generation))
 	case *gatewayv1.Gateway:
-		w.reshape(put(w.gateways, o, gone, generation))
+		w.reshape(put(w.Gateways, o, gone, generation))
 	case *gatewayv1.ListenerSet:
-		w.reshape(put(w.listenerSets, o, gone, generation))
+		w.reshape(put(w.ListenerSets, o, gone, generation))
 	case *gatewayv1.HTTPRoute:
-		put(w.httpRoutes, o, gone, generation)
+		put(w.HTTPRoutes, o, gone, generation)
 	case *gatewayv1.GRPCRoute:
-		put(w.grpcRoutes, o, gone, generation)
+		put(w.GRPCRoutes, o, gone, generation)
 	case *gatewayv1.BackendTLSPolicy:
-		w.reshape(put(w.tlsPolicies, o, gone, generation))
+		w.reshape(put(w.TLSPolicies, o, gone, generation))
 	case *gatewayv1.ReferenceGrant:
 		w.setGrant(o, gone)
 	case *corev1.Service:
@@ -115,20 +116,20 @@ func (w *World) change(object client.Object, gone bool) {
 	case *discoveryv1.EndpointSlice:
 		w.setSlice(o, gone)
 	case *corev1.Secret:
-		put(w.secrets, o, gone, version)
+		put(w.Secrets, o, gone, version)
 	case *corev1.ConfigMap:
-		put(w.configMaps, o, gone, version)
+		put(w.ConfigMaps, o, gone, version)
 	case *corev1.Namespace:
 		w.setNamespace(o, gone)
 	case *v1alpha1.AuthorizationPolicy:
-		w.reshape(put(w.authorizations, o, gone, identity))
+		w.reshape(put(w.Authorizations, o, gone, identity))
 	case *v1alpha1.RateLimitPolicy:
-		w.reshape(put(w.rateLimits, o, gone, identity))
+		w.reshape(put(w.RateLimits, o, gone, identity))
 	case *v1alpha1.LifecyclePolicy:
-		w.reshape(put(w.lifecycles, o, gone, identity))
+		w.reshape(put(w.Lifecycles, o, gone, identity))
 	case *v1alpha1.Subscription:
-		put(w.subscriptions, o, gone, version)
-		w.people++
+		put(w.Subscriptions, o, gone, version)
+		w.People++
 	default:
 		panic(fmt.Sprintf("the gateway does not look at a %T", object))
 	}
@@ -140,7 +141,7 @@ func generation(a, b client.Object) bool {
 }
 func version(client.Object, client.Object) bool { return false }
 func identity(a, b client.Object) bool          { return a.GetUID() == b.GetUID() }
-func (w *World) reshape(matters bool)           { w.shape += one(matters) }
+func (w *World) reshape(matters bool)           { w.Shape += one(matters) }
 func keyOf(object client.Object) Key            { return client.ObjectKeyFromObject(object) }
 func samePorts(a, b *corev1.Service) bool {
 	return a.Spec.Type == b.Spec.Type && equality.Semantic.DeepEqual(a.Spec.Ports, b.Spec.Ports)
@@ -173,33 +174,33 @@ func put[T any, P interface {
 
 func (w *World) setService(service *corev1.Service, gone bool) {
 	key := keyOf(service)
-	old := w.services[key]
+	old := w.Services[key]
 	if gone || old == nil || !samePorts(old, service) {
-		w.ofService[key]++
+		w.OfService[key]++
 	}
-	put(w.services, service, gone, version)
+	put(w.Services, service, gone, version)
 }
 
 func (w *World) setSlice(slice *discoveryv1.EndpointSlice, gone bool) {
 	owner := Key{Namespace: slice.Namespace, Name: slice.Labels[discoveryv1.LabelServiceName]}
-	if old := w.slices[keyOf(slice)]; old != nil {
+	if old := w.Slices[keyOf(slice)]; old != nil {
 		before := Key{Namespace: old.Namespace, Name: old.Labels[discoveryv1.LabelServiceName]}
-		delete(w.slicesOf[before], old.Name)
-		w.endpoints[before]++
+		delete(w.SlicesOf[before], old.Name)
+		w.Endpoints[before]++
 	}
-	put(w.slices, slice, gone, version)
-	w.endpoints[owner]++
+	put(w.Slices, slice, gone, version)
+	w.Endpoints[owner]++
 	if gone {
 		return
 	}
-	if w.slicesOf[owner] == nil {
-		w.slicesOf[owner] = map[string]bool{}
+	if w.SlicesOf[owner] == nil {
+		w.SlicesOf[owner] = map[string]bool{}
 	}
-	w.slicesOf[owner][slice.Name] = true
+	w.SlicesOf[owner][slice.Name] = true
 }
 
 func (w *World) setGrant(grant *gatewayv1.ReferenceGrant, gone bool) {
-	w.reshape(put(w.grants, grant, gone, generation))
+	w.reshape(put(w.Grants, grant, gone, generation))
 	if w.grantsIn[grant.Namespace] == nil {
 		w.grantsIn[grant.Namespace] = map[string]*gatewayv1.ReferenceGrant{}
 	}
@@ -210,10 +211,29 @@ func (w *World) setGrant(grant *gatewayv1.ReferenceGrant, gone bool) {
 }
 
 func (w *World) setNamespace(namespace *corev1.Namespace, gone bool) {
-	old := w.namespaces[keyOf(namespace)]
+	old := w.Namespaces[keyOf(namespace)]
 	if gone || old == nil || !equality.Semantic.DeepEqual(old.Labels, namespace.Labels) {
-		w.people++
-		w.shape++
+		w.People++
+		w.Shape++
 	}
-	put(w.namespaces, namespace, gone, version)
+	put(w.Namespaces, namespace, gone, version)
+}
+
+// LabelsOf are the labels of a namespace.
+func (w *World) LabelsOf(namespace string) map[string]string {
+	if found := w.Namespaces[Key{Name: namespace}]; found != nil {
+		return found.Labels
+	}
+	return map[string]string{corev1.LabelMetadataName: namespace}
+}
+
+// Has says whether a tenant of a business unit has the flag.
+func (f Flag) Has(tenant, unit string) bool {
+	if on, said := f.Tenants[tenant]; said {
+		return on
+	}
+	if on, said := f.BusinessUnits[unit]; said {
+		return on
+	}
+	return f.Everybody
 }
