@@ -89,6 +89,11 @@ func TestConformance(t *testing.T) {
 	kubetest.Eventually(t, time.Minute, "the GatewayClass is there", func() error {
 		return env.Client.Get(t.Context(), client.ObjectKey{Name: "roadbed"}, &gatewayv1.GatewayClass{})
 	})
+	judged := rest.CopyConfig(env.Admin)
+	judged.Wrap(func(way http.RoundTripper) http.RoundTripper { return withLogs{kubelet: k, rest: way} })
+	if clientset, err = kubernetes.NewForConfig(judged); err != nil {
+		t.Fatal(err)
+	}
 	run(t, env, clientset)
 }
 

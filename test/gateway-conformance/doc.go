@@ -6,7 +6,7 @@
 // made-up addresses, which the cluster's own controllers put into EndpointSlices. What
 // runs in them is real: a stand-in for the kubelet starts the suite's echo server for
 // each pod on ports of the loopback device, the gateway's dialer finds them by the
-// made-up addresses, and the API server gets their logs.
+// made-up addresses, and the suite reads their logs.
 //
 // It is a module of its own, so that the suite's dependencies are not the product's.
 // `make conformance-gateway` runs it and prints the report.
