@@ -117,8 +117,6 @@ type Responder interface {
 	// the body failed (then a BodyError wraps it) and the connection was cut so
 	// that the client does not take the part for the whole.
 	Respond(res *http1.Response) (int64, error)
-	// Inform sends an interim answer (1xx but 101). Fronts that cannot drop it.
-	Inform(status int, header http1.Header)
 	// Upgrade sends the 101 and hands over the connection, with what was already
 	// read from it. The caller closes it.
 	Upgrade(res *http1.Response) (io.ReadWriteCloser, error)

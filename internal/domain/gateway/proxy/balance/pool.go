@@ -102,6 +102,11 @@ func (p *Pool) first(i int, now time.Time, avoid *Endpoint) *Endpoint {
 	return nil
 }
 
+// HasSession tells whether a session is one of the backend's endpoints'.
+func (p *Pool) HasSession(session string) bool {
+	return slices.ContainsFunc(p.endpoints, func(e *Endpoint) bool { return e.Session == session })
+}
+
 // PickSession occupies the endpoint of a session, or returns nil where there is
 // none, or it does not answer.
 func (p *Pool) PickSession(session string, now time.Time) *Endpoint {
