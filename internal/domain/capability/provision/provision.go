@@ -108,6 +108,10 @@ type Renderer interface {
 	// Plan is all objects that will be made, with what is known before any of them
 	// exists.
 	Plan(ctx context.Context, in Input) (Preview, error)
+	// Kinds are the kinds of objects that it makes.
+	Kinds() []Kind
+	// ConnectionKeys are the keys of the connection Secret, sorted; none for no Secret.
+	ConnectionKeys() []string
 }
 
 // Builtin provisions outside the cluster. It must be safe for concurrent use.

@@ -1,9 +1,11 @@
 package expression
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/big"
 	"sync"
 
 	"github.com/google/cel-go/cel"
@@ -166,4 +168,31 @@ func (v Vars) And(name string, value any) Vars {
 	more := maps.Clone(v)
 	more[name] = value
 	return more
+}
+
+// Number evaluates an expression over self, a claim, to a number. It is compiled
+// each time. Its error is a FaultError.
+func Number(ctx context.Context, field, source string, self map[string]any) (*big.Rat, error) {
+	env, err := base().Extend(cel.Variable(Self, cel.DynType))
+	if err != nil {
+		return nil, fmt.Errorf("declare %q: %w", Self, err)
+	}
+	var faults Faults
+	compiled := (&Scope{env: env}).Compile(field, source, Anything, &faults)
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	value, _, err := compiled.JSON(ctx, Vars{Self: self}, NewBudget())
+	if err != nil {
+		return nil, err
+	}
+	switch number := value.(type) {
+	case int64:
+		return new(big.Rat).SetInt64(number), nil
+	case float64:
+		if made := new(big.Rat).SetFloat64(number); made != nil {
+			return made, nil
+		}
+	}
+	return nil, compiled.fault(fmt.Errorf("gives %v, not a number", value))
 }

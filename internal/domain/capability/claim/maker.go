@@ -1,0 +1,86 @@
+package claim
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/template"
+)
+
+// Maker makes what claims of one revision ask for: by rendering objects, or
+// outside the cluster. Exactly one of the two is set.
+type Maker struct {
+	Renderer provision.Renderer
+	Builtin  provision.Builtin
+}
+
+// External says whether something outside the cluster is made, which has to be
+// deleted with the claim.
+func (m *Maker) External() bool { return m.Builtin != nil }
+
+// Factory makes the provisioner of a revision, for types that are not template.
+type Factory func(*v1alpha1.CapabilityRevision) (*Maker, error)
+
+// Makers compiles revisions, each once. It is safe for concurrent use.
+type Makers struct {
+	factories map[v1alpha1.ProvisionerType]Factory
+
+	mu   sync.Mutex
+	made map[string]compiled // by revision; guarded by mu
+}
+
+type compiled struct {
+	maker *Maker
+	err   error
+}
+
+// mostCompiled bounds the revisions that are kept; those in use come back.
+const mostCompiled = 512
+
+// NewMakers returns Makers with the provisioners that the program has beside
+// templates.
+func NewMakers(factories map[v1alpha1.ProvisionerType]Factory) *Makers {
+	return &Makers{factories: factories, made: map[string]compiled{}}
+}
+
+// For compiles a revision, or returns what it was compiled to.
+func (m *Makers) For(r *v1alpha1.CapabilityRevision) (*Maker, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if done, known := m.made[r.Name]; known {
+		return done.maker, done.err
+	}
+	if len(m.made) >= mostCompiled {
+		clear(m.made)
+	}
+	maker, err := m.compile(r)
+	m.made[r.Name] = compiled{maker, err}
+	return maker, err
+}
+
+func (m *Makers) compile(r *v1alpha1.CapabilityRevision) (*Maker, error) {
+	p := r.Spec.Provisioner
+	if err := account.Check(p.Permissions); err != nil {
+		return nil, err
+	}
+	if p.Type == v1alpha1.ProvisionerTemplate && p.Template != nil {
+		made, err := template.Compile(p.Template, r.Spec.Schema.Spec.Raw)
+		if err != nil {
+			return nil, err
+		}
+		return &Maker{Renderer: made}, nil
+	}
+	factory, known := m.factories[p.Type]
+	if !known {
+		return nil, fmt.Errorf("provisioner.type: this program provisions nothing of type %q", p.Type)
+	}
+	maker, err := factory(r)
+	if err == nil && (maker.Renderer == nil) == (maker.Builtin == nil) {
+		err = errors.New("provisioner: it neither renders nor provisions")
+	}
+	return maker, err
+}

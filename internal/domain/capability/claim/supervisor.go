@@ -1,0 +1,351 @@
+package claim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/revision"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+)
+
+// The names of the controllers.
+const (
+	// SupervisorName is that of the controller that runs engines.
+	SupervisorName = "capability-claims"
+	// RolloutName is that of the controller that opens waves.
+	RolloutName = "capability-rollout"
+)
+
+// Deps are what the claims' controllers are given by the program.
+type Deps struct {
+	// Factories make the provisioners of types other than Template.
+	Factories map[v1alpha1.ProvisionerType]Factory
+}
+
+// hostOf is what engines have in common.
+type hostOf struct {
+	capability string
+	orders     *orders
+	clock      clock.WithTicker
+	log        *slog.Logger
+}
+
+// Supervisor runs an engine for each capability whose kind is served.
+type Supervisor struct {
+	mgr      manager.Manager
+	host     hostOf
+	liveness module.Liveness
+	rollouts *rollouts
+
+	mu      sync.Mutex
+	root    context.Context     // guarded by mu; nil until the manager starts
+	engines map[string]*running // guarded by mu
+}
+
+// running is an engine at work.
+type running struct {
+	*Engine
+	kind     schema.GroupVersionKind
+	external bool
+	cancel   context.CancelFunc
+	ended    chan struct{}
+}
+
+// Setup adds the claims' controllers to the host.
+func Setup(host *module.Host, deps Deps) (*Supervisor, error) {
+	mgr := host.Manager
+	s := &Supervisor{
+		mgr: mgr, liveness: host.Liveness, engines: map[string]*running{},
+		host: hostOf{
+			orders: &orders{read: mgr.GetClient(), direct: mgr.GetAPIReader(), makers: NewMakers(deps.Factories)},
+			clock:  host.Clock, log: host.Log,
+		},
+	}
+	s.rollouts = newRollouts(s, host)
+	host.Liveness.Expect(SupervisorName)
+	err := builder.ControllerManagedBy(mgr).Named(SupervisorName).
+		For(&v1alpha1.Capability{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&apiextensionsv1.CustomResourceDefinition{}, handler.EnqueueRequestsFromMapFunc(ofDefinition)).
+		Watches(&v1alpha1.CapabilityRevision{}, s.revised()).
+		Watches(&v1alpha1.ClaimApproval{}, s.approved()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
+		Complete(s)
+	if err != nil {
+		return nil, fmt.Errorf("set up controller %q: %w", SupervisorName, err)
+	}
+	if err := s.rollouts.setup(mgr); err != nil {
+		return nil, err
+	}
+	return s, mgr.Add(s)
+}
+
+// ofDefinition is the capability that a kind was made for.
+func ofDefinition(_ context.Context, object client.Object) []reconcile.Request {
+	if name := object.GetLabels()[v1alpha1.LabelCapability]; name != "" {
+		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: name}}}
+	}
+	return nil
+}
+
+// Start ends the engines when the manager ends, and beats for the supervisor
+// until then.
+func (s *Supervisor) Start(ctx context.Context) error {
+	s.mu.Lock()
+	s.root = ctx
+	s.mu.Unlock()
+	ticker := s.host.clock.NewTicker(heartbeat)
+	defer ticker.Stop()
+	for {
+		s.liveness.Beat(SupervisorName)
+		select {
+		case <-ticker.C():
+		case <-ctx.Done():
+			s.stopAll()
+			return nil
+		}
+	}
+}
+
+const heartbeat = 10 * time.Second
+
+// again is when a capability is looked at whose kind is not served yet, or that
+// came before the manager was ready.
+const again = 250 * time.Millisecond
+
+// Reconcile keeps a capability's revisions and its engine.
+func (s *Supervisor) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	c := &v1alpha1.Capability{}
+	err := s.mgr.GetClient().Get(ctx, request.NamespacedName, c)
+	if apierrors.IsNotFound(err) || err == nil && c.DeletionTimestamp != nil && len(c.Finalizers) == 0 {
+		s.stop(request.Name)
+		return reconcile.Result{}, nil
+	}
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if err := s.keepRevisions(ctx, c); err != nil {
+		return reconcile.Result{}, err
+	}
+	kind, ok := kindOf(c)
+	if !ok {
+		return reconcile.Result{}, nil
+	}
+	served, err := s.served(ctx, c, kind)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if !served {
+		return reconcile.Result{}, nil // The definition will wake us.
+	}
+	started, err := s.run(c, kind)
+	if err != nil || !started {
+		return reconcile.Result{RequeueAfter: again}, err
+	}
+	s.mu.Lock()
+	engine := s.engines[c.Name]
+	s.mu.Unlock()
+	return reconcile.Result{}, engine.EnqueueAll(ctx)
+}
+
+// keepRevisions makes the revisions that versions lack.
+func (s *Supervisor) keepRevisions(ctx context.Context, c *v1alpha1.Capability) error {
+	var all v1alpha1.CapabilityRevisionList
+	if err := s.mgr.GetClient().List(ctx, &all); err != nil {
+		return fmt.Errorf("list revisions: %w", err)
+	}
+	for i := range c.Spec.Versions {
+		v := &c.Spec.Versions[i]
+		if v.Stage == v1alpha1.StageRemoved {
+			continue
+		}
+		next, err := revision.Next(c, v, revision.Of(all.Items, c.Name, v.Name))
+		if err != nil {
+			return err
+		}
+		if next == nil {
+			continue
+		}
+		if err := s.mgr.GetClient().Create(ctx, next); err != nil && !apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("make revision %q: %w", next.Name, err)
+		}
+	}
+	return nil
+}
+
+// served says whether the API server serves the kind.
+func (s *Supervisor) served(ctx context.Context, c *v1alpha1.Capability, kind schema.GroupVersionKind) (bool, error) {
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	err := s.mgr.GetClient().Get(ctx, client.ObjectKey{Name: c.Spec.Names.Plural + "." + kind.Group}, crd)
+	if err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	established := slices.ContainsFunc(crd.Status.Conditions, func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
+		return c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue
+	})
+	hasVersion := slices.ContainsFunc(crd.Spec.Versions, func(v apiextensionsv1.CustomResourceDefinitionVersion) bool {
+		return v.Name == kind.Version && v.Served
+	})
+	return established && hasVersion && crd.DeletionTimestamp == nil, nil
+}
+
+// run has the capability's engine run, a new one if its kind has changed.
+func (s *Supervisor) run(c *v1alpha1.Capability, kind schema.GroupVersionKind) (bool, error) {
+	external := slices.ContainsFunc(c.Spec.Versions, func(v v1alpha1.CapabilityVersion) bool {
+		return v.Provisioner.Type == v1alpha1.ProvisionerBuiltin || v.Provisioner.Type == v1alpha1.ProvisionerHTTP
+	})
+	s.mu.Lock()
+	now, known := s.engines[c.Name]
+	root := s.root
+	s.mu.Unlock()
+	if known && now.kind == kind && now.external == external {
+		return true, nil
+	}
+	if root == nil {
+		return false, nil
+	}
+	s.stop(c.Name)
+	host := s.host
+	host.capability = c.Name
+	engine, err := newEngine(s.mgr, host, kind, external, func() { s.rollouts.poke(c.Name) })
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithCancel(root)
+	made := &running{Engine: engine, kind: kind, external: external, cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(made.ended)
+		if err := engine.Start(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			s.host.log.ErrorContext(ctx, "the engine for claims ended", "capability", c.Name, "error", err)
+			s.lost(c.Name, made)
+		}
+	}()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engines[c.Name] = made
+	return true, nil
+}
+
+// lost forgets an engine that ended by itself, so that another one is started.
+func (s *Supervisor) lost(capability string, which *running) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engines[capability] == which {
+		delete(s.engines, capability)
+	}
+}
+
+// stop ends a capability's engine and waits until all of it has ended.
+func (s *Supervisor) stop(capability string) {
+	s.mu.Lock()
+	engine, known := s.engines[capability]
+	delete(s.engines, capability)
+	s.mu.Unlock()
+	if known {
+		engine.cancel()
+		<-engine.ended
+	}
+}
+
+func (s *Supervisor) stopAll() {
+	for _, name := range s.Running() {
+		s.stop(name)
+	}
+}
+
+// Running are the capabilities whose claims are worked on, sorted.
+func (s *Supervisor) Running() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := make([]string, 0, len(s.engines))
+	for name := range s.engines {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// engine is the engine of a capability, nil when none runs.
+func (s *Supervisor) engine(capability string) *Engine {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found, known := s.engines[capability]; known {
+		return found.Engine
+	}
+	return nil
+}
+
+// revised wakes claims whose version got a revision, or whose wave was opened.
+func (s *Supervisor) revised() handler.EventHandler {
+	wake := func(ctx context.Context, object client.Object) {
+		r, is := object.(*v1alpha1.CapabilityRevision)
+		if !is {
+			return
+		}
+		if engine := s.engine(r.Spec.Capability); engine != nil {
+			if err := engine.EnqueueAll(ctx); err != nil {
+				s.host.log.WarnContext(ctx, "claims were not looked at after a change of a revision", "name", r.Name, "error", err)
+			}
+		}
+	}
+	return handler.Funcs{
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ queue) {
+			before, is := e.ObjectOld.(*v1alpha1.CapabilityRevision)
+			after, also := e.ObjectNew.(*v1alpha1.CapabilityRevision)
+			if is && also && before.Status.OpenWaves != after.Status.OpenWaves {
+				wake(ctx, after)
+			}
+		},
+	}
+}
+
+// approved wakes the claim that an approval speaks of.
+func (s *Supervisor) approved() handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ queue) { s.wakeClaim(ctx, e.Object) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) { s.wakeClaim(ctx, e.Object) },
+	}
+}
+
+func (s *Supervisor) wakeClaim(_ context.Context, object client.Object) {
+	a, is := object.(*v1alpha1.ClaimApproval)
+	if !is {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, each := range s.engines {
+		if each.kind.Kind == a.Spec.ClaimRef.Kind {
+			each.Enqueue(types.NamespacedName{Namespace: a.Namespace, Name: a.Spec.ClaimRef.Name})
+		}
+	}
+}
+
+// namespaceTier is the tier of a namespace's tenant.
+func namespaceTier(ctx context.Context, reader client.Reader, name string) (string, error) {
+	namespace := &corev1.Namespace{}
+	if err := reader.Get(ctx, client.ObjectKey{Name: name}, namespace, client.UnsafeDisableDeepCopy); err != nil {
+		return "", err
+	}
+	return tenantOf(namespace).Tier, nil
+}
