@@ -218,12 +218,12 @@ func testAccounts(t *testing.T, p *platform) {
 	namespace, dev := p.tenant(t, "accounts", "tier-2", "internal")
 	other, _ := p.tenant(t, "bystander", "tier-2", "internal")
 	ready(t, dev, claimed(t, dev, wish(namespace, "Box", "one", `{"size":3}`)))
-	user, role := account.User("box", namespace), ""
+	user := account.User("box", namespace)
 	var roles rbacv1.RoleList
 	if err := p.admin.List(t.Context(), &roles, client.InNamespace(namespace)); err != nil || len(roles.Items) != 1 {
 		t.Fatalf("roles %v: %v", roles.Items, err)
 	}
-	role = roles.Items[0].Name
+	role := roles.Items[0].Name
 	as := p.env.ClientAs(t, user, "system:serviceaccounts", "system:serviceaccounts:"+account.Namespace, "system:authenticated")
 	made := func(namespace string) *corev1.ConfigMap {
 		return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "probe"}}
@@ -288,4 +288,3 @@ func testAccounts(t *testing.T, p *platform) {
 		t.Errorf("positive control: an ordinary binding meets the guard: %v", err)
 	}
 }
-

@@ -9,34 +9,39 @@ import (
 // may leave out what is empty; and it writes quantities in its own way. A list
 // has exactly the items that are wanted.
 func covers(live, wanted any) bool {
+	if live == nil && empty(wanted) {
+		return true
+	}
 	switch w := wanted.(type) {
 	case map[string]any:
 		l, ok := live.(map[string]any)
-		if !ok {
-			return live == nil && empty(wanted)
-		}
-		for key, value := range w {
-			if !covers(l[key], value) {
-				return false
-			}
-		}
-		return true
+		return ok && coversFields(l, w)
 	case []any:
 		l, ok := live.([]any)
-		if !ok {
-			return live == nil && len(w) == 0
-		}
-		if len(l) != len(w) {
+		return ok && coversItems(l, w)
+	}
+	return live == wanted || sameNumber(live, wanted) || sameQuantity(live, wanted)
+}
+
+func coversFields(live, wanted map[string]any) bool {
+	for key, value := range wanted {
+		if !covers(live[key], value) {
 			return false
 		}
-		for i := range w {
-			if !covers(l[i], w[i]) {
-				return false
-			}
-		}
-		return true
 	}
-	return live == wanted || live == nil && empty(wanted) || sameNumber(live, wanted) || sameQuantity(live, wanted)
+	return true
+}
+
+func coversItems(live, wanted []any) bool {
+	if len(live) != len(wanted) {
+		return false
+	}
+	for i := range wanted {
+		if !covers(live[i], wanted[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // empty says whether the server may leave a value out.

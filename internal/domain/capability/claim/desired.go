@@ -85,7 +85,7 @@ func asWanted(live, wanted *unstructured.Unstructured) bool {
 }
 
 // isOf says whether an object was made for the claim.
-func isOf(object *unstructured.Unstructured, claim *unstructured.Unstructured) bool {
+func isOf(object, claim *unstructured.Unstructured) bool {
 	return object.GetLabels()[v1alpha1.LabelClaimUID] == string(claim.GetUID())
 }
 

@@ -3,7 +3,12 @@ package claim
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
+
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
@@ -16,6 +21,8 @@ import (
 type Maker struct {
 	Renderer provision.Renderer
 	Builtin  provision.Builtin
+	// Parameters are what the revision tells the provisioner beside the claim.
+	Parameters map[string]any
 }
 
 // External says whether something outside the cluster is made, which has to be
@@ -24,6 +31,27 @@ func (m *Maker) External() bool { return m.Builtin != nil }
 
 // Factory makes the provisioner of a revision, for types that are not template.
 type Factory func(*v1alpha1.CapabilityRevision) (*Maker, error)
+
+// Builtins are Roadbed's own provisioners by name, as a Factory.
+func Builtins(known map[string]provision.Builtin) Factory {
+	return func(r *v1alpha1.CapabilityRevision) (*Maker, error) {
+		source := r.Spec.Provisioner.Builtin
+		if source == nil {
+			return nil, errors.New("provisioner.builtin: it is not set")
+		}
+		found, ok := known[source.Name]
+		if !ok {
+			return nil, fmt.Errorf("provisioner.builtin.name: there is no provisioner %q: use one of %s", source.Name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+		made := &Maker{Builtin: found}
+		if source.Parameters != nil {
+			if err := utiljson.Unmarshal(source.Parameters.Raw, &made.Parameters); err != nil {
+				return nil, fmt.Errorf("provisioner.builtin.parameters: %w", err)
+			}
+		}
+		return made, nil
+	}
+}
 
 // Makers compiles revisions, each once. It is safe for concurrent use.
 type Makers struct {

@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -276,7 +275,7 @@ func (w *work) remove(ctx context.Context, ref provision.Ref, kind schema.GroupV
 		return fmt.Errorf("read %s, which is no longer wanted: %w", ref, err)
 	}
 	uid := live.GetUID()
-	err = w.as.Delete(ctx, live, client.Preconditions{UID: (*types.UID)(&uid)}, client.PropagationPolicy("Background"))
+	err = w.as.Delete(ctx, live, client.Preconditions{UID: &uid}, client.PropagationPolicy("Background"))
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("delete %s, which is no longer wanted: %w", ref, err)
 	}

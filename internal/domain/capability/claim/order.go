@@ -96,6 +96,7 @@ func (o *orders) order(ctx context.Context, capability string, claim *Claim) (*O
 		return nil, refuse(ReasonInvalidProvisioner, "revision %q cannot be rendered, which is for the team %s to repair: %v", chosen.Name, c.Spec.Owner.Team, err)
 	}
 	made := &Order{Capability: c, Revision: chosen, maker: maker, Input: inputOf(c.Name, chosen, tenant, own)}
+	made.Input.Parameters = maker.Parameters
 	if made.Policy, err = policyOf(claim.platform().DeletionPolicy, tenant, maker); err != nil {
 		return nil, err
 	}
@@ -216,11 +217,7 @@ func costOf(ctx context.Context, r *v1alpha1.CapabilityRevision, claim *unstruct
 // refusedBy turns an error into what the user is told; ok is false when it is
 // ours and is tried again.
 func refusedBy(err error) (*RefusedError, bool) {
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		return refused, true
-	}
-	return nil, false
+	return errors.AsType[*RefusedError](err)
 }
 
 // kindOf is the kind that claims are stored in.

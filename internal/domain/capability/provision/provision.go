@@ -31,6 +31,8 @@ type Input struct {
 	// Spec is the claim's spec in Version's schema, with its defaults and without
 	// the platform's part.
 	Spec map[string]any
+	// Parameters are what the revision tells a Builtin; nil for none.
+	Parameters map[string]any
 }
 
 // Output is what a provisioner answers.
