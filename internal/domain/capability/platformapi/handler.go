@@ -1,0 +1,161 @@
+package platformapi
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/problem"
+	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
+)
+
+// maxBody is how long a request's body may be.
+const maxBody = 1 << 20
+
+// Handler serves claims over HTTP. It is safe for concurrent use.
+type Handler struct {
+	authenticator Authenticator
+	catalogue     Catalogue
+	accounts      Accounts
+	documents     Documents
+	trail         trail.Recorder
+	log           *slog.Logger
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// New returns the API.
+func New(authenticator Authenticator, catalogue Catalogue, accounts Accounts, documents Documents, recorder trail.Recorder, log *slog.Logger) *Handler {
+	return &Handler{
+		authenticator: authenticator, catalogue: catalogue, accounts: accounts, documents: documents, trail: recorder, log: log,
+	}
+}
+
+// ServeHTTP answers a request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	switch {
+	case r.URL.Path == "/openapi.json":
+		h.serveOpenAPI(w, r)
+	case r.URL.Path == "/docs" || strings.HasPrefix(r.URL.Path, "/docs/"):
+		h.serveDocs(w, r)
+	default:
+		h.serveClaims(w, r)
+	}
+}
+
+func (h *Handler) serveClaims(w http.ResponseWriter, r *http.Request) {
+	to, wrong := h.find(r)
+	if wrong != nil {
+		if wrong.Status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		}
+		problem.Write(w, *wrong)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	switch route := r.Method + " " + map[bool]string{true: "collection", false: "item"}[to.name == ""]; route {
+	case "GET collection":
+		h.list(w, r, to)
+	case "POST collection":
+		h.create(w, r, to)
+	case "GET item":
+		h.read(w, r, to)
+	case "PATCH item":
+		h.patch(w, r, to)
+	case "DELETE item":
+		h.remove(w, r, to)
+	default:
+		allow := "GET, POST"
+		if to.name != "" {
+			allow = "GET, PATCH, DELETE"
+		}
+		w.Header().Set("Allow", allow)
+		problem.Write(w, problem.New(http.StatusMethodNotAllowed, "this path takes "+allow))
+	}
+}
+
+// record puts a write into the trail, before it is made.
+func (h *Handler) record(r *http.Request, to *target, namespace, name, verb string) *problem.Problem {
+	actor := identity.Actor{Kind: identity.User, Name: to.caller.Name}
+	if to.caller.Workload {
+		actor.Kind = identity.ServiceAccount
+	}
+	err := h.trail.Record(r.Context(), trail.Record{
+		Actor: actor, Action: "capability.claim." + verb,
+		Object: trail.Object{Group: to.resource.Group, Kind: to.kind, Namespace: namespace, Name: name},
+		Reason: "asked over HTTP on behalf of tenant " + to.caller.Tenant,
+	})
+	if err != nil {
+		h.log.Error("the trail takes no record", "error", err)
+		return refusal(http.StatusServiceUnavailable, "the platform cannot record what it does, and so does nothing: try again")
+	}
+	return nil
+}
+
+// failure is what callers are told of an error. What the API server says about
+// the request is for them; the rest is for operators.
+func (h *Handler) failure(err error) *problem.Problem {
+	var refused apierrors.APIStatus
+	if !errors.As(err, &refused) {
+		h.log.Error("a request failed", "error", err)
+		return refusal(http.StatusServiceUnavailable, "the platform cannot answer now: try again")
+	}
+	if apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "denied") {
+		h.log.Error("the account of a namespace lacks rights", "error", err)
+		return refusal(http.StatusServiceUnavailable, "the platform is not ready to answer here: try again")
+	}
+	p := problem.FromStatus(refused)
+	if apierrors.IsBadRequest(err) && strings.Contains(p.Detail, "strict decoding error") {
+		p.Status, p.Title = http.StatusUnprocessableEntity, http.StatusText(http.StatusUnprocessableEntity)
+		p.Errors = append(p.Errors, unknownFields(p.Detail)...)
+	}
+	return &p
+}
+
+// unknownFields are those that strict decoding names: unknown field "spec.x".
+func unknownFields(detail string) []problem.FieldError {
+	var found []problem.FieldError
+	for part := range strings.SplitSeq(detail, ", ") {
+		_, rest, ok := strings.Cut(part, `field "`)
+		if !ok {
+			continue
+		}
+		name, _, _ := strings.Cut(rest, `"`)
+		text := "there is no such field"
+		if strings.Contains(part, "duplicate") {
+			text = "it is given twice"
+		}
+		found = append(found, problem.FieldError{Field: name, Detail: text})
+	}
+	return found
+}
+
+// answer sends a claim.
+func answer(w http.ResponseWriter, status int, claim *unstructured.Unstructured) {
+	w.Header().Set("ETag", etag(claim))
+	send(w, status, present(claim).Object)
+}
+
+func send(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // who asked has gone
+}
+
+func etag(claim *unstructured.Unstructured) string { return `"` + claim.GetResourceVersion() + `"` }
+
+// present is a claim without what only Kubernetes needs.
+func present(claim *unstructured.Unstructured) *unstructured.Unstructured {
+	shown := claim.DeepCopy()
+	shown.SetManagedFields(nil)
+	shown.SetAnnotations(withoutOwn(shown.GetAnnotations()))
+	return shown
+}
