@@ -74,7 +74,7 @@ func TestConformance(t *testing.T) {
 		binary: buildEcho(t), dir: t.TempDir(), clientset: clientset, ctx: ctx,
 		running: map[string]*echo{}, at: map[string]string{},
 	}
-	plane := &dataPlane{}
+	plane := newDataPlane(k.dial)
 	mgr := start(ctx, t, env, plane)
 	k.follow(ctx, t)
 	ended := make(chan error, 1)
@@ -85,6 +85,7 @@ func TestConformance(t *testing.T) {
 			t.Errorf("the operator ended with: %v", err)
 		}
 		k.stop()
+		plane.stop()
 	})
 	kubetest.Eventually(t, time.Minute, "the GatewayClass is there", func() error {
 		return env.Client.Get(t.Context(), client.ObjectKey{Name: "roadbed"}, &gatewayv1.GatewayClass{})
@@ -197,14 +198,18 @@ func run(t *testing.T, env *kubetest.Env, clientset kubernetes.Interface) {
 		t.Fatal(err)
 	}
 	tests.Setup(t, officialTests())
+	// Parallel tests of the suite end after this function: the report comes last.
+	t.Cleanup(func() {
+		report, err := tests.Report()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		printReport(t, report)
+	})
 	if err := tests.Run(t, officialTests()); err != nil {
 		t.Error(err)
 	}
-	report, err := tests.Report()
-	if err != nil {
-		t.Fatal(err)
-	}
-	printReport(t, report)
 }
 
 func printReport(t *testing.T, report *confv1.ConformanceReport) {
