@@ -95,7 +95,7 @@ func TestConformance(t *testing.T) {
 	if clientset, err = kubernetes.NewForConfig(judged); err != nil {
 		t.Fatal(err)
 	}
-	run(t, env, clientset)
+	run(t, env, clientset, judged)
 }
 
 func scheme(t *testing.T, env *kubetest.Env) {
@@ -172,7 +172,7 @@ func start(ctx context.Context, t *testing.T, env *kubetest.Env, sink operator.S
 }
 
 // run runs the suite and prints what came of it.
-func run(t *testing.T, env *kubetest.Env, clientset kubernetes.Interface) {
+func run(t *testing.T, env *kubetest.Env, clientset kubernetes.Interface, connection *rest.Config) {
 	t.Helper()
 	ip := gatewayv1.IPAddressType
 	timeouts := conformanceconfig.DefaultTimeoutConfig()
@@ -181,7 +181,7 @@ func run(t *testing.T, env *kubetest.Env, clientset kubernetes.Interface) {
 	timeouts.ListenerSetMustHaveCondition, timeouts.DefaultTestTimeout = 30*time.Second, 30*time.Second
 	timeouts.GatewayStatusMustHaveListeners, timeouts.HTTPRouteMustHaveCondition = 30*time.Second, 30*time.Second
 	tests, err := suite.NewConformanceTestSuite(suite.ConformanceOptions{
-		Client: env.Client, ClientOptions: client.Options{Scheme: env.Scheme}, Clientset: clientset, RestConfig: env.Admin, ManifestFS: []fs.FS{&official.Manifests},
+		Client: env.Client, ClientOptions: client.Options{Scheme: env.Scheme}, Clientset: clientset, RestConfig: connection, ManifestFS: []fs.FS{&official.Manifests},
 		ConfigurableOptions: suite.ConfigurableOptions{
 			GatewayClassName: "roadbed", Mode: "default", TimeoutConfig: timeouts, CleanupTestResources: true,
 			AllowCRDsMismatch: false, RunTest: os.Getenv(runVariable),
