@@ -87,8 +87,15 @@ func TestConformance(t *testing.T) {
 		k.stop()
 		plane.stop()
 	})
-	kubetest.Eventually(t, time.Minute, "the GatewayClass is there", func() error {
-		return env.Client.Get(t.Context(), client.ObjectKey{Name: "roadbed"}, &gatewayv1.GatewayClass{})
+	kubetest.Eventually(t, time.Minute, "the GatewayClass says what it supports", func() error {
+		class := &gatewayv1.GatewayClass{}
+		if err := env.Client.Get(t.Context(), client.ObjectKey{Name: "roadbed"}, class); err != nil {
+			return err
+		}
+		if len(class.Status.SupportedFeatures) == 0 {
+			return errors.New("it lists no features")
+		}
+		return nil
 	})
 	judged := rest.CopyConfig(env.Admin)
 	judged.Wrap(func(way http.RoundTripper) http.RoundTripper { return withLogs{kubelet: k, rest: way} })
