@@ -176,6 +176,10 @@ fuzz: ## Fuzz every parser for FUZZ_TIME each (20s)
 bench: ## Run every Go benchmark once
 	@go test -run '^$$' -bench . -benchtime 1x ./internal/...
 
+.PHONY: bench-claims
+bench-claims: kube ## Measure what 1,000 claims cost; the last line is JSON
+	@go run ./test/bench/claims -kube $(ROADBED_KUBE) $(BENCH_ARGS)
+
 .PHONY: bench-gateway
 bench-gateway: ## Measure the gateway beside nginx and Caddy; the last line is JSON
 	@command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y --no-install-recommends nginx-light >&2; }
