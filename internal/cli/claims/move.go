@@ -1,0 +1,155 @@
+package claims
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/revision"
+)
+
+func (p *program) rollbackVerb() *cobra.Command {
+	var namespace, to string
+	cmd := &cobra.Command{
+		Use:   "rollback KIND/NAME",
+		Short: "Have a claim rendered by an earlier revision, and pin it there",
+		Long: `Have a claim rendered by the revision before its present one, or by the one that --to
+names, and pin it there, so that no rollout takes it away again. "roadbed claim pin
+--float" has it follow its capability again.`,
+		Example: "  roadbed claim rollback database/orders -n tenant-payments",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return p.on(cmd.Context(), namespace, names[0], func(c client.Client, f found) error {
+				target, err := before(cmd.Context(), c, f, to)
+				if err != nil {
+					return err
+				}
+				return p.move(cmd.Context(), c, f, target, v1alpha1.UpdatesPinned)
+			})
+		},
+	}
+	namespaceFlag(cmd, &namespace)
+	cmd.Flags().StringVar(&to, "to", "", "revision to go back to (default the one before)")
+	return cmd
+}
+
+// before is the revision to go back to.
+func before(ctx context.Context, c client.Client, f found, to string) (string, error) {
+	var all v1alpha1.CapabilityRevisionList
+	if err := c.List(ctx, &all); err != nil {
+		return "", fmt.Errorf("list revisions: %w", err)
+	}
+	current, version := text(f.claim, "status", "revision"), text(f.claim, "status", "version")
+	known := revision.Of(all.Items, f.capability.Name, version)
+	for i, each := range known {
+		if to == each.Name {
+			return to, nil
+		}
+		if to == "" && each.Name == current && i+1 < len(known) {
+			return known[i+1].Name, nil
+		}
+	}
+	if to != "" {
+		return "", verb.Usagef("--to: version %q of capability %q has no revision %q", version, f.capability.Name, to)
+	}
+	return "", fmt.Errorf("claim %q is rendered by %q, and there is no revision before it", f.claim.GetName(), current)
+}
+
+func (p *program) pinVerb() *cobra.Command {
+	var namespace, to string
+	var float bool
+	cmd := &cobra.Command{
+		Use:     "pin KIND/NAME",
+		Short:   "Keep a claim at its revision, or have it follow its capability again",
+		Example: "  roadbed claim pin database/orders -n tenant-payments\n  roadbed claim pin database/orders -n tenant-payments --float",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if float && to != "" {
+				return verb.Usagef("--float and --revision contradict each other")
+			}
+			return p.on(cmd.Context(), namespace, names[0], func(c client.Client, f found) error {
+				if float {
+					return p.move(cmd.Context(), c, f, "", v1alpha1.UpdatesFloating)
+				}
+				if to == "" {
+					to = text(f.claim, "status", "revision")
+				}
+				return p.move(cmd.Context(), c, f, to, v1alpha1.UpdatesPinned)
+			})
+		},
+	}
+	namespaceFlag(cmd, &namespace)
+	cmd.Flags().StringVar(&to, "revision", "", "revision to pin to (default the present one)")
+	cmd.Flags().BoolVar(&float, "float", false, "follow the capability again")
+	return cmd
+}
+
+// move writes which revision renders a claim.
+func (p *program) move(ctx context.Context, c client.Client, f found, to string, updates v1alpha1.ClaimUpdates) error {
+	platform := map[string]any{"updates": updates, "revision": nil}
+	if to != "" {
+		platform["revision"] = to
+	}
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"platform": platform}})
+	if err != nil {
+		return err
+	}
+	if err := c.Patch(ctx, f.claim, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return fmt.Errorf("move claim %q: %w", f.claim.GetName(), err)
+	}
+	if to == "" {
+		fmt.Fprintf(p.Out, "%s %s/%s follows its capability\n", f.claim.GetKind(), f.claim.GetNamespace(), f.claim.GetName())
+		return nil
+	}
+	fmt.Fprintf(p.Out, "%s %s/%s is pinned to %s\n", f.claim.GetKind(), f.claim.GetNamespace(), f.claim.GetName(), to)
+	return nil
+}
+
+func (p *program) deleteVerb() *cobra.Command {
+	var namespace string
+	var dryRun, yes bool
+	cmd := &cobra.Command{
+		Use:   "delete KIND/NAME",
+		Short: "Delete a claim, or say what would become of what was made for it",
+		Long: `Delete a claim. What was made for it is kept, saved or deleted, as its deletion
+policy says, or else its tenant's data class. With --dry-run that is said, and
+nothing is done.`,
+		Example: "  roadbed claim delete database/orders -n tenant-payments --dry-run",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return p.on(cmd.Context(), namespace, names[0], func(c client.Client, f found) error {
+				describe(p.Out, f)
+				if dryRun {
+					return nil
+				}
+				question := fmt.Sprintf("Delete %s %q?", f.claim.GetKind(), f.claim.GetName())
+				if err := p.sure(yes, question, f.claim.GetName()); err != nil {
+					return err
+				}
+				if err := c.Delete(cmd.Context(), f.claim); err != nil {
+					return fmt.Errorf("delete claim %q: %w", f.claim.GetName(), err)
+				}
+				fmt.Fprintf(p.Out, "%s %s/%s is being deleted\n", f.claim.GetKind(), f.claim.GetNamespace(), f.claim.GetName())
+				return nil
+			})
+		},
+	}
+	namespaceFlag(cmd, &namespace)
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would become of it, and do nothing")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it without asking")
+	return cmd
+}
+
+// sure asks, unless it was answered already.
+func (p *program) sure(yes bool, question, word string) error {
+	if yes {
+		return nil
+	}
+	return p.Confirm(question, word, "--yes")
+}
