@@ -123,6 +123,9 @@ func (f *flow) listen(address netip.AddrPort) bool {
 		return f.refuse(http.StatusNotFound, exchange.FlagNoRoute, "no listener answers to the host", detail)
 	}
 	f.listener, f.x.Listener = l, l.Listener
+	if tls := f.x.Request.TLS; tls != nil {
+		f.x.Request.TLS = verified(tls, l.TLS, f.x.Start)
+	}
 	return true
 }
 

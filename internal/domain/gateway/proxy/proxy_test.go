@@ -481,7 +481,7 @@ func TestLiveChanges(t *testing.T) {
 	}
 }
 
-// TestApplyIsFast changes one of 3,000 routes.
+// TestApplyReusesRoutes applies the same Config again and again.
 func TestApplyReusesRoutes(t *testing.T) {
 	t.Parallel()
 	c := manyRoutes(500)
