@@ -153,8 +153,14 @@ func (g *gate) dial(t *testing.T, address netip.AddrPort, config *tls.Config) (n
 	return secured, secured.HandshakeContext(t.Context())
 }
 
+// answer is what of an answer tests look at.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // ask sends a request over a connection.
-func ask(t *testing.T, nc net.Conn, host, path string) *http.Response {
+func ask(t *testing.T, nc net.Conn, host, path string) answer {
 	t.Helper()
 	if _, err := fmt.Fprintf(nc, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host); err != nil {
 		t.Fatal(err)
@@ -165,7 +171,7 @@ func ask(t *testing.T, nc net.Conn, host, path string) *http.Response {
 	}
 	_, _ = io.Copy(io.Discard, res.Body)
 	_ = res.Body.Close()
-	return res
+	return answer{res.StatusCode, res.Header}
 }
 
 func TestListenersComeAndGo(t *testing.T) {
@@ -185,7 +191,7 @@ func TestListenersComeAndGo(t *testing.T) {
 			if res := ask(t, nc, "a.example.com", "/"); res.Header.Get("Location") != "http://to-a.example.com/" {
 				t.Errorf("Location %q", res.Header.Get("Location"))
 			}
-			if res := ask(t, nc, "b.example.com", "/"); res.StatusCode != 404 {
+			if res := ask(t, nc, "b.example.com", "/"); res.StatusCode != http.StatusNotFound {
 				t.Errorf("a host that no listener has: %d", res.StatusCode)
 			}
 			before := g.sockets.Addr(plain)
@@ -235,7 +241,7 @@ func TestServerNames(t *testing.T) {
 			}
 			renewed := &gateway.ServerTLS{Certificates: []tls.Certificate{ca.sign(t, "a.example.com")}}
 			g.apply(t, listener(secure, "a.example.com", renewed))
-			if res := ask(t, nc, "a.example.com", "/"); res.StatusCode != 302 {
+			if res := ask(t, nc, "a.example.com", "/"); res.StatusCode != http.StatusFound {
 				t.Errorf("the connection did not outlive its certificate: %d", res.StatusCode)
 			}
 			next, err := g.dial(t, secure, &tls.Config{RootCAs: ca.pool, ServerName: "a.example.com"})
@@ -256,14 +262,14 @@ func checkH2(t *testing.T, g *gate, ca *authority) {
 		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: ca.pool, ServerName: "a.example.com"},
 	}
 	defer transport.CloseIdleConnections()
-	r, _ := http.NewRequestWithContext(t.Context(), "GET", "https://"+g.sockets.Addr(secure).String()+"/", nil)
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+g.sockets.Addr(secure).String()+"/", nil)
 	r.Host = "a.example.com"
 	res, err := transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if res.ProtoMajor != 2 || res.StatusCode != 302 {
+	if res.ProtoMajor != 2 || res.StatusCode != http.StatusFound {
 		t.Errorf("over ALPN: %s %d", res.Proto, res.StatusCode)
 	}
 }
@@ -328,7 +334,7 @@ func TestBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The second connection is served when the slow one was given up.
-	if res := ask(t, waiting, "a", "/"); res.StatusCode != 302 {
+	if res := ask(t, waiting, "a", "/"); res.StatusCode != http.StatusFound {
 		t.Errorf("behind a slow client: %d", res.StatusCode)
 	}
 	if rest, err := io.ReadAll(slow); err == nil && len(rest) > 0 && !strings.HasPrefix(string(rest), "HTTP/1.1 4") {

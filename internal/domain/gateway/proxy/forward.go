@@ -256,8 +256,7 @@ func (f *flow) conclude(ctx context.Context, err error) exchange.Outcome {
 // cut notes why an answer did not reach its end.
 func (f *flow) cut(err error) {
 	f.x.Flag, f.x.Reason = exchange.FlagClientGone, err.Error()
-	var body *exchange.BodyError
-	if !errors.As(err, &body) {
+	if _, ok := errors.AsType[*exchange.BodyError](err); !ok {
 		return
 	}
 	f.x.Flag = exchange.FlagReset

@@ -108,8 +108,14 @@ func open(t *testing.T, c *gateway.Config, options ...proxy.Option) *gate {
 	return g
 }
 
+// answer is what of an answer tests look at.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // ask sends a request whose fields are "Name: value" and returns answer and body.
-func (g *gate) ask(t *testing.T, method, url, body string, fields ...string) (*http.Response, string) {
+func (g *gate) ask(t *testing.T, method, url, body string, fields ...string) (answer, string) {
 	t.Helper()
 	var reader io.Reader
 	if body != "" {
@@ -130,7 +136,7 @@ func (g *gate) ask(t *testing.T, method, url, body string, fields ...string) (*h
 	return g.send(t, r)
 }
 
-func (g *gate) send(t *testing.T, r *http.Request) (*http.Response, string) {
+func (g *gate) send(t *testing.T, r *http.Request) (answer, string) {
 	t.Helper()
 	res, err := g.client.Do(r)
 	if err != nil {
@@ -141,7 +147,7 @@ func (g *gate) send(t *testing.T, r *http.Request) (*http.Response, string) {
 	if err != nil {
 		t.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}
-	return res, string(text)
+	return answer{res.StatusCode, res.Header}, string(text)
 }
 
 // guard is an Authorizer, Limiter, Fairness and Observer of the test's making.

@@ -46,7 +46,7 @@ func (f *flow) refuse(status int, flag exchange.Flag, reason, detail string) boo
 	if err != nil { // strings and integers always marshal
 		panic(err)
 	}
-	f.text.rest = append(body, '\n')
+	f.text.rest = body
 	f.response.Status, f.response.Body, f.response.ContentLength = status, &f.text, int64(len(f.text.rest))
 	f.response.Header.Add("Content-Type", problem.ContentType)
 	f.response.Header.Add("X-Content-Type-Options", "nosniff")
@@ -95,7 +95,9 @@ func isGRPC(r *http1.Request) bool {
 // local sends an answer of the gateway's own.
 func (f *flow) local() {
 	f.decorate()
-	f.send()
+	if err := f.send(); err != nil && f.x.Flag == exchange.FlagNone {
+		f.cut(err)
+	}
 }
 
 // decorate adds what every answer says, whoever made it.

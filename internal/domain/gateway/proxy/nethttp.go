@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -146,9 +147,9 @@ func (s *served) body(res *http1.Response) (int64, error) {
 			total, flushed = total+int64(n), false
 		}
 		switch {
-		case err == io.EOF && res.ContentLength > total:
+		case errors.Is(err, io.EOF) && res.ContentLength > total:
 			return total, s.torn(io.ErrUnexpectedEOF)
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return total, nil
 		case err != nil:
 			return total, s.torn(err)

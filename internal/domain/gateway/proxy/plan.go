@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -54,7 +55,7 @@ func (c *compiler) plan(source *gateway.Route, rule *gateway.Rule) (*plan, error
 	p := &plan{rule: rule, reject: rule.Reject, reason: rule.RejectReason}
 	fault := c.fill(p)
 	if fault == nil && len(rule.Matches) == 0 {
-		fault = fmt.Errorf("it has no match")
+		fault = errors.New("it has no match")
 	}
 	if fault != nil && p.reject == 0 {
 		p.reject, p.reason = http.StatusInternalServerError, fault.Error()

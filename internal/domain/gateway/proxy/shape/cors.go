@@ -1,6 +1,8 @@
 package shape
 
 import (
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,10 +66,8 @@ func NewCORS(policy *gateway.CORS) *CORS {
 }
 
 func listed(names []string) (list string, all bool) {
-	for _, name := range names {
-		if name == wildcard {
-			return "", true
-		}
+	if slices.Contains(names, wildcard) {
+		return "", true
 	}
 	return strings.Join(names, ", "), false
 }
@@ -109,7 +109,7 @@ func (o *origin) covers(text string) bool {
 
 // IsPreflight tells whether a request asks a cross-origin policy for leave.
 func IsPreflight(request *http1.Request) bool {
-	return request.Method == "OPTIONS" && request.Header.Has("Origin") && request.Header.Has(requestMethod)
+	return request.Method == http.MethodOptions && request.Header.Has("Origin") && request.Header.Has(requestMethod)
 }
 
 // Preflight adds to an answer what a preflight is told. An origin that is not
