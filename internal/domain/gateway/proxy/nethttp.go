@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/exchange"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/http1"
@@ -33,6 +34,7 @@ type served struct {
 	r        *http.Request
 	request  http1.Request
 	exchange exchange.Exchange
+	torn     bool // the answer's body ended before its end
 	buffer   [32 << 10]byte
 }
 
@@ -46,12 +48,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.convert()
 	s.exchange.Request, s.exchange.Start = &s.request, h.proxy.clock.Now()
 	h.proxy.ServeExchange(r.Context(), h.socket, s, &s.exchange)
-	cut := s.exchange.Flag == exchange.FlagReset && s.exchange.BytesOut > 0 || s.request.Close
+	torn := s.torn
 	s.exchange.Reset()
 	s.request.Reset()
-	s.w, s.r = nil, nil
+	s.w, s.r, s.torn = nil, nil, false
 	h.pool.Put(s)
-	if cut {
+	if torn {
 		panic(http.ErrAbortHandler) // the client must not take a part for the whole
 	}
 }
@@ -76,11 +78,28 @@ func (s *served) convert() {
 		}
 	}
 	if r.ContentLength != 0 {
-		out.Body = r.Body
+		out.Body = &clientBody{ReadCloser: r.Body, of: s.w, interrupt: r.ProtoMajor < 2}
 	}
 	if remote, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		out.Remote = remote
 	}
+}
+
+// clientBody is a request's body whose Close ends a Read that goes on: what
+// net/http's does with HTTP/2 only.
+type clientBody struct {
+	io.ReadCloser
+	of        http.ResponseWriter
+	interrupt bool
+}
+
+// Close ends the use of the body. net/http gives the connection up afterwards,
+// for it does not know where the next request would begin.
+func (b *clientBody) Close() error {
+	if b.interrupt && http.NewResponseController(b.of).SetReadDeadline(time.Unix(1, 0)) == nil {
+		return nil
+	}
+	return b.ReadCloser.Close()
 }
 
 // pathLength is how much of a request target is path.
@@ -148,18 +167,18 @@ func (s *served) body(res *http1.Response) (int64, error) {
 		}
 		switch {
 		case errors.Is(err, io.EOF) && res.ContentLength > total:
-			return total, s.torn(io.ErrUnexpectedEOF)
+			return total, s.tear(io.ErrUnexpectedEOF)
 		case errors.Is(err, io.EOF):
 			return total, nil
 		case err != nil:
-			return total, s.torn(err)
+			return total, s.tear(err)
 		}
 	}
 }
 
-// torn marks the connection to be cut.
-func (s *served) torn(err error) error {
-	s.request.Close = true
+// tear marks the connection to be cut.
+func (s *served) tear(err error) error {
+	s.torn = true
 	return &exchange.BodyError{Err: err}
 }
 
