@@ -1,0 +1,20 @@
+// Package fair lets requests in to backends, so that no backend gets more at a
+// time than it can bear, and no tenant crowds the others out.
+//
+//	Enter -> room? in at once : the tenant's queue -> in, when it is the tenant's turn
+//	                                 \-> shed, when queues are full: the longest first
+//	Leave -> latency -> how many the backend bears -> next in turn
+//
+// How many a backend bears is found by trying: the limit grows while it is used
+// and answers come as fast as they usually do, shrinks as they slow down, and is
+// cut when they fail. What is usual falls at once; it rises only while the limit
+// is not what slows answers down: when it is hardly used, or as low as it gets.
+//
+// Whose turn it is: the tenant with the fewest requests at the backend for its
+// weight, and among equals the one that was served least. While others could come
+// no tenant has all of a backend: an eighth is kept free of it.
+//
+// What always holds: a request that finds room takes one lock and no memory;
+// queues are bounded, in length and in time; who is turned away is turned away at
+// once.
+package fair
