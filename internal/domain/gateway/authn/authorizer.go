@@ -110,7 +110,8 @@ func (a *Authorizer) source(one *gateway.Issuer) *source {
 	if known := a.sources[id]; known != nil {
 		return known
 	}
-	name, fetch := one.URL, fetcher(nil)
+	name := one.URL
+	var fetch fetcher
 	switch {
 	case one.Cluster:
 		name, fetch = "the cluster", ofCluster(a.cluster)

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"net/http"
 	"strings"
@@ -31,9 +32,7 @@ func TestTokens(t *testing.T) {
 	a := start(t, clock.RealClock{}, config, nil)
 	es := func(header, claims map[string]any) string {
 		with := map[string]any{"kid": "one"}
-		for name, value := range header {
-			with[name] = value
-		}
+		maps.Copy(with, header)
 		return sign(t, jwt.SigningMethodES256, good.key, with, claimsOf(from.URL, now, claims))
 	}
 	public, err := json.Marshal(good.jwk(t))
