@@ -297,7 +297,7 @@ func (a *Authorizer) verify(ctx context.Context, raw string, hash uint64, g *gat
 	why := a.say.issuer
 	for i := range p.issuers {
 		one := &p.issuers[i]
-		if one.Cluster && one.URL == "" && one.source.issuer.Load() == nil && one.source.refetch(ctx) != nil {
+		if one.Cluster && one.URL == "" && one.source.known(ctx) != nil {
 			why = a.say.undecided
 			continue
 		}
@@ -328,12 +328,9 @@ func (a *Authorizer) believe(ctx context.Context, t *token, one *issuer) (*key, 
 	if !one.isFor(t) {
 		return nil, a.say.audience
 	}
-	candidates := one.source.keys.Load().find(t.keyID, t.algorithm)
-	if len(candidates) == 0 {
-		if err := one.source.refetch(ctx); err != nil {
-			return nil, a.say.undecided
-		}
-		candidates = one.source.keys.Load().find(t.keyID, t.algorithm)
+	candidates, err := one.source.candidates(ctx, t)
+	if err != nil {
+		return nil, a.say.undecided
 	}
 	if one.source.stale(a.clock.Now(), one.maxStale) {
 		return nil, a.say.undecided

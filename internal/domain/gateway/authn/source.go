@@ -44,8 +44,9 @@ type source struct {
 	stop context.CancelFunc
 	done chan struct{} // closed when the goroutine has ended
 
-	mu   sync.Mutex // guards next
-	next *round
+	mu      sync.Mutex // guards what follows
+	current *round     // the question that is being asked; nil for none
+	next    *round     // the one after it; nil when there will be none
 }
 
 // round is one question to the issuer.
@@ -114,12 +115,15 @@ func (s *source) wait(ctx context.Context, until time.Time, kick <-chan struct{}
 func (s *source) ask(ctx context.Context) error {
 	s.mu.Lock()
 	current := s.next
-	s.next = newRound()
+	s.current, s.next = current, newRound()
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	got, err := s.fetch(ctx)
 	s.learn(ctx, got, err)
+	s.mu.Lock()
+	s.current = nil
+	s.mu.Unlock()
 	current.err = err
 	close(current.over)
 	return err
@@ -159,31 +163,72 @@ func (s *source) end() {
 	}
 }
 
-// refetch returns when the issuer has answered a question that was asked after
-// the call.
-func (s *source) refetch(ctx context.Context) error {
-	s.mu.Lock()
-	joined := s.next
+// candidates are the keys that may have signed the token. Where there are none,
+// the issuer is asked once more.
+func (s *source) candidates(ctx context.Context, t *token) ([]*key, error) {
+	for {
+		known := s.keys.Load()
+		if fitting := known.find(t.keyID, t.algorithm); len(fitting) > 0 {
+			return fitting, nil
+		}
+		waited, err := s.newer(ctx, known)
+		if err != nil {
+			return nil, err
+		}
+		if waited {
+			return s.keys.Load().find(t.keyID, t.algorithm), nil
+		}
+	}
+}
+
+// known returns when the issuer has answered at least once.
+func (s *source) known(ctx context.Context) error {
+	if s.keys.Load() != nil {
+		return nil
+	}
+	_, err := s.newer(ctx, nil)
+	return err
+}
+
+// newer returns when the issuer has answered a question that was asked after the
+// call, or at once, with false, where there are other keys already than those
+// that the caller knows.
+func (s *source) newer(ctx context.Context, known *keys) (waited bool, err error) {
+	joined, err := s.join(known)
 	if joined == nil {
-		s.mu.Unlock()
-		return errStopped
+		return false, err
 	}
-	if joined.waiting >= mostWaiting {
-		s.mu.Unlock()
-		return errCrowd
-	}
-	joined.waiting++
-	s.mu.Unlock()
 	select {
 	case s.kick <- struct{}{}:
 	default:
 	}
 	select {
 	case <-joined.over:
-		return joined.err
+		return true, joined.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return true, ctx.Err()
 	}
+}
+
+// join returns the round whose answer is to be waited for; nil for none. Who
+// knows no keys at all takes those that are being asked for.
+func (s *source) join(known *keys) (*round, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	joined := s.next
+	switch {
+	case joined == nil:
+		return nil, errStopped
+	case s.keys.Load() != known:
+		return nil, nil
+	case known == nil && s.current != nil:
+		joined = s.current
+	}
+	if joined.waiting >= mostWaiting {
+		return nil, errCrowd
+	}
+	joined.waiting++
+	return joined, nil
 }
 
 // stale tells whether the issuer has been out of reach for longer than the
