@@ -15,8 +15,10 @@ export GOLANGCI_LINT_CACHE ?= $(CURDIR)/bin/lint-cache
 
 # Packages with goroutines or locks of ours: always under the race detector.
 POLICY := ./internal/domain/policy
+GATEWAY := ./internal/domain/gateway
 RACE := ./internal/kernel/... ./internal/standalone/... ./internal/domain/tenancy/... $(addprefix $(POLICY)/,\
-	background cluster enforce engine history images impact inforce lane legacy override/operator reportapi scan webhook)
+	background cluster enforce engine history images impact inforce lane legacy override/operator reportapi scan webhook) \
+	$(addprefix $(GATEWAY)/,authn fair limit)
 # Two packages at a time, so that tests that drive the API server keep pace.
 GO_TEST := go test -p 2 -timeout 15m
 WITH_KUBE := go run ./internal/kubetest/withkube --
