@@ -63,7 +63,7 @@ type FeatureFlagSpec struct {
 	// variants are the flag's values.
 	// +kubebuilder:default={on: true, off: false}
 	// +optional
-	Variants FlagVariants `json:"variants,omitempty"`
+	Variants *FlagVariants `json:"variants,omitempty"`
 
 	// defaultVariant is for tenants that are no targets.
 	// +kubebuilder:validation:Enum=on;off

@@ -10,6 +10,9 @@ const ClaimsGroup = "claims.roadbed.dev"
 const (
 	// LabelCapability names the Capability that an object was made for.
 	LabelCapability = Prefix + "capability"
+	// LabelPublished with the value "true" marks what publishing a Capability made
+	// and takes away again.
+	LabelPublished = Prefix + "published"
 	// LabelVersion names the version of the Capability.
 	LabelVersion = Prefix + "version"
 	// LabelRevision names the CapabilityRevision that an object was rendered from.

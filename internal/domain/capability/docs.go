@@ -20,8 +20,8 @@ var pageSource string
 type page struct {
 	*v1alpha1.Capability
 	Title, Group, API string
-	Versions                        []pageVersion
-	Converted                       bool
+	Versions          []pageVersion
+	Converted         bool
 }
 
 // pageVersion is what the page says of a version that is served.

@@ -2,6 +2,10 @@ package capability
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -105,10 +109,25 @@ func labels(c *v1alpha1.Capability) map[string]string {
 	return map[string]string{
 		tenancyv1alpha1.LabelManagedBy: tenancyv1alpha1.ManagedBy,
 		v1alpha1.LabelCapability:       c.Name,
+		v1alpha1.LabelPublished:        "true",
 	}
 }
 
 // meta is the metadata of something that is made for a Capability.
 func meta(c *v1alpha1.Capability, namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels(c)}
+}
+
+// ContractHash tells one contract of a version from another.
+func ContractHash(v *v1alpha1.CapabilityVersion) (string, error) {
+	props, err := ClaimSchema(v)
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal([]any{props, v.Connection.SecretKeys})
+	if err != nil {
+		return "", fmt.Errorf("encode the contract of version %q: %w", v.Name, err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16]), nil
 }

@@ -1,0 +1,35 @@
+// Package guards holds the rule about roles of claims that Kubernetes itself
+// enforces: nobody but Roadbed makes a cluster role part of the tenants' roles.
+//
+// It holds while Roadbed is down, and refuses when it cannot decide. The package
+// is pure; the composition root installs what it returns.
+package guards
+
+import (
+	_ "embed" // for the source
+	"fmt"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
+)
+
+//go:embed tenant-roles.yaml
+var source string
+
+// Objects are the guard's policy and its binding, the caller's own copies.
+//
+// It panics when the embedded source is malformed, which the package's tests
+// rule out.
+func Objects() []client.Object {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(admissionv1.AddToScheme(scheme))
+	objects, err := apply.DecodeFile(scheme, "tenant-roles.yaml", source)
+	if err != nil {
+		panic(fmt.Sprintf("embedded guard: %v", err))
+	}
+	return objects
+}

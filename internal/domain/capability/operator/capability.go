@@ -1,0 +1,228 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/contract"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/conversion"
+	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+)
+
+// capabilities makes Capabilities true.
+type capabilities struct{ *registry }
+
+func (c *capabilities) steps() []steps.Step[*v1alpha1.Capability] {
+	return []steps.Step[*v1alpha1.Capability]{
+		{Condition: capability.ConditionAccepted, Run: c.accept},
+		{Condition: capability.ConditionContracted, Run: c.contracted},
+		{Condition: capability.ConditionPublished, Run: c.publish},
+		{Condition: capability.ConditionServed, Run: c.served},
+	}
+}
+
+func (c *capabilities) accept(ctx context.Context, cap *v1alpha1.Capability) steps.Result {
+	if errs := capability.Validate(cap); len(errs) > 0 {
+		return steps.Blocked(capability.ReasonInvalidSpec, errs.ToAggregate().Error())
+	}
+	if err := conversion.Check(cap); err != nil {
+		return steps.Blocked(capability.ReasonInvalidSpec, "spec.versions: conversions: "+err.Error())
+	}
+	all, err := c.all(ctx)
+	if err != nil {
+		return steps.Failed(capability.ReasonInvalidSpec, err)
+	}
+	if other := rival(cap, all); other != nil {
+		return steps.Blocked(capability.ReasonNameTaken, fmt.Sprintf(
+			"capability %q has the kind %s or the API %q already: choose other names", other.Name, capability.Definition(other), capability.API(other)))
+	}
+	for _, name := range cap.Spec.DependsOn {
+		if !slices.ContainsFunc(all, func(other v1alpha1.Capability) bool { return other.Name == name }) {
+			return steps.Blocked(capability.ReasonDependencyMissing, fmt.Sprintf("capability %q, which this one depends on, does not exist: publish it first", name))
+		}
+	}
+	return steps.Done(capability.ReasonAccepted, "The Capability can be published as it is.")
+}
+
+// contracted holds what is published against the spec, so that a contract holds
+// even where admission was not asked.
+func (c *capabilities) contracted(ctx context.Context, cap *v1alpha1.Capability) steps.Result {
+	live, err := c.definition(ctx, cap)
+	if err != nil {
+		return steps.Failed(capability.ReasonPublishFailed, err)
+	}
+	for _, v := range capability.Living(cap) {
+		status := capability.VersionStatus(cap, v.Name)
+		if status == nil || !status.WasGA || live == nil {
+			continue
+		}
+		breaks, err := brokenBy(live, v)
+		if err != nil {
+			return steps.Failed(capability.ReasonContractBroken, err)
+		}
+		if len(breaks) > 0 {
+			return steps.Blocked(capability.ReasonContractBroken, fmt.Sprintf(
+				"version %q was ga, and its contract holds; undo the change and publish another version:\n%s", v.Name, contract.Words(breaks)))
+		}
+	}
+	if err := c.record(cap); err != nil {
+		return steps.Failed(capability.ReasonContractBroken, err)
+	}
+	return steps.Done(capability.ReasonContracted, "The contracts of all versions hold.")
+}
+
+// publish makes the cluster contain what follows from the Capability: guards of
+// alpha versions first, the kind after them, then rights, route and documents.
+func (c *capabilities) publish(ctx context.Context, cap *v1alpha1.Capability) steps.Result {
+	planned, err := capability.Plan(cap, c.Settings, c.surroundings())
+	if errors.Is(err, capability.ErrNoWebhook) {
+		return steps.Blocked(capability.ReasonConversionUnavailable, err.Error())
+	}
+	if err != nil {
+		return steps.Failed(capability.ReasonPublishFailed, err)
+	}
+	applier := apply.New(c.client, c.live)
+	if _, err := applier.Apply(ctx, planned.Gates); err != nil {
+		return steps.Failed(capability.ReasonPublishFailed, err)
+	}
+	if err := c.define(ctx, cap, planned.Definition); err != nil {
+		return defined(err)
+	}
+	if _, err := applier.Apply(ctx, planned.Objects()); err != nil {
+		if apierrors.IsForbidden(err) {
+			return steps.Blocked(capability.ReasonRightsMissing, fmt.Sprintf(
+				"Roadbed may not hand out rights to API group %q, because it has none itself: bind its user to a cluster role with all verbs on that group (%v)", capability.Group(cap), err))
+		}
+		return steps.Failed(capability.ReasonPublishFailed, err)
+	}
+	if planned.Objectives != nil {
+		slos := client.ApplyConfigurationFromUnstructured(planned.Objectives)
+		if err := c.client.Apply(ctx, slos, client.FieldOwner(apply.FieldManager), client.ForceOwnership); err != nil {
+			return steps.Failed(capability.ReasonPublishFailed, fmt.Errorf("apply the SLOs: %w", err))
+		}
+	}
+	if _, err := applier.Prune(ctx, c.inventory(cap), planned.Objects()); err != nil {
+		return steps.Failed(capability.ReasonPublishFailed, err)
+	}
+	c.note(cap, planned)
+	return steps.Done(capability.ReasonPublished, published(planned))
+}
+
+// published says what is there, and what of it needs Roadbed to be up.
+func published(planned *capability.Planned) string {
+	text := fmt.Sprintf("Kind %s, rights and documents are there", planned.Definition.Name)
+	if len(planned.Routes) > 0 {
+		text += ", and a route at the gateway"
+	} else {
+		text += "; the cluster has no Gateway API, so there is no route"
+	}
+	if planned.Definition.Spec.Conversion.Strategy == apiextensionsv1.WebhookConverter {
+		text += ". Roadbed converts between the versions: while it is down, claims are served only in the version that is stored, and none is taken in another"
+	}
+	return text + "."
+}
+
+// note says in the status where things are.
+func (c *capabilities) note(cap *v1alpha1.Capability, planned *capability.Planned) {
+	cap.Status.CRD = planned.Definition.Name
+	cap.Status.Documents = planned.Documents.Namespace + "/" + planned.Documents.Name
+	cap.Status.Route = ""
+	if len(planned.Routes) > 0 {
+		cap.Status.Route = c.Settings.Namespace + "/" + capability.RouteName(cap)
+	}
+}
+
+// served waits for the API server, and counts claims.
+func (c *capabilities) served(ctx context.Context, cap *v1alpha1.Capability) steps.Result {
+	live, err := c.definition(ctx, cap)
+	if err != nil {
+		return steps.Failed(capability.ReasonNotServedYet, err)
+	}
+	if live == nil || !established(live) {
+		return steps.Waiting(capability.ReasonNotServedYet, fmt.Sprintf("the API server has not taken %s up yet", capability.Definition(cap)), 0).Briefly()
+	}
+	claims, err := c.byVersion(ctx, cap)
+	if err != nil {
+		return steps.Failed(capability.ReasonNotServedYet, err)
+	}
+	c.count(ctx, cap, claims)
+	return steps.Done(capability.ReasonServed, fmt.Sprintf("The API server serves %s.", live.Name))
+}
+
+func established(crd *apiextensionsv1.CustomResourceDefinition) bool {
+	for _, condition := range crd.Status.Conditions {
+		if condition.Type == apiextensionsv1.Established {
+			return condition.Status == apiextensionsv1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// leave takes away what was published once nothing is claimed any more.
+func (c *capabilities) leave(ctx context.Context, cap *v1alpha1.Capability) steps.Result {
+	claims, err := c.claims(ctx, cap)
+	if err != nil {
+		return steps.Failed(capability.ReasonInUse, err)
+	}
+	if len(claims) > 0 {
+		return steps.Waiting(capability.ReasonInUse, fmt.Sprintf("%d claims are left: they must be deleted first", len(claims)), retry)
+	}
+	live, err := c.definition(ctx, cap)
+	if err != nil {
+		return steps.Failed(capability.ReasonInUse, err)
+	}
+	if live != nil && live.Labels[v1alpha1.LabelCapability] == cap.Name {
+		err := c.client.Delete(ctx, live, client.Preconditions{UID: &live.UID, ResourceVersion: &live.ResourceVersion})
+		if client.IgnoreNotFound(err) != nil {
+			return steps.Failed(capability.ReasonInUse, fmt.Errorf("delete %s: %w", live.Name, err))
+		}
+	}
+	if _, err := apply.New(c.client, c.live).Prune(ctx, c.inventory(cap), nil); err != nil {
+		return steps.Failed(capability.ReasonInUse, err)
+	}
+	return steps.Done(capability.ReasonWithdrawn, "Everything that followed from the Capability is gone.")
+}
+
+// watches wakes a Capability when what was made of it changed, and those that
+// may wait for another one.
+func (c *capabilities) watches(b *builder.Builder) *builder.Builder {
+	owner := apply.EnqueueOwner(v1alpha1.LabelCapability)
+	for _, each := range []client.Object{&admissionv1.ValidatingAdmissionPolicy{}, &admissionv1.ValidatingAdmissionPolicyBinding{}, &rbacv1.ClusterRole{}} {
+		b = b.Watches(each, owner, builder.WithPredicates(apply.Drift()))
+	}
+	return b.
+		Watches(&apiextensionsv1.CustomResourceDefinition{}, owner, builder.WithPredicates(apply.DriftOrStatus())).
+		Watches(&v1alpha1.Capability{}, handler.EnqueueRequestsFromMapFunc(c.others), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+}
+
+// others are the Capabilities that are not accepted, and may be now.
+func (c *capabilities) others(ctx context.Context, changed client.Object) []reconcile.Request {
+	all, err := c.all(ctx)
+	if err != nil {
+		c.log.ErrorContext(ctx, "capabilities that wait for another one are not looked at", "error", err)
+		return nil
+	}
+	var found []reconcile.Request
+	for i := range all {
+		if all[i].Name != changed.GetName() && !accepted(&all[i]) {
+			found = append(found, reconcile.Request{NamespacedName: types.NamespacedName{Name: all[i].Name}})
+		}
+	}
+	return found
+}

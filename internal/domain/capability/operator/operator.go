@@ -1,0 +1,115 @@
+package operator
+
+import (
+	"context"
+	"log/slog"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/conversion"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+)
+
+// The names of the controllers.
+const (
+	capabilityController = "capability-capability"
+	flagController       = "capability-featureflag"
+)
+
+// Reach says where the API server reaches a path of Roadbed's webhook server,
+// or nil when it cannot. It MUST be safe for concurrent use.
+type Reach func(path string) *apiextensionsv1.WebhookClientConfig
+
+// Deps are what the domain is given by the program.
+type Deps struct {
+	// Settings are the platform's names; fields that are empty get their defaults.
+	Settings capability.Settings
+	// Usage tells who used an API; nil where there is no gateway, so that nobody
+	// can have.
+	Usage capability.Usage
+	// Reach says where the API server asks for conversions; nil when it cannot.
+	Reach Reach
+}
+
+// Domain is capabilities as the program runs them.
+type Domain struct{ deps Deps }
+
+var _ module.Module = (*Domain)(nil)
+
+// New returns the domain.
+func New(deps Deps) *Domain {
+	deps.Settings = deps.Settings.WithDefaults()
+	if deps.Usage == nil {
+		deps.Usage = nobody{}
+	}
+	if deps.Reach == nil {
+		deps.Reach = func(string) *apiextensionsv1.WebhookClientConfig { return nil }
+	}
+	return &Domain{deps: deps}
+}
+
+// Describe says what the domain is.
+func (d *Domain) Describe() module.Description {
+	kind := func(name, plural, summary string) module.Kind {
+		return module.Kind{GroupVersionKind: v1alpha1.GroupVersion.WithKind(name), Plural: plural, Summary: summary}
+	}
+	return module.Description{
+		Name:    "capability",
+		Summary: "What teams of the platform provide, as versioned APIs that tenants claim.",
+		Stage:   module.Alpha,
+		Kinds: []module.Kind{
+			kind("Capability", "capabilities", "Something that a team provides, published as a versioned API."),
+			kind("FeatureFlag", "featureflags", "What opens alpha versions to tenants."),
+		},
+		Controllers: []string{capabilityController, flagController},
+	}
+}
+
+// Setup adds the controllers, the admission and the conversion to the host.
+func (d *Domain) Setup(host *module.Host) error {
+	mgr := host.Manager
+	r := &registry{Deps: d.deps, client: mgr.GetClient(), live: mgr.GetAPIReader(), clock: host.Clock, log: host.Log}
+	if err := run(host, capabilityController, newCapability, &capabilities{registry: r}); err != nil {
+		return err
+	}
+	if err := run(host, flagController, newFlag, &flags{registry: r}); err != nil {
+		return err
+	}
+	admit(mgr, r)
+	mgr.GetWebhookServer().Register(capability.ConversionPath, conversion.Handler(&converters{reader: mgr.GetClient()}))
+	return nil
+}
+
+func newCapability() *v1alpha1.Capability { return &v1alpha1.Capability{} }
+func newFlag() *v1alpha1.FeatureFlag      { return &v1alpha1.FeatureFlag{} }
+
+// registry is what controllers and admission look at and write with.
+type registry struct {
+	Deps
+	client client.Client
+	live   client.Reader
+	clock  clock.WithTicker
+	log    *slog.Logger
+}
+
+// controller is what the domain's controllers have in common.
+type controller[T steps.Object] interface {
+	steps() []steps.Step[T]
+	leave(ctx context.Context, obj T) steps.Result
+	watches(b *builder.Builder) *builder.Builder
+}
+
+// run adds a controller to the host.
+func run[T steps.Object](host *module.Host, name string, newObject func() T, c controller[T]) error {
+	runner := steps.New(host.Manager.GetClient(), newObject, steps.Options{
+		Name: name, Finalizer: v1alpha1.Finalizer, Concurrency: 2, Clock: host.Clock,
+		Recorder: host.Manager.GetEventRecorder(name), Liveness: host.Liveness, Log: host.Log,
+	}, c.steps(), steps.Step[T]{Run: c.leave})
+	return runner.Setup(host.Manager, c.watches)
+}
