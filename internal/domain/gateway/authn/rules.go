@@ -41,23 +41,22 @@ func holds(rule *gateway.AuthorizationRule, who *gateway.Identity, method string
 func contains(value any, want *gateway.ClaimMatch) bool {
 	switch value := value.(type) {
 	case []any:
-		for _, one := range value {
-			if is(gateway.Text(one), one, want.Values) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(value, func(one any) bool { return is(gateway.Text(one), one, want.Values) })
 	case string:
-		if want.Path == "scope" || want.Path == "scp" {
-			for one := range strings.FieldsSeq(value) {
-				if slices.Contains(want.Values, one) {
-					return true
-				}
-			}
-		}
-		return slices.Contains(want.Values, value)
+		spaced := want.Path == "scope" || want.Path == "scp"
+		return slices.Contains(want.Values, value) || spaced && among(value, want.Values)
 	}
 	return is(gateway.Text(value), value, want.Values)
+}
+
+// among tells whether one of the words of the text is wanted.
+func among(text string, wanted []string) bool {
+	for word := range strings.FieldsSeq(text) {
+		if slices.Contains(wanted, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // is tells whether a single value is one of those wanted. What is no text,
