@@ -13,6 +13,7 @@ import (
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/http"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/template"
 )
 
@@ -50,6 +51,20 @@ func Builtins(known map[string]provision.Builtin) Factory {
 			}
 		}
 		return made, nil
+	}
+}
+
+// HTTP are services of capabilities' teams, as a Factory.
+func HTTP(tokens http.Tokens) Factory {
+	return func(r *v1alpha1.CapabilityRevision) (*Maker, error) {
+		if r.Spec.Provisioner.HTTP == nil {
+			return nil, errors.New("provisioner.http: it is not set")
+		}
+		made, err := http.New(r.Spec.Provisioner.HTTP, r.Spec.Connection.SecretKeys, tokens)
+		if err != nil {
+			return nil, err
+		}
+		return &Maker{Builtin: made}, nil
 	}
 }
 

@@ -295,15 +295,29 @@ func (w *work) tell(claim *Claim, out provision.Output) {
 	}
 }
 
+// What is outside the cluster tells nobody when it changes, so it is looked at
+// again: soon while it is not ready, and else now and then.
+const (
+	externalSoon  = 3 * time.Second
+	externalAgain = 10 * time.Minute
+)
+
 // ready says whether what was made can be used.
 func (e *Engine) ready(_ context.Context, claim *Claim) steps.Result {
-	if waiting := e.pass(claim).waiting; waiting != "" {
-		return steps.Waiting(ReasonNotReady, sentence(waiting), 0)
+	now := e.pass(claim)
+	soon, again := time.Duration(0), time.Duration(0)
+	if now.order.maker.External() {
+		soon, again = externalSoon, externalAgain
 	}
+	if now.waiting != "" {
+		return steps.Waiting(ReasonNotReady, sentence(now.waiting), soon)
+	}
+	done := steps.Done(condition.ReasonReady, "Everything that was claimed is in place.")
 	if endpoint := claim.status().Endpoint; endpoint != "" {
-		return steps.Done(condition.ReasonReady, fmt.Sprintf("Ready at %s.", endpoint))
+		done.Message = fmt.Sprintf("Ready at %s.", endpoint)
 	}
-	return steps.Done(condition.ReasonReady, "Everything that was claimed is in place.")
+	done.After = again
+	return done
 }
 
 // leave ends what is outside the cluster; the rest goes with its owner.
