@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
@@ -142,14 +144,19 @@ func reconciled() (int, error) {
 			continue
 		}
 		for _, metric := range family.GetMetric() {
-			for _, pair := range metric.GetLabel() {
-				if pair.GetName() == "controller" && pair.GetValue() == "claims-box" {
-					count += metric.GetCounter().GetValue()
-				}
+			if ofClaims(metric.GetLabel()) {
+				count += metric.GetCounter().GetValue()
 			}
 		}
 	}
 	return int(count), nil
+}
+
+// ofClaims says whether a series is of the controller of the claims.
+func ofClaims(labels []*dto.LabelPair) bool {
+	return slices.ContainsFunc(labels, func(pair *dto.LabelPair) bool {
+		return pair.GetName() == "controller" && pair.GetValue() == "claims-box"
+	})
 }
 
 // pause waits, unless the context ends first.
