@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/roadbed-dev/roadbed/internal/cli/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/cli/claims"
 	"github.com/roadbed-dev/roadbed/internal/cli/gateways"
 	"github.com/roadbed-dev/roadbed/internal/cli/policies"
@@ -65,6 +66,7 @@ found differences.`,
 	root.AddCommand(p.lifecycleVerbs()...)
 	root.AddCommand(p.tenancyVerbs()...)
 	root.AddCommand(policies.Verb(&p.Program))
+	root.AddCommand(capabilities.Verbs(&p.Program)...)
 	root.AddCommand(claims.Verb(&p.Program, nil))
 	root.AddCommand(gateways.Verb(&p.Program))
 	root.AddCommand(p.clusterVerbs()...)

@@ -1,0 +1,94 @@
+package capabilities
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
+	"github.com/roadbed-dev/roadbed/internal/cli/verb"
+)
+
+func (p *program) flagListVerb() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List feature flags, whose they are and what they open",
+		Example: "  roadbed flag list",
+		Args:    cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := p.Client()
+			if err != nil {
+				return err
+			}
+			var all v1alpha1.FeatureFlagList
+			if err := c.List(cmd.Context(), &all); err != nil {
+				return fmt.Errorf("list feature flags: %w", err)
+			}
+			slices.SortFunc(all.Items, func(a, b v1alpha1.FeatureFlag) int { return cmp.Compare(a.Name, b.Name) })
+			var rows [][]string
+			for i := range all.Items {
+				flag := &all.Items[i]
+				rows = append(rows, []string{
+					flag.Name, string(flag.Spec.State), flag.Spec.DefaultVariant, strings.Join(flag.Spec.Targets.Tenants, ", "),
+					strings.Join(flag.Spec.Targets.BusinessUnits, ", "), strings.Join(flag.Status.UsedBy, ", "),
+				})
+			}
+			return verb.Table(p.Out, []string{"NAME", "STATE", "DEFAULT", "TENANTS", "BUSINESS UNITS", "OPENS"}, rows)
+		},
+	}
+}
+
+// switchVerb is enable or disable: change is what becomes of the list of tenants.
+func (p *program) switchVerb(use, short string, change func(tenants []string, tenant string) []string) *cobra.Command {
+	tenant := ""
+	cmd := &cobra.Command{
+		Use: use + " NAME", Short: short,
+		Example: "  roadbed flag " + use + " database-v3 --tenant payments",
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.Client()
+			if err != nil {
+				return err
+			}
+			if err := rewrite(cmd.Context(), c, args[0], func(flag *v1alpha1.FeatureFlag) {
+				flag.Spec.Targets.Tenants = change(flag.Spec.Targets.Tenants, tenant)
+			}); err != nil {
+				return fmt.Errorf("%s feature flag %q for tenant %q: %w", use, args[0], tenant, err)
+			}
+			_, err = fmt.Fprintf(p.Out, "feature flag %s %sd for tenant %s\n", args[0], use, tenant)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&tenant, "tenant", "", "tenant whose flag it is")
+	verb.Must(cmd.MarkFlagRequired("tenant"))
+	return cmd
+}
+
+// rewrite changes a flag, again when somebody else was faster.
+func rewrite(ctx context.Context, c client.Client, name string, change func(*v1alpha1.FeatureFlag)) error {
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		var flag v1alpha1.FeatureFlag
+		if err := c.Get(ctx, client.ObjectKey{Name: name}, &flag); err != nil {
+			return err
+		}
+		change(&flag)
+		return c.Update(ctx, &flag, manifest.FieldOwner)
+	})
+}
+
+func added(tenants []string, tenant string) []string {
+	if slices.Contains(tenants, tenant) {
+		return tenants
+	}
+	return append(tenants, tenant)
+}
+
+func without(tenants []string, tenant string) []string {
+	return slices.DeleteFunc(tenants, func(other string) bool { return other == tenant })
+}
