@@ -45,6 +45,10 @@ var exemptions = map[string]Exemption{
 		Users:  []string{"system:apiserver", controller("storage-version-migrator-controller"), controllerManager},
 		Reason: "The API server reports whether a kind is served, and the migrator which versions are stored.",
 	},
+	"role-aggregation": {
+		Users:  []string{controller("clusterrole-aggregation-controller"), controllerManager},
+		Reason: "It puts the roles of tenants together from their parts, which Roadbed alone may mark.",
+	},
 	"policy-status": {
 		Users:  []string{controller("validatingadmissionpolicy-status-controller"), controllerManager},
 		Reason: "It writes the result of the type check into a policy's status.",

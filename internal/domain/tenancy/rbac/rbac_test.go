@@ -43,7 +43,7 @@ func permissions(rules []rbacv1.PolicyRule) map[permission]bool {
 func TestTenantRolesAreAChain(t *testing.T) {
 	t.Parallel()
 	all := roles(t)
-	chain := []string{"roadbed:tenant-viewer", "roadbed:tenant-deployer", "roadbed:tenant-developer", "roadbed:tenant-admin"}
+	chain := []string{"roadbed:tenant-viewer:own", "roadbed:tenant-deployer:own", "roadbed:tenant-developer:own", "roadbed:tenant-admin:own"}
 	for i, name := range chain[1:] {
 		inner, outer := permissions(all[chain[i]]), permissions(all[name])
 		if len(inner) == 0 || len(inner) >= len(outer) {
@@ -88,14 +88,14 @@ func TestWhatRolesMustNotHave(t *testing.T) {
 		role, reason string
 		permission   permission
 	}{
-		{"roadbed:tenant-viewer", "a viewer reads no Secrets", permission{"", "secrets", "get"}},
-		{"roadbed:tenant-viewer", "a viewer writes nothing", permission{"", "configmaps", "create"}},
-		{"roadbed:tenant-deployer", "a pipeline does not browse Secrets", permission{"", "secrets", "list"}},
-		{"roadbed:tenant-deployer", "a pipeline opens no shell", permission{"", "pods/exec", "create"}},
-		{"roadbed:tenant-deployer", "a pipeline deletes no data", permission{"", "persistentvolumeclaims", "delete"}},
-		{"roadbed:tenant-developer", "developers hand out no rights", permission{rbacv1.GroupName, "rolebindings", "create"}},
-		{"roadbed:tenant-developer", "developers open no network", permission{"networking.k8s.io", "networkpolicies", "create"}},
-		{"roadbed:tenant-developer", "developers take no tokens", permission{"", "serviceaccounts/token", "create"}},
+		{"roadbed:tenant-viewer:own", "a viewer reads no Secrets", permission{"", "secrets", "get"}},
+		{"roadbed:tenant-viewer:own", "a viewer writes nothing", permission{"", "configmaps", "create"}},
+		{"roadbed:tenant-deployer:own", "a pipeline does not browse Secrets", permission{"", "secrets", "list"}},
+		{"roadbed:tenant-deployer:own", "a pipeline opens no shell", permission{"", "pods/exec", "create"}},
+		{"roadbed:tenant-deployer:own", "a pipeline deletes no data", permission{"", "persistentvolumeclaims", "delete"}},
+		{"roadbed:tenant-developer:own", "developers hand out no rights", permission{rbacv1.GroupName, "rolebindings", "create"}},
+		{"roadbed:tenant-developer:own", "developers open no network", permission{"networking.k8s.io", "networkpolicies", "create"}},
+		{"roadbed:tenant-developer:own", "developers take no tokens", permission{"", "serviceaccounts/token", "create"}},
 		{"roadbed:bu-admin", "onboarding is granted for each unit", permission{"tenancy.roadbed.dev", "businessunits", "onboard"}},
 		{"roadbed:bu-admin", "units are shaped by platform admins", permission{"tenancy.roadbed.dev", "businessunits", "update"}},
 		{"roadbed:controller", "Roadbed reads no tenant's Secrets", permission{"", "secrets", "get"}},
