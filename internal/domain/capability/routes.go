@@ -124,7 +124,7 @@ func rule(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion, s Settings) gat
 }
 
 func backend(s Settings) gatewayv1.BackendRef {
-	group, kind, port, weight := gatewayv1.Group(""), gatewayv1.Kind("Service"), gatewayv1.PortNumber(s.Port), int32(1)
+	group, kind, port, weight := gatewayv1.Group(""), gatewayv1.Kind("Service"), s.Port, int32(1)
 	return gatewayv1.BackendRef{
 		BackendObjectReference: gatewayv1.BackendObjectReference{
 			Group: &group, Kind: &kind, Name: gatewayv1.ObjectName(s.Service), Port: &port,

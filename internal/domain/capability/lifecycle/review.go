@@ -127,13 +127,7 @@ func promised(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion) v1alpha1.St
 }
 
 func windowOf(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion) time.Duration {
-	switch promised(c, v) {
-	case v1alpha1.StageGA:
-		return WindowGA
-	case v1alpha1.StageBeta:
-		return WindowBeta
-	}
-	return 0
+	return map[v1alpha1.Stage]time.Duration{v1alpha1.StageGA: WindowGA, v1alpha1.StageBeta: WindowBeta}[promised(c, v)]
 }
 
 // removal waits for the sunset and for the last who uses the version.

@@ -37,22 +37,22 @@ func (c *capabilities) steps() []steps.Step[*v1alpha1.Capability] {
 	}
 }
 
-func (c *capabilities) accept(ctx context.Context, cap *v1alpha1.Capability) steps.Result {
-	if errs := capability.Validate(cap); len(errs) > 0 {
+func (c *capabilities) accept(ctx context.Context, published *v1alpha1.Capability) steps.Result {
+	if errs := capability.Validate(published); len(errs) > 0 {
 		return steps.Blocked(capability.ReasonInvalidSpec, errs.ToAggregate().Error())
 	}
-	if err := conversion.Check(cap); err != nil {
+	if err := conversion.Check(published); err != nil {
 		return steps.Blocked(capability.ReasonInvalidSpec, "spec.versions: conversions: "+err.Error())
 	}
 	all, err := c.all(ctx)
 	if err != nil {
 		return steps.Failed(capability.ReasonInvalidSpec, err)
 	}
-	if other := rival(cap, all); other != nil {
+	if other := rival(published, all); other != nil {
 		return steps.Blocked(capability.ReasonNameTaken, fmt.Sprintf(
 			"capability %q has the kind %s or the API %q already: choose other names", other.Name, capability.Definition(other), capability.API(other)))
 	}
-	for _, name := range cap.Spec.DependsOn {
+	for _, name := range published.Spec.DependsOn {
 		if !slices.ContainsFunc(all, func(other v1alpha1.Capability) bool { return other.Name == name }) {
 			return steps.Blocked(capability.ReasonDependencyMissing, fmt.Sprintf("capability %q, which this one depends on, does not exist: publish it first", name))
 		}
@@ -62,13 +62,13 @@ func (c *capabilities) accept(ctx context.Context, cap *v1alpha1.Capability) ste
 
 // contracted holds what is published against the spec, so that a contract holds
 // even where admission was not asked.
-func (c *capabilities) contracted(ctx context.Context, cap *v1alpha1.Capability) steps.Result {
-	live, err := c.definition(ctx, cap)
+func (c *capabilities) contracted(ctx context.Context, published *v1alpha1.Capability) steps.Result {
+	live, err := c.definition(ctx, published)
 	if err != nil {
 		return steps.Failed(capability.ReasonPublishFailed, err)
 	}
-	for _, v := range capability.Living(cap) {
-		status := capability.VersionStatus(cap, v.Name)
+	for _, v := range capability.Living(published) {
+		status := capability.VersionStatus(published, v.Name)
 		if status == nil || !status.WasGA || live == nil {
 			continue
 		}
@@ -81,7 +81,7 @@ func (c *capabilities) contracted(ctx context.Context, cap *v1alpha1.Capability)
 				"version %q was ga, and its contract holds; undo the change and publish another version:\n%s", v.Name, contract.Words(breaks)))
 		}
 	}
-	if err := c.record(cap); err != nil {
+	if err := c.record(published); err != nil {
 		return steps.Failed(capability.ReasonContractBroken, err)
 	}
 	return steps.Done(capability.ReasonContracted, "The contracts of all versions hold.")
@@ -89,8 +89,8 @@ func (c *capabilities) contracted(ctx context.Context, cap *v1alpha1.Capability)
 
 // publish makes the cluster contain what follows from the Capability: guards of
 // alpha versions first, the kind after them, then rights, route and documents.
-func (c *capabilities) publish(ctx context.Context, cap *v1alpha1.Capability) steps.Result {
-	planned, err := capability.Plan(cap, c.Settings, c.surroundings())
+func (c *capabilities) publish(ctx context.Context, published *v1alpha1.Capability) steps.Result {
+	planned, err := capability.Plan(published, c.Settings, c.surroundings())
 	if errors.Is(err, capability.ErrNoWebhook) {
 		return steps.Blocked(capability.ReasonConversionUnavailable, err.Error())
 	}
@@ -101,13 +101,13 @@ func (c *capabilities) publish(ctx context.Context, cap *v1alpha1.Capability) st
 	if _, err := applier.Apply(ctx, planned.Gates); err != nil {
 		return steps.Failed(capability.ReasonPublishFailed, err)
 	}
-	if err := c.define(ctx, cap, planned.Definition); err != nil {
+	if err := c.define(ctx, published, planned.Definition); err != nil {
 		return defined(err)
 	}
 	if _, err := applier.Apply(ctx, planned.Objects()); err != nil {
 		if apierrors.IsForbidden(err) {
 			return steps.Blocked(capability.ReasonRightsMissing, fmt.Sprintf(
-				"Roadbed may not hand out rights to API group %q, because it has none itself: bind its user to a cluster role with all verbs on that group (%v)", capability.Group(cap), err))
+				"Roadbed may not hand out rights to API group %q, because it has none itself: bind its user to a cluster role with all verbs on that group (%v)", capability.Group(published), err))
 		}
 		return steps.Failed(capability.ReasonPublishFailed, err)
 	}
@@ -117,15 +117,15 @@ func (c *capabilities) publish(ctx context.Context, cap *v1alpha1.Capability) st
 			return steps.Failed(capability.ReasonPublishFailed, fmt.Errorf("apply the SLOs: %w", err))
 		}
 	}
-	if _, err := applier.Prune(ctx, c.inventory(cap), planned.Objects()); err != nil {
+	if _, err := applier.Prune(ctx, c.inventory(published), planned.Objects()); err != nil {
 		return steps.Failed(capability.ReasonPublishFailed, err)
 	}
-	c.note(cap, planned)
-	return steps.Done(capability.ReasonPublished, published(planned))
+	c.note(published, planned)
+	return steps.Done(capability.ReasonPublished, whatIs(planned))
 }
 
-// published says what is there, and what of it needs Roadbed to be up.
-func published(planned *capability.Planned) string {
+// whatIs says what is there, and what of it needs Roadbed to be up.
+func whatIs(planned *capability.Planned) string {
 	text := fmt.Sprintf("Kind %s, rights and documents are there", planned.Definition.Name)
 	if len(planned.Routes) > 0 {
 		text += ", and a route at the gateway"
@@ -139,29 +139,29 @@ func published(planned *capability.Planned) string {
 }
 
 // note says in the status where things are.
-func (c *capabilities) note(cap *v1alpha1.Capability, planned *capability.Planned) {
-	cap.Status.CRD = planned.Definition.Name
-	cap.Status.Documents = planned.Documents.Namespace + "/" + planned.Documents.Name
-	cap.Status.Route = ""
+func (c *capabilities) note(published *v1alpha1.Capability, planned *capability.Planned) {
+	published.Status.CRD = planned.Definition.Name
+	published.Status.Documents = planned.Documents.Namespace + "/" + planned.Documents.Name
+	published.Status.Route = ""
 	if len(planned.Routes) > 0 {
-		cap.Status.Route = c.Settings.Namespace + "/" + capability.RouteName(cap)
+		published.Status.Route = c.Settings.Namespace + "/" + capability.RouteName(published)
 	}
 }
 
 // served waits for the API server, and counts claims.
-func (c *capabilities) served(ctx context.Context, cap *v1alpha1.Capability) steps.Result {
-	live, err := c.definition(ctx, cap)
+func (c *capabilities) served(ctx context.Context, published *v1alpha1.Capability) steps.Result {
+	live, err := c.definition(ctx, published)
 	if err != nil {
 		return steps.Failed(capability.ReasonNotServedYet, err)
 	}
 	if live == nil || !established(live) {
-		return steps.Waiting(capability.ReasonNotServedYet, fmt.Sprintf("the API server has not taken %s up yet", capability.Definition(cap)), 0).Briefly()
+		return steps.Waiting(capability.ReasonNotServedYet, fmt.Sprintf("the API server has not taken %s up yet", capability.Definition(published)), 0).Briefly()
 	}
-	claims, err := c.byVersion(ctx, cap)
+	claims, err := c.byVersion(ctx, published)
 	if err != nil {
 		return steps.Failed(capability.ReasonNotServedYet, err)
 	}
-	c.count(ctx, cap, claims)
+	c.count(ctx, published, claims)
 	return steps.Done(capability.ReasonServed, fmt.Sprintf("The API server serves %s.", live.Name))
 }
 
@@ -175,25 +175,25 @@ func established(crd *apiextensionsv1.CustomResourceDefinition) bool {
 }
 
 // leave takes away what was published once nothing is claimed any more.
-func (c *capabilities) leave(ctx context.Context, cap *v1alpha1.Capability) steps.Result {
-	claims, err := c.claims(ctx, cap)
+func (c *capabilities) leave(ctx context.Context, published *v1alpha1.Capability) steps.Result {
+	claims, err := c.claims(ctx, published)
 	if err != nil {
 		return steps.Failed(capability.ReasonInUse, err)
 	}
 	if len(claims) > 0 {
 		return steps.Waiting(capability.ReasonInUse, fmt.Sprintf("%d claims are left: they must be deleted first", len(claims)), retry)
 	}
-	live, err := c.definition(ctx, cap)
+	live, err := c.definition(ctx, published)
 	if err != nil {
 		return steps.Failed(capability.ReasonInUse, err)
 	}
-	if live != nil && live.Labels[v1alpha1.LabelCapability] == cap.Name {
+	if live != nil && live.Labels[v1alpha1.LabelCapability] == published.Name {
 		err := c.client.Delete(ctx, live, client.Preconditions{UID: &live.UID, ResourceVersion: &live.ResourceVersion})
 		if client.IgnoreNotFound(err) != nil {
 			return steps.Failed(capability.ReasonInUse, fmt.Errorf("delete %s: %w", live.Name, err))
 		}
 	}
-	if _, err := apply.New(c.client, c.live).Prune(ctx, c.inventory(cap), nil); err != nil {
+	if _, err := apply.New(c.client, c.live).Prune(ctx, c.inventory(published), nil); err != nil {
 		return steps.Failed(capability.ReasonInUse, err)
 	}
 	return steps.Done(capability.ReasonWithdrawn, "Everything that followed from the Capability is gone.")

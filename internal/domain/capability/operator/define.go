@@ -35,6 +35,9 @@ import (
 // retry is how soon a deletion that waits for claims is looked at again.
 const retry = 5 * time.Second
 
+// httpRoute is the kind of routes.
+var httpRoute = schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: "HTTPRoute"}
+
 // errTaken is returned for a kind that somebody else has defined.
 var errTaken = errors.New("was defined by somebody else: choose other names, or delete it")
 
@@ -52,21 +55,21 @@ func (r *registry) definition(ctx context.Context, c *v1alpha1.Capability) (*api
 }
 
 // define makes the kind what it is planned to be.
-func (c *capabilities) define(ctx context.Context, cap *v1alpha1.Capability, wanted *apiextensionsv1.CustomResourceDefinition) error {
-	live, err := c.definition(ctx, cap)
+func (c *capabilities) define(ctx context.Context, published *v1alpha1.Capability, wanted *apiextensionsv1.CustomResourceDefinition) error {
+	live, err := c.definition(ctx, published)
 	if err != nil {
 		return err
 	}
 	if live == nil {
 		return c.client.Create(ctx, wanted, client.FieldOwner(apply.FieldManager))
 	}
-	if live.Labels[v1alpha1.LabelCapability] != cap.Name {
+	if live.Labels[v1alpha1.LabelCapability] != published.Name {
 		return fmt.Errorf("kind %s %w", live.Name, errTaken)
 	}
 	if alike(live, wanted) {
 		return nil
 	}
-	if err := c.migrate(ctx, cap, live, wanted); err != nil {
+	if err := c.migrate(ctx, published, live, wanted); err != nil {
 		return err
 	}
 	live.Labels, live.Annotations, live.Spec = wanted.Labels, wanted.Annotations, wanted.Spec
@@ -100,14 +103,14 @@ func generic(spec apiextensionsv1.CustomResourceDefinitionSpec) any {
 
 // migrate rewrites the claims that may be stored in a version that goes, so
 // that the API server lets it go.
-func (c *capabilities) migrate(ctx context.Context, cap *v1alpha1.Capability, live, wanted *apiextensionsv1.CustomResourceDefinition) error {
+func (c *capabilities) migrate(ctx context.Context, published *v1alpha1.Capability, live, wanted *apiextensionsv1.CustomResourceDefinition) error {
 	gone := slices.ContainsFunc(live.Status.StoredVersions, func(stored string) bool {
 		return !slices.ContainsFunc(wanted.Spec.Versions, func(v apiextensionsv1.CustomResourceDefinitionVersion) bool { return v.Name == stored })
 	})
 	if !gone {
 		return nil
 	}
-	claims, err := c.claims(ctx, cap)
+	claims, err := c.claims(ctx, published)
 	if err != nil {
 		return err
 	}
@@ -117,7 +120,7 @@ func (c *capabilities) migrate(ctx context.Context, cap *v1alpha1.Capability, li
 			return fmt.Errorf("rewrite %s/%s in the version that is stored now: %w", claims[i].GetNamespace(), claims[i].GetName(), err)
 		}
 	}
-	live.Status.StoredVersions = []string{capability.Storage(cap).Name}
+	live.Status.StoredVersions = []string{capability.Storage(published).Name}
 	if err := c.client.Status().Update(ctx, live); err != nil {
 		return fmt.Errorf("say which versions of %s are stored: %w", live.Name, err)
 	}
@@ -157,13 +160,13 @@ func brokenBy(live *apiextensionsv1.CustomResourceDefinition, v *v1alpha1.Capabi
 
 // record keeps in the status since when each version is in its stage and has
 // its contract.
-func (c *capabilities) record(cap *v1alpha1.Capability) error {
+func (c *capabilities) record(published *v1alpha1.Capability) error {
 	now := metav1.NewTime(c.clock.Now()).Rfc3339Copy()
 	var all []v1alpha1.CapabilityVersionStatus
-	for i := range cap.Spec.Versions {
-		v := &cap.Spec.Versions[i]
+	for i := range published.Spec.Versions {
+		v := &published.Spec.Versions[i]
 		status := v1alpha1.CapabilityVersionStatus{Name: v.Name, Since: now, ContractSince: now}
-		if old := capability.VersionStatus(cap, v.Name); old != nil {
+		if old := capability.VersionStatus(published, v.Name); old != nil {
 			status = *old
 		}
 		if status.Stage != v.Stage {
@@ -172,7 +175,7 @@ func (c *capabilities) record(cap *v1alpha1.Capability) error {
 		status.WasGA = status.WasGA || v.Stage == v1alpha1.StageGA
 		status.Path = ""
 		if capability.Served(v) {
-			status.Path = capability.Path(cap, v.Name)
+			status.Path = capability.Path(published, v.Name)
 		}
 		hash, err := capability.ContractHash(v)
 		if err != nil {
@@ -183,25 +186,25 @@ func (c *capabilities) record(cap *v1alpha1.Capability) error {
 		}
 		all = append(all, status)
 	}
-	cap.Status.Versions = all
+	published.Status.Versions = all
 	return nil
 }
 
 // count says in the status how many claims and users each version has.
-func (c *capabilities) count(ctx context.Context, cap *v1alpha1.Capability, claims map[string][]string) {
-	cap.Status.Claims = 0
-	for i := range cap.Status.Versions {
-		status := &cap.Status.Versions[i]
+func (c *capabilities) count(ctx context.Context, published *v1alpha1.Capability, claims map[string][]string) {
+	published.Status.Claims = 0
+	for i := range published.Status.Versions {
+		status := &published.Status.Versions[i]
 		status.Claims = int32(len(claims[status.Name]))
-		cap.Status.Claims += status.Claims
-		users, err := c.Usage.Consumers(ctx, capability.API(cap), status.Name, c.clock.Now().Add(-capability.UsageWindow))
+		published.Status.Claims += status.Claims
+		users, err := c.Usage.Consumers(ctx, capability.API(published), status.Name, c.clock.Now().Add(-capability.UsageWindow))
 		if err != nil {
-			c.log.WarnContext(ctx, "who uses a capability cannot be read", "kind", "Capability", "name", cap.Name, "error", err)
+			c.log.WarnContext(ctx, "who uses a capability cannot be read", "kind", "Capability", "name", published.Name, "error", err)
 			continue
 		}
 		status.Consumers = int32(len(users))
 	}
-	measured().record(cap)
+	measured().record(published)
 }
 
 func accepted(c *v1alpha1.Capability) bool {
@@ -216,20 +219,20 @@ func (c *capabilities) surroundings() capability.World {
 	}
 	return capability.World{
 		Webhook: c.Reach(capability.ConversionPath),
-		Gateway: has(gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute")) && has(roadv1alpha1.GroupVersion.WithKind("LifecyclePolicy")),
+		Gateway: has(httpRoute) && has(roadv1alpha1.GroupVersion.WithKind("LifecyclePolicy")),
 		Sloth:   has(capability.SLOKind),
 	}
 }
 
 // inventory is what may be taken away again.
-func (c *capabilities) inventory(cap *v1alpha1.Capability) apply.Inventory {
+func (c *capabilities) inventory(published *v1alpha1.Capability) apply.Inventory {
 	kinds := []schema.GroupVersionKind{
 		admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"),
 		admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"),
 		rbacv1.SchemeGroupVersion.WithKind("ClusterRole"),
 	}
 	if c.surroundings().Gateway {
-		kinds = append(kinds, gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute"))
+		kinds = append(kinds, httpRoute)
 		for _, kind := range []string{"LifecyclePolicy", "RateLimitPolicy", "AuthorizationPolicy"} {
 			kinds = append(kinds, roadv1alpha1.GroupVersion.WithKind(kind))
 		}
@@ -237,7 +240,7 @@ func (c *capabilities) inventory(cap *v1alpha1.Capability) apply.Inventory {
 	return apply.Inventory{
 		Labels: map[string]string{
 			tenancyv1alpha1.LabelManagedBy: tenancyv1alpha1.ManagedBy,
-			v1alpha1.LabelCapability:       cap.Name, v1alpha1.LabelPublished: "true",
+			v1alpha1.LabelCapability:       published.Name, v1alpha1.LabelPublished: "true",
 		},
 		Kinds: append(kinds, corev1.SchemeGroupVersion.WithKind("ConfigMap")),
 	}
