@@ -87,6 +87,7 @@ func newDryRun(t *testing.T) dryRun {
 	env := kubetest.Start(t)
 	env.InstallCRDs(t)
 	env.InstallKyvernoCRDs(t)
+	env.InstallGatewayCRDs(t)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "examples-"}}
 	if err := env.Client.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)

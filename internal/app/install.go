@@ -107,7 +107,7 @@ func Install(ctx context.Context, opts InstallOptions) error {
 
 // installForeign installs the kinds of others that are absent.
 func installForeign(ctx context.Context, c client.Client, opts InstallOptions) error {
-	for _, foreign := range kinds.Foreigns() {
+	for _, foreign := range foreignKinds(InstallOptions{FeatureGates: opts.FeatureGates}) {
 		others, err := foreign.Install(ctx, c)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -15,15 +16,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/go-logr/logr"
 
+	capabilityv1alpha1 "github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	gatewayv1alpha1 "github.com/roadbed-dev/roadbed/api/gateway/v1alpha1"
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/auditlog"
 	"github.com/roadbed-dev/roadbed/internal/adapter/exportdir"
+	"github.com/roadbed-dev/roadbed/internal/app/gateways"
+	entrance "github.com/roadbed-dev/roadbed/internal/domain/gateway/operator"
 	governance "github.com/roadbed-dev/roadbed/internal/domain/policy/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/offboard"
@@ -36,15 +42,15 @@ import (
 const leaderLease = "roadbed"
 
 // domainNames are the domains that this program has.
-var domainNames = []string{"policy", "tenancy"}
+var domainNames = []string{"gateway", "policy", "tenancy"}
 
 var _ offboard.Exporter = (*exportdir.Dir)(nil)
 
 // Modules returns the domains that the options ask for, ready for Describe. It
 // needs no cluster.
-func Modules(opts Options) []module.Module { return modules(opts, governed(opts)) }
+func Modules(opts Options) []module.Module { return modules(opts, governed(opts), entrance.Deps{}) }
 
-func modules(opts Options, policies governance.Deps) []module.Module {
+func modules(opts Options, policies governance.Deps, entry entrance.Deps) []module.Module {
 	all := map[string]module.Module{
 		"policy": governance.New(policies),
 		"tenancy": operator.New(operator.Deps{
@@ -53,6 +59,9 @@ func modules(opts Options, policies governance.Deps) []module.Module {
 			FeatureGates:  opts.FeatureGates,
 			ExportSecrets: opts.ExportSecrets,
 		}),
+	}
+	if opts.FeatureGates[gateways.Gate] {
+		all["gateway"] = entrance.New(entry)
 	}
 	var chosen []module.Module
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -92,6 +101,9 @@ func Scheme() (*runtime.Scheme, error) {
 	}
 	if err := policyv1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register the policy kinds: %w", err)
+	}
+	if err := errors.Join(gatewayapi.Install(scheme), gatewayv1alpha1.AddToScheme(scheme), capabilityv1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, fmt.Errorf("register the kinds of gateways and capabilities: %w", err)
 	}
 	return scheme, nil
 }

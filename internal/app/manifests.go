@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
 
+	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 	policyrbac "github.com/roadbed-dev/roadbed/internal/domain/policy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
@@ -31,7 +32,7 @@ type part struct {
 // parts are everything that an installation consists of beside the kinds.
 func parts(opts InstallOptions) []part {
 	all := []part{
-		{"rbac", slices.Concat(rbac.Objects(), policyrbac.Objects(), webhookRights(), settingsRights())},
+		{"rbac", slices.Concat(rbac.Objects(), policyrbac.Objects(), webhookRights(), settingsRights(), gatewayRights(opts.FeatureGates))},
 		{"install", platformNamespaces(opts.Settings)},
 		{"admission", append(guardObjects(opts), overrideGuards(opts.StaticGuards)...)},
 	}
@@ -91,10 +92,7 @@ func Manifests(opts InstallOptions) ([]byte, error) {
 		return nil, err
 	}
 	out := bytes.NewBuffer(text)
-	for _, foreign := range kinds.Foreigns() {
-		if opts.NoKyvernoKinds && foreign.Owner == kinds.Kyverno().Owner {
-			continue
-		}
+	for _, foreign := range foreignKinds(opts) {
 		text, err := foreign.Text()
 		if err != nil {
 			return nil, err
@@ -109,6 +107,18 @@ func Manifests(opts InstallOptions) ([]byte, error) {
 		out.Write(document)
 	}
 	return out.Bytes(), nil
+}
+
+// foreignKinds are the kinds of others that an installation needs.
+func foreignKinds(opts InstallOptions) []kinds.Foreign {
+	var needed []kinds.Foreign
+	if !opts.NoKyvernoKinds {
+		needed = append(needed, kinds.Kyverno())
+	}
+	if opts.FeatureGates[gateways.Gate] {
+		needed = append(needed, kinds.Gateway())
+	}
+	return needed
 }
 
 // render writes objects as YAML documents, each with its kind and without what

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -68,6 +69,9 @@ type Options struct {
 	Domains []string
 	// FeatureGates switches unfinished things on, by name.
 	FeatureGates map[string]bool
+	// GatewayAddr is what Gateways listen on. Default 127.0.0.1, where ports below
+	// 1024 become 8000 more.
+	GatewayAddr netip.Addr
 	// Settings are the tenancy domain's names of platform namespaces and the
 	// like. The zero value means the defaults.
 	Settings tenancy.Settings
@@ -106,6 +110,9 @@ func (o Options) withDefaults() Options {
 	o.MetricsAddr = cmp.Or(o.MetricsAddr, "127.0.0.1:0")
 	o.Webhook = cmp.Or(o.Webhook, WebhookLoopback)
 	o.WebhookPort = cmp.Or(o.WebhookPort, 9443)
+	if !o.GatewayAddr.IsValid() {
+		o.GatewayAddr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
 	o.LeaseDuration = cmp.Or(o.LeaseDuration, 15*time.Second)
 	if o.Log == nil {
 		o.Log = slog.Default()

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
@@ -67,6 +68,8 @@ type program struct {
 	endpoints Endpoints
 	// history keeps what policies say of objects; nil without the policy domain.
 	history *reports.History
+	// gateway is the data plane; nil where the gateway does not run.
+	gateway *gateways.Gateway
 	closers []func() error
 }
 
@@ -97,7 +100,11 @@ func (p *program) build(ctx context.Context, opts Options, record trail.Recorder
 	if err != nil {
 		return err
 	}
-	p.modules = modules(opts, policies)
+	entry, err := p.entrance(ctx, opts)
+	if err != nil {
+		return err
+	}
+	p.modules = modules(opts, policies, entry)
 	if p.manager, err = newManager(opts, hooks); err != nil {
 		return err
 	}
@@ -133,6 +140,11 @@ func (p *program) complete(ctx context.Context, opts Options, record trail.Recor
 	p.endpoints.Webhook = hooks.address()
 	if err := p.serveReports(routes, opts, direct); err != nil {
 		return err
+	}
+	if p.gateway != nil {
+		if err := p.manager.Add(p.gateway); err != nil {
+			return err
+		}
 	}
 	// It waits for the lead: what is told is what the working copy does.
 	err = p.manager.Add(manager.RunnableFunc(func(ctx context.Context) error {

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
@@ -67,10 +68,9 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 	flags.StringVar(&f.database, "database-secret", "", "Secret in roadbed-system whose key \"url\" is that of a PostgreSQL for history; the server keeps it in a file when not given")
 	flags.BoolVar(&f.reportsAPI, "reports-api", true, "serve policy reports as Kubernetes objects, by a Deployment of its own; needs --database-secret")
 	flags.StringVar(&f.image, "image", "", "image of the Deployment; the released one when not given")
-	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
+	gatesFlag(cmd, &f.gates)
 	rangesFlag(flags, &f.ranges)
 	cmd.MarkFlagsMutuallyExclusive("apply", "diff")
-	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true"))
 	completeEnforcement(cmd)
 	return cmd
 }
@@ -89,6 +89,12 @@ func (f installFlags) options() (app.InstallOptions, error) {
 	}
 	opts.Settings, err = platformSettings(f.ranges)
 	return opts, err
+}
+
+// gatesFlag switches unfinished things on.
+func gatesFlag(cmd *cobra.Command, gates *[]string) {
+	cmd.Flags().StringSliceVar(gates, "feature-gates", nil, "unfinished things to switch on, such as Gateway=true or IsolationModels=true")
+	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true", gateways.Gate+"=true"))
 }
 
 // parseGates reads NAME=true and NAME=false; a name alone means true.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,7 @@ type serverFlags struct {
 	exportSecrets            bool
 	enforcement, auditLog    string
 	database, imageRoot      string
+	gateway                  string
 	reportsAPI               bool
 }
 
@@ -58,7 +60,8 @@ tenants; in a cluster it should be a volume.`,
 	flags.BoolVar(&f.leaderElect, "leader-elect", false, "run beside copies of which one works")
 	flags.DurationVar(&f.lease, "leader-elect-lease-duration", 15*time.Second, "how long copies wait for one that is not heard of before another works")
 	flags.StringSliceVar(&f.domains, "domains", nil, "domains to run; all when not given")
-	flags.StringSliceVar(&f.gates, "feature-gates", nil, "unfinished things to switch on, such as IsolationModels=true")
+	gatesFlag(cmd, &f.gates)
+	flags.StringVar(&f.gateway, "gateway-address", "127.0.0.1", "IP address that Gateways listen on, with the feature gate Gateway; on loopback, ports below 1024 become 8000 more")
 	flags.BoolVar(&f.exportSecrets, "export-secrets", false, "write the values of Secrets into exports of offboarded tenants")
 	flags.StringVar(&f.enforcement, "policy-enforcement", string(enforce.EnforceAuto), "who enforces policies of Kyverno's kinds: roadbed, kyverno, or auto: a Kyverno that runs here, and else Roadbed")
 	flags.StringVar(&f.auditLog, "audit-log", "", "file of the API server's audit log, where it is on this machine: uses of policy overrides are read from it")
@@ -67,7 +70,6 @@ tenants; in a cluster it should be a volume.`,
 	flags.BoolVar(&f.reportsAPI, "reports-api", false, "serve policy reports as Kubernetes objects to an API server on this machine")
 	rangesFlag(flags, &f.ranges)
 	verb.CompleteFlag(cmd, "webhook", verb.CompleteFixed(string(app.WebhookLoopback), string(app.WebhookService), string(app.WebhookOff)))
-	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true"))
 	completeEnforcement(cmd)
 	return cmd
 }
@@ -110,6 +112,10 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 	if err != nil {
 		return err
 	}
+	entrance, err := netip.ParseAddr(f.gateway)
+	if err != nil {
+		return verb.Usagef("--gateway-address %s: must be an IP address", f.gateway)
+	}
 	return app.Run(ctx, app.Options{
 		Config:           config,
 		TrailPath:        filepath.Join(dir, trailFile),
@@ -126,6 +132,7 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 		LeaseDuration:    f.lease,
 		Domains:          f.domains,
 		FeatureGates:     gates,
+		GatewayAddr:      entrance,
 		Settings:         settings,
 		ExportSecrets:    f.exportSecrets,
 		Enforcement:      enforce.Enforcement(f.enforcement),

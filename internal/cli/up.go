@@ -22,6 +22,7 @@ type upFlags struct {
 	ephemeral, foreground, examples bool
 	reportsAPI                      bool
 	imageRoot                       string
+	gates                           []string
 	nodes                           int
 	progress                        int
 }
@@ -62,6 +63,7 @@ twenty business units and a dozen tenants. What you changed in it is changed bac
 	flags.IntVar(&f.nodes, "nodes", 2, "number of simulated nodes")
 	flags.BoolVar(&f.reportsAPI, "reports-api", true, "serve policy reports as Kubernetes objects")
 	imageRootFlag(flags, &f.imageRoot)
+	gatesFlag(cmd, &f.gates)
 	flags.BoolVar(&f.foreground, "foreground", false, "stay in the foreground until interrupted")
 	flags.BoolVar(&f.examples, "examples", false, "load the hand-written part of Corp Bank")
 	flags.IntVar(&f.progress, "progress-fd", noProgress, "descriptor to tell progress to")
@@ -154,6 +156,10 @@ func (p *program) findKube() (string, error) {
 
 // upHere runs the platform in this process, until it is interrupted.
 func (p *program) upHere(ctx context.Context, dir, binary string, f upFlags) (err error) {
+	gates, err := parseGates(f.gates)
+	if err != nil {
+		return err
+	}
 	log, err := standalone.OpenLog(dir, "roadbed")
 	if err != nil {
 		return err
@@ -168,6 +174,7 @@ func (p *program) upHere(ctx context.Context, dir, binary string, f upFlags) (er
 		Nodes:            f.nodes,
 		NoReportsAPI:     !f.reportsAPI,
 		ImageTrustedRoot: f.imageRoot,
+		FeatureGates:     gates,
 		Log:              slog.New(slog.NewTextHandler(log, nil)),
 		Clock:            p.Clock,
 		Progress: func(step embedded.Progress) {

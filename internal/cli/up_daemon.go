@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -67,7 +68,7 @@ func (p *program) spawn(dir string, f upFlags) (*exec.Cmd, io.Reader, error) {
 	daemon.Args = []string{
 		p.Name, "up", "--foreground", "--progress-fd", "3", "--data-dir", dir,
 		"--nodes", strconv.Itoa(f.nodes), "--ephemeral=" + strconv.FormatBool(f.ephemeral), "--reports-api=" + strconv.FormatBool(f.reportsAPI),
-		"--image-trusted-root=" + f.imageRoot,
+		"--image-trusted-root=" + f.imageRoot, "--feature-gates=" + strings.Join(f.gates, ","),
 	}
 	daemon.ExtraFiles = []*os.File{write}
 	daemon.Stdout, daemon.Stderr = last, last

@@ -33,6 +33,8 @@ type Config struct {
 	// ImageTrustedRoot is a file of trust in images, as in app.Options. Empty for
 	// none.
 	ImageTrustedRoot string
+	// FeatureGates switches unfinished things on, by name, as in app.Options.
+	FeatureGates map[string]bool
 	// Log is for operators.
 	Log *slog.Logger
 	// Clock is the process's only clock.
@@ -144,6 +146,7 @@ func (r *runner) serve(ctx context.Context, plane *standalone.Plane) error {
 		StaticGuards: true,
 		Webhook:      app.WebhookLoopback,
 		Settings:     settings(),
+		FeatureGates: r.config.FeatureGates,
 		Log:          r.config.Log,
 	})
 	if err != nil {
@@ -162,6 +165,7 @@ func (r *runner) serve(ctx context.Context, plane *standalone.Plane) error {
 		ReportsAPI:       !r.config.NoReportsAPI,
 		ImageTrustedRoot: r.config.ImageTrustedRoot,
 		Settings:         settings(),
+		FeatureGates:     r.config.FeatureGates,
 		Ready:            func(e app.Endpoints) { r.becomeReady(report, e) },
 		Log:              r.config.Log,
 		Clock:            r.config.Clock,

@@ -30,16 +30,25 @@ func (h *Handler) serveOpenAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	operations := map[string]bool{}
 	for _, each := range capabilities {
-		for i := range each.Spec.Versions {
-			if v := &each.Spec.Versions[i]; served(v) {
-				if err := h.merge(merged, each, v, operations); err != nil {
-					problem.Write(w, *h.failure(err))
-					return
-				}
-			}
+		if err := h.mergeVersions(merged, each, operations); err != nil {
+			problem.Write(w, *h.failure(err))
+			return
 		}
 	}
 	send(w, http.StatusOK, merged)
+}
+
+func (h *Handler) mergeVersions(into map[string]any, c *v1alpha1.Capability, operations map[string]bool) error {
+	for i := range c.Spec.Versions {
+		v := &c.Spec.Versions[i]
+		if !served(v) {
+			continue
+		}
+		if err := h.merge(into, c, v, operations); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (h *Handler) merge(into map[string]any, c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion, operations map[string]bool) error {

@@ -58,8 +58,17 @@ func newFeed(host *module.Host, deps Deps) (*Feed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client that watches single Secrets: %w", err)
 	}
+	// The program's cache keeps of namespaces only those that Roadbed generated;
+	// routes come from all.
+	own, err := cache.New(mgr.GetConfig(), cache.Options{
+		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(),
+		DefaultTransform: cache.TransformStripManagedFields(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the gateway's cache: %w", err)
+	}
 	f := &Feed{
-		cache: mgr.GetCache(), direct: mgr.GetAPIReader(), clientset: clientset, sink: deps.Sink,
+		cache: own, direct: mgr.GetAPIReader(), clientset: clientset, sink: deps.Sink,
 		clock: host.Clock, log: host.Log, liveness: host.Liveness, wake: make(chan struct{}, 1),
 		known: translate.Settings{Addresses: deps.Addresses, Port: deps.Port},
 		world: translate.NewWorld(), flags: map[string]translate.Flag{},
@@ -82,6 +91,12 @@ func (f *Feed) Start(ctx context.Context) error {
 	defer running.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	running.Go(func() {
+		if err := f.cache.Start(ctx); err != nil {
+			f.log.ErrorContext(ctx, "the gateway's cache ended", "error", err)
+			stop()
+		}
+	})
 	if err := f.follow(ctx); err != nil {
 		return err
 	}

@@ -1,0 +1,180 @@
+package gateways_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/gateways"
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
+	"github.com/roadbed-dev/roadbed/internal/kubetest"
+)
+
+func TestMain(m *testing.M) { kubetest.Main(m) }
+
+const patience = 45 * time.Second
+
+// TestGateway goes the way of a route: the example's objects, a workload's own
+// token, and what the gateway says of callers without one and beyond their rate.
+// The backend has no endpoint here, so 503 is what a request that passes gets.
+func TestGateway(t *testing.T) {
+	t.Parallel()
+	env := kubetest.Private(t)
+	gates := map[string]bool{gateways.Gate: true}
+	log := slog.New(slog.DiscardHandler)
+	err := app.Install(t.Context(), app.InstallOptions{Config: env.Admin, Webhook: app.WebhookLoopback, FeatureGates: gates, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	run(t, app.Options{
+		Config:    env.As(t, identity.Roadbed, identity.RoadbedGroups()...),
+		TrailPath: filepath.Join(dir, "trail.jsonl"), ExportDir: filepath.Join(dir, "exports"), FeatureGates: gates, Log: log,
+	})
+	acting, err := app.ActingClient(env.Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	apply(t, acting, port)
+	token := workload(t, acting)
+	url := fmt.Sprintf("http://127.0.0.1:%d/v1/databases", port)
+
+	kubetest.Eventually(t, patience, "a caller without a token is refused", func() error {
+		return expect(t, url, "", http.StatusUnauthorized)
+	})
+	kubetest.Eventually(t, patience, "a workload's token is taken", func() error {
+		return expect(t, url, token, http.StatusServiceUnavailable)
+	})
+	if err := expect(t, url, token+"x", http.StatusUnauthorized); err != nil {
+		t.Error(err)
+	}
+	const rate = 100
+	for range rate {
+		if err := expect(t, url, token, http.StatusTooManyRequests); err == nil {
+			return
+		}
+	}
+	t.Errorf("%d requests and none was over the rate", rate+1)
+}
+
+// run starts the server, and ends it with the test.
+func run(t *testing.T, opts app.Options) {
+	t.Helper()
+	ready := make(chan app.Endpoints, 1)
+	opts.Ready = func(e app.Endpoints) { ready <- e }
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- app.Run(ctx, opts) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	select {
+	case <-ready:
+	case err := <-done:
+		done <- err
+		t.Fatalf("the server ended: %v", err)
+	case <-time.After(patience):
+		t.Fatal("the server is not ready")
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }() // only its port is wanted
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// apply creates the example's objects, with another port for the Gateway.
+func apply(t *testing.T, c client.Client, port int) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", "gateway", "route.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents, mistakes := yamldoc.Split("route.yaml", text)
+	if len(mistakes) > 0 {
+		t.Fatal(mistakes)
+	}
+	for _, document := range documents {
+		object := &unstructured.Unstructured{Object: document.Object()}
+		if object.GetKind() == "Gateway" {
+			listeners, _, _ := unstructured.NestedSlice(object.Object, "spec", "listeners")
+			listeners[0].(map[string]any)["port"] = int64(port)
+			if err := unstructured.SetNestedSlice(object.Object, listeners, "spec", "listeners"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.Create(t.Context(), object); err != nil && !apierrors.IsAlreadyExists(err) {
+			t.Fatalf("%s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+}
+
+// workload is a tenant's service account, as its token.
+func workload(t *testing.T, c client.Client) string {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: "tenant-payments", Labels: map[string]string{tenancyv1.LabelTenant: "payments", tenancyv1.LabelBusinessUnit: "retail"},
+	}}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: "api"}}
+	for _, object := range []client.Object{namespace, account} {
+		if err := c.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"platform-api"}}}
+	if err := c.SubResource("token").Create(t.Context(), account, request); err != nil {
+		t.Fatal(err)
+	}
+	return request.Status.Token
+}
+
+// expect makes a request and wants a status of its answer.
+func expect(t *testing.T, url, token string, status int) error {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	request.Host = "api.platform.corp.com"
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }() // nothing of it is wanted
+	if answer.StatusCode != status {
+		return fmt.Errorf("status %d, want %d", answer.StatusCode, status)
+	}
+	if status == http.StatusTooManyRequests && (answer.Header.Get("Retry-After") == "" || answer.Header.Get("RateLimit") == "") {
+		return errors.New("429 without Retry-After or RateLimit")
+	}
+	return nil
+}
