@@ -10,10 +10,12 @@ import (
 	"slices"
 	"sync"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/operator"
@@ -69,10 +71,42 @@ func loopbackPort(port int32) uint16 {
 	return uint16(min(max(port, 0), math.MaxUint16))
 }
 
-// gatewayRights are what the gateway needs of a cluster, where it is switched on.
-func gatewayRights(gates map[string]bool) []client.Object {
-	if !gates[gateways.Gate] {
+// offered is what capabilities are given.
+func (p *program) offered(opts Options, hooks *hooks) capabilities.Deps {
+	deps := capabilities.Deps{Data: filepath.Dir(opts.TrailPath)}
+	if p.gateway != nil {
+		deps.Uses = p.gateway.Uses()
+	}
+	if opts.Webhook != WebhookOff {
+		deps.Reach = hooks.conversion
+	}
+	return deps
+}
+
+// conversion is how the API server reaches a path that converts claims; nil
+// before the webhooks have a certificate.
+func (h *hooks) conversion(path string) *apiextensionsv1.WebhookClientConfig {
+	at := h.reached.Load()
+	if at == nil {
 		return nil
 	}
-	return gatewayrbac.Objects()
+	config := (*at)(path)
+	found := &apiextensionsv1.WebhookClientConfig{URL: config.URL, CABundle: config.CABundle}
+	if s := config.Service; s != nil {
+		found.Service = &apiextensionsv1.ServiceReference{Namespace: s.Namespace, Name: s.Name, Path: s.Path, Port: s.Port}
+	}
+	return found
+}
+
+// gatedObjects are what domains behind feature gates need of a cluster, where
+// they are switched on.
+func gatedObjects(gates map[string]bool) []client.Object {
+	var objects []client.Object
+	if gates[gateways.Gate] {
+		objects = append(objects, gatewayrbac.Objects()...)
+	}
+	if gates[capabilities.Gate] {
+		objects = append(objects, capabilities.Objects()...)
+	}
+	return objects
 }

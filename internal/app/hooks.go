@@ -8,7 +8,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	capabilityv1alpha1 "github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
+	offers "github.com/roadbed-dev/roadbed/internal/domain/capability/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -19,6 +22,8 @@ import (
 const (
 	tenancyHooks = "roadbed-tenancy"
 	policyHooks  = "roadbed-policy-advice"
+	// capabilityHooks hold what is promised of stages, and fail closed.
+	capabilityHooks = "roadbed-capability"
 )
 
 // reach says how the API server reaches a path.
@@ -32,7 +37,7 @@ func webhookRights() []client.Object {
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Rules: []rbacv1.PolicyRule{{
 				APIGroups: []string{admissionv1.GroupName}, Resources: []string{"validatingwebhookconfigurations"},
-				ResourceNames: []string{tenancyHooks, policyHooks}, Verbs: []string{"get", "update", "patch"},
+				ResourceNames: []string{tenancyHooks, policyHooks, capabilityHooks}, Verbs: []string{"get", "update", "patch"},
 			}},
 		},
 		&rbacv1.ClusterRoleBinding{
@@ -45,14 +50,17 @@ func webhookRights() []client.Object {
 
 // installedWebhooks are the configurations before the server first runs: they
 // reach nobody, which the failure policy allows for.
-func installedWebhooks(mode WebhookMode) []client.Object {
+func installedWebhooks(opts InstallOptions) []client.Object {
 	var objects []client.Object
 	for _, configuration := range advice(func(path string) admissionv1.WebhookClientConfig {
-		if mode == WebhookService {
+		if opts.Webhook == WebhookService {
 			return serviceClientConfig(path, nil)
 		}
 		return admissionv1.WebhookClientConfig{URL: new("https://127.0.0.1:1" + path)}
 	}) {
+		if configuration.Name == capabilityHooks && !opts.FeatureGates[capabilities.Gate] {
+			continue
+		}
 		objects = append(objects, configuration)
 	}
 	return objects
@@ -72,7 +80,23 @@ func advice(at reach) []*admissionv1.ValidatingWebhookConfiguration {
 	for _, kind := range enforce.Kinds() {
 		policies.Webhooks = append(policies.Webhooks, policyHook(kind, at(enforce.Path(kind.Plural))))
 	}
-	return []*admissionv1.ValidatingWebhookConfiguration{tenancy, policies}
+	return []*admissionv1.ValidatingWebhookConfiguration{tenancy, policies, {
+		ObjectMeta: metav1.ObjectMeta{Name: capabilityHooks},
+		Webhooks: []admissionv1.ValidatingWebhook{
+			capabilityHook("capabilities", at(offers.PathCapabilities)), capabilityHook("featureflags", at(offers.PathFlags)),
+		},
+	}}
+}
+
+// capabilityHook fails closed: nothing else holds the promises of stages before a
+// write. Roadbed's own writes to them are asked about too.
+func capabilityHook(resource string, at admissionv1.WebhookClientConfig) admissionv1.ValidatingWebhook {
+	hook := adviceOn(admissionv1.Rule{
+		APIGroups: []string{capabilityv1alpha1.GroupVersion.Group}, APIVersions: []string{capabilityv1alpha1.GroupVersion.Version},
+		Resources: []string{resource}, Scope: new(admissionv1.ClusterScope),
+	}, at, admissionv1.Create, admissionv1.Update, admissionv1.Delete)
+	hook.FailurePolicy = new(admissionv1.Fail)
+	return hook
 }
 
 func tenancyHook(resource string, at admissionv1.WebhookClientConfig) admissionv1.ValidatingWebhook {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
@@ -28,6 +29,7 @@ import (
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/auditlog"
 	"github.com/roadbed-dev/roadbed/internal/adapter/exportdir"
+	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	entrance "github.com/roadbed-dev/roadbed/internal/domain/gateway/operator"
 	governance "github.com/roadbed-dev/roadbed/internal/domain/policy/operator"
@@ -42,15 +44,17 @@ import (
 const leaderLease = "roadbed"
 
 // domainNames are the domains that this program has.
-var domainNames = []string{"gateway", "policy", "tenancy"}
+var domainNames = []string{"capability", "gateway", "policy", "tenancy"}
 
 var _ offboard.Exporter = (*exportdir.Dir)(nil)
 
 // Modules returns the domains that the options ask for, ready for Describe. It
 // needs no cluster.
-func Modules(opts Options) []module.Module { return modules(opts, governed(opts), entrance.Deps{}) }
+func Modules(opts Options) []module.Module {
+	return modules(opts, governed(opts), entrance.Deps{}, capabilities.Deps{})
+}
 
-func modules(opts Options, policies governance.Deps, entry entrance.Deps) []module.Module {
+func modules(opts Options, policies governance.Deps, entry entrance.Deps, offered capabilities.Deps) []module.Module {
 	all := map[string]module.Module{
 		"policy": governance.New(policies),
 		"tenancy": operator.New(operator.Deps{
@@ -62,6 +66,9 @@ func modules(opts Options, policies governance.Deps, entry entrance.Deps) []modu
 	}
 	if opts.FeatureGates[gateways.Gate] {
 		all["gateway"] = entrance.New(entry)
+	}
+	if opts.FeatureGates[capabilities.Gate] {
+		all["capability"] = capabilities.New(offered)
 	}
 	var chosen []module.Module
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -102,7 +109,7 @@ func Scheme() (*runtime.Scheme, error) {
 	if err := policyv1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register the policy kinds: %w", err)
 	}
-	if err := errors.Join(gatewayapi.Install(scheme), gatewayv1alpha1.AddToScheme(scheme), capabilityv1alpha1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(apiextensionsv1.AddToScheme(scheme), gatewayapi.Install(scheme), gatewayv1alpha1.AddToScheme(scheme), capabilityv1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("register the kinds of gateways and capabilities: %w", err)
 	}
 	return scheme, nil

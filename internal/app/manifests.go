@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
 
+	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 	policyrbac "github.com/roadbed-dev/roadbed/internal/domain/policy/rbac"
@@ -32,7 +33,7 @@ type part struct {
 // parts are everything that an installation consists of beside the kinds.
 func parts(opts InstallOptions) []part {
 	all := []part{
-		{"rbac", slices.Concat(rbac.Objects(), policyrbac.Objects(), webhookRights(), settingsRights(), gatewayRights(opts.FeatureGates))},
+		{"rbac", slices.Concat(rbac.Objects(), policyrbac.Objects(), webhookRights(), settingsRights(), gatedObjects(opts.FeatureGates))},
 		{"install", platformNamespaces(opts.Settings)},
 		{"admission", append(guardObjects(opts), overrideGuards(opts.StaticGuards)...)},
 	}
@@ -40,7 +41,7 @@ func parts(opts InstallOptions) []part {
 		all = append(all, part{"policies", MandatoryPolicies()})
 	}
 	if opts.Webhook != WebhookOff {
-		all = append(all, part{"webhook", installedWebhooks(opts.Webhook)})
+		all = append(all, part{"webhook", installedWebhooks(opts)})
 	}
 	return append(all, part{"tiers", tierObjects()}, part{"catalogue", advisedObjects()})
 }
@@ -115,7 +116,7 @@ func foreignKinds(opts InstallOptions) []kinds.Foreign {
 	if !opts.NoKyvernoKinds {
 		needed = append(needed, kinds.Kyverno())
 	}
-	if opts.FeatureGates[gateways.Gate] {
+	if opts.FeatureGates[gateways.Gate] || opts.FeatureGates[capabilities.Gate] {
 		needed = append(needed, kinds.Gateway())
 	}
 	return needed

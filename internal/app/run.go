@@ -104,7 +104,7 @@ func (p *program) build(ctx context.Context, opts Options, record trail.Recorder
 	if err != nil {
 		return err
 	}
-	p.modules = modules(opts, policies, entry)
+	p.modules = modules(opts, policies, entry, p.offered(opts, hooks))
 	if p.manager, err = newManager(opts, hooks); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
@@ -94,7 +95,7 @@ func (f installFlags) options() (app.InstallOptions, error) {
 // gatesFlag switches unfinished things on.
 func gatesFlag(cmd *cobra.Command, gates *[]string) {
 	cmd.Flags().StringSliceVar(gates, "feature-gates", nil, "unfinished things to switch on, such as Gateway=true or IsolationModels=true")
-	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true", gateways.Gate+"=true"))
+	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true", gateways.Gate+"=true", capabilities.Gate+"=true"))
 }
 
 // parseGates reads NAME=true and NAME=false; a name alone means true.

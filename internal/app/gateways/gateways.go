@@ -55,6 +55,7 @@ type Gateway struct {
 	proxy      *proxy.Proxy
 	sockets    *listen.Sockets
 	ledger     *ledger.Ledger
+	store      *ledger.Store
 	log        *observe.AccessLog
 	closers    []func() error
 }
@@ -91,6 +92,7 @@ func New(ctx context.Context, opts Options) (*Gateway, error) {
 		fair:       fair.New(opts.Clock),
 		transport:  upstream.New(upstream.Options{Clock: opts.Clock}),
 		ledger:     ledger.New(store, opts.Clock, opts.Log),
+		store:      store,
 		closers:    []func() error{db.Close},
 	}
 	observer := &observe.Observer{Metrics: opts.Metrics, Ledger: g.ledger}
@@ -103,6 +105,9 @@ func New(ctx context.Context, opts Options) (*Gateway, error) {
 	g.sockets = listen.New(g.proxy, listen.Options{Logger: opts.Log})
 	return g, nil
 }
+
+// Uses are those that the ledger kept.
+func (g *Gateway) Uses() *ledger.Store { return g.store }
 
 // Apply serves by the Config from now on.
 func (g *Gateway) Apply(config *gateway.Config) error {
