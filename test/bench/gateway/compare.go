@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"time"
 )
 
@@ -25,22 +24,19 @@ type samples struct {
 	rss      float64   // MiB, after the last round
 }
 
-// bare is Roadbed without a proxy.
-const bare = "roadbed, legs only"
-
 // connections are those of a client to a proxy.
 const connections = 64
 
-// roadbed starts this program as a gateway.
+// The subjects that are Roadbed.
+const (
+	bare  = "roadbed, legs only"
+	plain = "roadbed, plain"
+	full  = "roadbed, full chain"
+)
+
+// roadbed starts a gateway with one route.
 func (b *bench) roadbed(chain string) func() (*process, netip.AddrPort, error) {
-	return func() (*process, netip.AddrPort, error) {
-		p, err := startOn(proxyCore, os.Stderr, self(), "-role", "gateway", "-chain", chain, "-backend", b.backend.String())
-		if err != nil {
-			return nil, netip.AddrPort{}, err
-		}
-		address, err := p.address()
-		return p, address, err
-	}
+	return func() (*process, netip.AddrPort, error) { return b.gateway(chain, 1) }
 }
 
 // compare measures all proxies in turns, so that what else goes on in the
@@ -50,6 +46,8 @@ func (b *bench) compare(ctx context.Context) error {
 		{name: "nginx", start: b.nginx},
 		{name: "caddy", start: b.caddy},
 		{name: bare, start: b.roadbed("legs")},
+		{name: plain, start: b.roadbed("plain")},
+		{name: full, start: b.roadbed("full")},
 	}
 	var running []*process
 	defer func() {

@@ -19,6 +19,9 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -43,20 +46,26 @@ type bench struct {
 	rounds           int
 	progress         io.Writer
 	backend          netip.AddrPort
+	token            string
 	request          []byte
 	report           report
 }
 
-func run(args []string, out, progress io.Writer) (err error) {
+func run(args []string, out, progress io.Writer) error {
 	b := &bench{progress: progress}
-	role, chain, to := "", "", ""
+	c := child{in: os.Stdin, out: out}
+	role := ""
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	flags.StringVar(&b.caddyBinary, "caddy", "bin/bench/caddy", "Caddy's binary")
 	flags.DurationVar(&b.duration, "duration", 4*time.Second, "how long each proxy is asked in a round")
 	flags.IntVar(&b.rounds, "rounds", 5, "how often each proxy is asked")
 	flags.StringVar(&role, "role", "", "what this process is: backend, gateway; it starts those itself")
-	flags.StringVar(&chain, "chain", "legs", "what a gateway does: legs")
-	flags.StringVar(&to, "backend", "", "a gateway's backend")
+	flags.StringVar(&c.chain, "chain", "legs", "what a gateway does: legs, plain, full")
+	flags.StringVar(&c.backend, "backend", "", "a gateway's backend")
+	flags.IntVar(&c.routes, "routes", 1, "how many routes a gateway has")
+	flags.StringVar(&c.keys, "keys", "", "the file with the issuer's key set")
+	flags.StringVar(&c.log, "log", os.DevNull, "the file for a gateway's access log")
+	flags.StringVar(&c.profile, "profile", "", "a file for a gateway's CPU profile, until SIGTERM")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -67,21 +76,30 @@ func run(args []string, out, progress io.Writer) (err error) {
 	case "backend":
 		return backend(out)
 	case "gateway":
-		return serveGateway(chain, netip.MustParseAddrPort(to), out)
+		return c.run()
 	}
+	if err := b.main(); err != nil {
+		return err
+	}
+	return b.report.write(out)
+}
+
+// main runs everything in a folder of its own.
+func (b *bench) main() (err error) {
 	if b.dir, err = os.MkdirTemp("", "roadbed-bench-gateway"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	// nginx's worker is nobody's when root starts it.
 	if err := os.Chmod(b.dir, 0o755); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := b.all(ctx); err != nil {
-		return err
-	}
-	return b.report.write(out)
+	// The generator spins in one thread; others must get a turn by the system's
+	// grace, not by the runtime's.
+	runtime.GOMAXPROCS(4)
+	return b.all(ctx)
 }
 
 func (b *bench) all(ctx context.Context) error {
@@ -93,8 +111,36 @@ func (b *bench) all(ctx context.Context) error {
 	if b.backend, err = served.address(); err != nil {
 		return err
 	}
-	b.request = []byte("GET /v1/databases/orders HTTP/1.1\r\nHost: api.example\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n")
-	return b.compare(ctx)
+	if b.token, err = credentials(b.keys()); err != nil {
+		return err
+	}
+	b.request = requestFor(pathOf(0), b.token)
+	if err := b.compare(ctx); err != nil {
+		return err
+	}
+	for _, routes := range []int{3000, 5000} {
+		if err := b.manyRoutes(ctx, routes); err != nil {
+			return fmt.Errorf("%d routes: %w", routes, err)
+		}
+	}
+	return nil
+}
+
+// keys is the file with the issuer's key set.
+func (b *bench) keys() string { return filepath.Join(b.dir, "keys.json") }
+
+// gateway starts this program as a gateway.
+func (b *bench) gateway(chain string, routes int) (*process, netip.AddrPort, error) {
+	p, err := startOn(proxyCore, os.Stderr, self(), "-role", "gateway", "-chain", chain, "-backend", b.backend.String(),
+		"-routes", strconv.Itoa(routes), "-keys", b.keys(), "-log", filepath.Join(b.dir, "access.log"))
+	if err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	address, err := p.address()
+	if err != nil {
+		p.stop()
+	}
+	return p, address, err
 }
 
 // self is this program.

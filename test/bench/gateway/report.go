@@ -14,12 +14,17 @@ import (
 // report is what the run has found.
 type report struct {
 	subjects []*subject
+	many     []many
 }
 
 // summary is the last line.
 type summary struct {
-	NginxLegs float64 `json:"cpu_ratio_nginx_legs"`
-	CaddyLegs float64 `json:"cpu_ratio_caddy_legs"`
+	NginxPlain  float64 `json:"cpu_ratio_nginx_plain"`
+	NginxFull   float64 `json:"cpu_ratio_nginx_full"`
+	CaddyFull   float64 `json:"cpu_ratio_caddy_full"`
+	Propagation float64 `json:"propagation_p99_ms"`
+	Errors      int     `json:"live_change_errors"`
+	RSS         float64 `json:"rss_mib_5000_routes"`
 }
 
 func (r *report) write(out io.Writer) error {
@@ -30,7 +35,16 @@ func (r *report) write(out io.Writer) error {
 			r.ratio(s.name, "nginx"), r.ratio(s.name, "caddy"), median(s.rate), median(s.p50), median(s.p99), s.rss)
 	}
 	table.Flush()
-	return json.NewEncoder(out).Encode(summary{NginxLegs: r.ratio(bare, "nginx"), CaddyLegs: r.ratio(bare, "caddy")})
+	fmt.Fprintln(table, "routes\tpropagation p50\tp99\tapplying\terrors\trequests\tseries\tRSS MiB\t")
+	s := summary{NginxPlain: r.ratio(plain, "nginx"), NginxFull: r.ratio(full, "nginx"), CaddyFull: r.ratio(full, "caddy")}
+	for _, m := range r.many {
+		fmt.Fprintf(table, "%d\t%v\t%v\t%v\t%d\t%d\t%d\t%.1f\t\n", m.Routes, m.P50, m.P99, m.Apply, m.Errors, m.Requests, m.Series, m.RSS)
+		s.Propagation = max(s.Propagation, round(m.P99.Seconds()*1000))
+		s.Errors += m.Errors
+		s.RSS = round(m.RSS)
+	}
+	table.Flush()
+	return json.NewEncoder(out).Encode(s)
 }
 
 // ratio is the median of what one proxy takes of the CPU in units of what
