@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -157,6 +158,8 @@ func content(scheme *runtime.Scheme, object client.Object) (map[string]any, erro
 	}
 	fields["apiVersion"], fields["kind"] = gvk.ToAPIVersionAndKind()
 	delete(fields, "status")
+	// Rules of a role that is put together from others are not ours to set.
+	maps.DeleteFunc(fields, func(_ string, value any) bool { return value == nil })
 	if metadata, ok := fields["metadata"].(map[string]any); ok {
 		delete(metadata, "creationTimestamp")
 	}

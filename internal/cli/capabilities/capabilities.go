@@ -47,6 +47,7 @@ func (p *program) listVerb() *cobra.Command {
 	out := verb.NewOutput(verb.FormatTable, verb.FormatJSON, verb.FormatYAML)
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List capabilities with their versions and claims",
+		Long:    "List the capabilities of the cluster: who owns them, the kind that is claimed, their\nversions with the stages these are at, and how many claims there are.",
 		Example: "  roadbed capability list",
 		Args:    cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -106,6 +107,7 @@ func (p *program) read(ctx context.Context, name string) (client.Client, *v1alph
 func (p *program) getVerb() *cobra.Command {
 	return &cobra.Command{
 		Use: "get NAME", Aliases: []string{"describe"}, Short: "Show a capability as the cluster has it",
+		Long:    "Show one capability in a line, or whole with -o yaml or -o json.",
 		Example: "  roadbed capability get database",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -126,6 +128,7 @@ func (p *program) getVerb() *cobra.Command {
 func (p *program) docsVerb() *cobra.Command {
 	return &cobra.Command{
 		Use: "docs NAME", Short: "Print a capability's docs page",
+		Long:    "Print the page that explains a capability to those who claim it: what it gives, its\nversions and their fields, its objectives and its price, in Markdown.",
 		Example: "  roadbed capability docs database",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.names,
 		RunE: func(cmd *cobra.Command, args []string) error {

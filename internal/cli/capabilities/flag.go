@@ -19,6 +19,7 @@ import (
 func (p *program) flagListVerb() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List feature flags, whose they are and what they open",
+		Long:    "List feature flags with their state, the tenants they are switched on for, and the\nalpha versions that they open.",
 		Example: "  roadbed flag list",
 		Args:    cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,6 +50,7 @@ func (p *program) switchVerb(use, short string, change func(tenants []string, te
 	tenant := ""
 	cmd := &cobra.Command{
 		Use: use + " NAME", Short: short,
+		Long:    short + ".\nA tenant that is named gets its own answer; without --tenant the flag changes for all.",
 		Example: "  roadbed flag " + use + " database-v3 --tenant payments",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {

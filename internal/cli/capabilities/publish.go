@@ -88,6 +88,7 @@ func (p *program) publishVerb() *cobra.Command {
 	dryRun := manifest.DryRunNone
 	cmd := &cobra.Command{
 		Use: "publish FILE", Short: "Publish a capability, or a change of one",
+		Long:    "Publish a capability, or a change of one. Admission refuses what breaks a promise and\nsays whose; --dry-run asks it without writing anything.",
 		Example: "  roadbed capability publish database.yaml --dry-run",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: verb.CompleteFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -67,6 +67,7 @@ func (p *program) pinVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "pin KIND/NAME",
 		Short:   "Keep a claim at its revision, or have it follow its capability again",
+		Long:    "Keep a claim at the revision it is rendered by, or have it follow its capability\nagain. A pinned claim changes only when its owner changes it.",
 		Example: "  roadbed claim pin database/orders -n tenant-payments\n  roadbed claim pin database/orders -n tenant-payments --float",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {

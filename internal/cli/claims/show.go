@@ -23,6 +23,7 @@ func (p *program) listVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List claims of all capabilities, or of one",
+		Long:    "List the claims of a namespace, or of all: their capability and revision, whether they\nare ready, and where what was made for them is reached.",
 		Example: "  roadbed claim list -n tenant-payments\n  roadbed claim list --kind database",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -93,6 +94,7 @@ func (p *program) getVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "get KIND/NAME",
 		Short:   "Show one claim in a line, or whole with -o",
+		Long:    "Show one claim in a line, or whole with -o yaml or -o json. The kind may be a plural\nor a short name, as kubectl has it.",
 		Example: "  roadbed claim get database/orders -n tenant-payments -o yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -126,6 +128,7 @@ func (p *program) describeVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "describe KIND/NAME",
 		Short:   "Say how a claim stands, what it consists of and what it waits for",
+		Long:    "Say how a claim stands, what it consists of and what it waits for: its conditions, the\nobjects that were made for it, its connection Secret, its cost and its approvals.",
 		Example: "  roadbed claim describe database/orders -n tenant-payments",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
