@@ -17,8 +17,10 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	capabilityv1alpha1 "github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	gatewayv1alpha1 "github.com/roadbed-dev/roadbed/api/gateway/v1alpha1"
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
@@ -219,6 +221,8 @@ func newScheme() (*runtime.Scheme, error) {
 		clientgoscheme.AddToScheme(scheme),
 		apiextensionsv1.AddToScheme(scheme),
 		tenancyv1alpha1.AddToScheme(scheme),
+		gatewayv1alpha1.AddToScheme(scheme),
+		gatewayapi.Install(scheme),
 		policiesv1.AddToScheme(scheme),
 		kyvernov1.AddToScheme(scheme),
 		policyv1alpha1.AddToScheme(scheme),

@@ -69,6 +69,7 @@ func install(t *testing.T) *platform {
 	t.Helper()
 	env := kubetest.Start(t)
 	env.InstallCRDs(t)
+	env.InstallGatewayCRDs(t)
 	p := &platform{env: env, client: env.Client, hooks: newHooks(), usage: &usage{}}
 	p.ensure(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: identity.SystemNamespace}})
 	for _, obj := range append(rbac.Objects(), guards.Objects()...) {
