@@ -2,14 +2,17 @@ package steps_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
+	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
 const theirs = "somebody.else/keeps"
@@ -97,9 +100,12 @@ func TestTeardown(t *testing.T) {
 	if _, writes, _, err := b.pass(t, runner); err != nil || writes != 1 {
 		t.Errorf("finished teardown: %v, %d writes, want the finalizer's", err, writes)
 	}
-	if err := b.client.Get(t.Context(), b.key, newUnit()); !apierrors.IsNotFound(err) {
-		t.Errorf("after the teardown the object is still there: %v", err)
-	}
+	kubetest.Eventually(t, 10*time.Second, "the object goes after the teardown", func() error {
+		if err := b.client.Get(t.Context(), b.key, newUnit()); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("it is still there: %w", err)
+		}
+		return nil
+	})
 	if diff := cmp.Diff([]string{"cordon", "drain", "cordon", "drain"}, ran); diff != "" {
 		t.Errorf("teardown steps (-want +got):\n%s", diff)
 	}
