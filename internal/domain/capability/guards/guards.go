@@ -6,30 +6,22 @@
 package guards
 
 import (
-	_ "embed" // for the source
-	"fmt"
+	"embed"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 )
 
-//go:embed tenant-roles.yaml
-var source string
+//go:embed *.yaml
+var sources embed.FS
 
 // Objects are the guard's policy and its binding, the caller's own copies.
 //
 // It panics when the embedded source is malformed, which the package's tests
 // rule out.
 func Objects() []client.Object {
-	scheme := runtime.NewScheme()
-	utilruntime.Must(admissionv1.AddToScheme(scheme))
-	objects, err := apply.DecodeFile(scheme, "tenant-roles.yaml", source)
-	if err != nil {
-		panic(fmt.Sprintf("embedded guard: %v", err))
-	}
-	return objects
+	return apply.Shipped{Sources: sources, Kinds: runtime.NewSchemeBuilder(admissionv1.AddToScheme)}.Objects("tenant-roles.yaml")
 }

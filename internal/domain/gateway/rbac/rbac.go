@@ -1,19 +1,17 @@
 package rbac
 
 import (
-	_ "embed" // for the source
-	"fmt"
+	"embed"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 )
 
-//go:embed gateway.yaml
-var source string
+//go:embed *.yaml
+var sources embed.FS
 
 // Objects returns the roles and bindings, in an order in which they can be
 // created. The objects are the caller's own copies.
@@ -21,11 +19,5 @@ var source string
 // It panics when the embedded source is malformed, which the package's tests
 // rule out.
 func Objects() []client.Object {
-	scheme := runtime.NewScheme()
-	utilruntime.Must(rbacv1.AddToScheme(scheme))
-	objects, err := apply.Decode(scheme, source)
-	if err != nil {
-		panic(fmt.Sprintf("embedded roles: %v", err))
-	}
-	return objects
+	return apply.Shipped{Sources: sources, Kinds: runtime.NewSchemeBuilder(rbacv1.AddToScheme)}.Objects("gateway.yaml")
 }

@@ -1,22 +1,18 @@
 package rbac
 
 import (
-	_ "embed" // for the sources
-	"fmt"
+	"embed"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 )
 
 var (
-	//go:embed policies.yaml
-	source string
-	//go:embed reports.yaml
-	reports string
+	//go:embed policies.yaml reports.yaml
+	sources embed.FS
 	//go:embed own-writes.yaml
 	ownWrites []byte
 )
@@ -32,11 +28,5 @@ func OwnWrites() (name string, data []byte) { return "roadbed-own-writes.yaml", 
 // It panics when the embedded source is malformed, which the package's tests
 // rule out.
 func Objects() []client.Object {
-	scheme := runtime.NewScheme()
-	utilruntime.Must(rbacv1.AddToScheme(scheme))
-	objects, err := apply.Decode(scheme, source+"---\n"+reports)
-	if err != nil {
-		panic(fmt.Sprintf("embedded roles: %v", err))
-	}
-	return objects
+	return apply.Shipped{Sources: sources, Kinds: runtime.NewSchemeBuilder(rbacv1.AddToScheme)}.Objects("policies.yaml", "reports.yaml")
 }
