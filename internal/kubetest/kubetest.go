@@ -141,18 +141,26 @@ func startShared() (*Env, error) {
 	if dir := os.Getenv(PlaneVariable); dir != "" {
 		return connect(dir)
 	}
+	env, stop, err := startLasting(WithNodes(2))
+	shared.stop = stop
+	return env, err
+}
+
+// startLasting starts a plane in a directory of its own; stop ends it and
+// removes the directory.
+func startLasting(options ...Option) (env *Env, stop func() error, err error) {
 	dir, err := os.MkdirTemp("", "roadbed-kubetest-")
 	if err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
+		return nil, nil, fmt.Errorf("make data directory: %w", err)
 	}
-	plane, err := StartPlane(context.Background(), WithDataDir(dir), WithNodes(2))
+	plane, err := StartPlane(context.Background(), append([]Option{WithDataDir(dir)}, options...)...)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	shared.stop = func() error {
+	env, err = newEnv(plane.AdminConfig(), plane.Access, plane)
+	return env, func() error {
 		return errors.Join(plane.Stop(context.Background()), os.RemoveAll(dir))
-	}
-	return newEnv(plane.AdminConfig(), plane.Access, plane)
+	}, err
 }
 
 // connect uses the plane that another process runs.
@@ -187,8 +195,23 @@ func Private(t testing.TB, options ...Option) *Env {
 	return env
 }
 
-// StartPlane starts an ephemeral plane that the caller stops. Tests want Start
-// or Private.
+// Lasting starts a plane that ends with the package's tests and not with t: for
+// packages whose tests share objects that would be in the way of others, as
+// webhooks are.
+func Lasting(t testing.TB, options ...Option) *Env {
+	t.Helper()
+	env, stop, err := startLasting(options...)
+	if stop != nil {
+		AtExit(stop)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+// StartPlane starts an ephemeral plane that the caller stops. Tests want Start,
+// Private or Lasting.
 func StartPlane(ctx context.Context, options ...Option) (*standalone.Plane, error) {
 	binary, err := Binary()
 	if err != nil {

@@ -67,7 +67,7 @@ func start(t *testing.T) *platform {
 
 func install(t *testing.T) *platform {
 	t.Helper()
-	env := kubetest.Start(t)
+	env := kubetest.Lasting(t)
 	env.InstallCRDs(t)
 	env.InstallGatewayCRDs(t)
 	p := &platform{env: env, client: env.Client, hooks: newHooks(), usage: &usage{}}
