@@ -3,7 +3,6 @@ package capabilities_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,7 +19,7 @@ import (
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/database/postgrestest"
-	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -39,19 +38,12 @@ func TestDatabase(t *testing.T) {
 	postgrestest.Start(t) // Skips where PostgreSQL is not installed.
 	env := kubetest.Private(t)
 	gates := map[string]bool{gateways.Gate: true, capabilities.Gate: true}
-	log := slog.New(slog.DiscardHandler)
-	err := app.Install(t.Context(), app.InstallOptions{Config: env.Admin, Webhook: app.WebhookLoopback, FeatureGates: gates, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
+	apptest.Install(t, env.Admin, gates)
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	run(t, app.Options{
-		Config:    env.As(t, identity.Roadbed, identity.RoadbedGroups()...),
-		TrailPath: filepath.Join(dir, "trail.jsonl"), ExportDir: filepath.Join(dir, "exports"), FeatureGates: gates, Log: log,
-	})
+	apptest.Run(t, apptest.Options(dir, env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates))
 	onboard(t, env)
 	capability := published(t, env)
 	person, err := client.New(env.As(t, "ada", "corp:payments"), client.Options{Scheme: env.Scheme})
@@ -63,29 +55,6 @@ func TestDatabase(t *testing.T) {
 
 	if err := env.Client.Delete(t.Context(), capability); !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) {
 		t.Errorf("a capability in use is deleted: %v", err)
-	}
-}
-
-func run(t *testing.T, opts app.Options) {
-	t.Helper()
-	ready := make(chan app.Endpoints, 1)
-	opts.Ready = func(e app.Endpoints) { ready <- e }
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- app.Run(ctx, opts) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	select {
-	case <-ready:
-	case err := <-done:
-		done <- err
-		t.Fatalf("the server ended: %v", err)
-	case <-time.After(patience):
-		t.Fatal("the server is not ready")
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
@@ -160,12 +159,4 @@ func (g *Gateway) Close() error {
 		errs = append(errs, c())
 	}
 	return errors.Join(errs...)
-}
-
-// Addr is where the socket of an address really is; nil where there is none.
-func (g *Gateway) Addr(address netip.AddrPort) string {
-	if at := g.sockets.Addr(address); at != nil {
-		return at.String()
-	}
-	return ""
 }

@@ -1,11 +1,8 @@
 package gateways_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +18,7 @@ import (
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
@@ -38,21 +36,13 @@ func TestGateway(t *testing.T) {
 	t.Parallel()
 	env := kubetest.Private(t)
 	gates := map[string]bool{gateways.Gate: true}
-	log := slog.New(slog.DiscardHandler)
-	err := app.Install(t.Context(), app.InstallOptions{Config: env.Admin, Webhook: app.WebhookLoopback, FeatureGates: gates, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	run(t, app.Options{
-		Config:    env.As(t, identity.Roadbed, identity.RoadbedGroups()...),
-		TrailPath: filepath.Join(dir, "trail.jsonl"), ExportDir: filepath.Join(dir, "exports"), FeatureGates: gates, Log: log,
-	})
+	apptest.Install(t, env.Admin, gates)
+	apptest.Run(t, apptest.Options(t.TempDir(), env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates))
 	acting, err := app.ActingClient(env.Admin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
+	port := int(apptest.FreeAddress(t).Port())
 	apply(t, acting, port)
 	token := workload(t, acting)
 	url := fmt.Sprintf("http://127.0.0.1:%d/v1/databases", port)
@@ -73,40 +63,6 @@ func TestGateway(t *testing.T) {
 		}
 	}
 	t.Errorf("%d requests and none was over the rate", rate+1)
-}
-
-// run starts the server, and ends it with the test.
-func run(t *testing.T, opts app.Options) {
-	t.Helper()
-	ready := make(chan app.Endpoints, 1)
-	opts.Ready = func(e app.Endpoints) { ready <- e }
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- app.Run(ctx, opts) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	select {
-	case <-ready:
-	case err := <-done:
-		done <- err
-		t.Fatalf("the server ended: %v", err)
-	case <-time.After(patience):
-		t.Fatal("the server is not ready")
-	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }() // only its port is wanted
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // apply creates the example's objects, with another port for the Gateway.

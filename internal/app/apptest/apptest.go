@@ -1,0 +1,80 @@
+// Package apptest runs the program inside a test: what a test of one domain in
+// the whole would otherwise repeat. Only tests may use it.
+package apptest
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/roadbed-dev/roadbed/internal/app"
+)
+
+// Patience is how long a server may take to become ready.
+const Patience = 60 * time.Second
+
+// Install installs the platform with gates open, as the administrator of a cluster
+// whose API server reaches webhooks on this machine.
+func Install(t testing.TB, admin *rest.Config, gates map[string]bool) {
+	t.Helper()
+	err := app.Install(t.Context(), app.InstallOptions{Config: admin, Webhook: app.WebhookLoopback, FeatureGates: gates, Log: Log()})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Options are those of a server that keeps its files in a folder of the test.
+func Options(dir string, own *rest.Config, gates map[string]bool) app.Options {
+	return app.Options{
+		Config:    own,
+		TrailPath: filepath.Join(dir, "trail.jsonl"), ExportDir: filepath.Join(dir, "exports"),
+		FeatureGates: gates, Log: Log(),
+	}
+}
+
+// Run starts the server, waits until it is ready, and ends it with the test. A
+// server that does not end well fails the test.
+func Run(t testing.TB, opts app.Options) app.Endpoints {
+	t.Helper()
+	ready := make(chan app.Endpoints, 1)
+	opts.Ready = func(e app.Endpoints) { ready <- e }
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- app.Run(ctx, opts) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	select {
+	case reached := <-ready:
+		return reached
+	case err := <-done:
+		done <- nil
+		t.Fatalf("the server ended: %v", err)
+	case <-time.After(Patience):
+		t.Fatal("the server is not ready")
+	}
+	return app.Endpoints{}
+}
+
+// Log keeps nothing.
+func Log() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// FreeAddress is an address of loopback that nothing listens on.
+func FreeAddress(t testing.TB) netip.AddrPort {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }() // only its port is wanted
+	return listener.Addr().(*net.TCPAddr).AddrPort()
+}
