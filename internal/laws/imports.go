@@ -54,6 +54,14 @@ var forbidden = map[string]string{
 	"github.com/onsi/gomega":      "compare with the standard library and go-cmp",
 }
 
+// unstable packages, by prefix, promise no stable interface: a release of
+// Kubernetes may change them, so that few folders may import them.
+var unstable = []string{"k8s.io/apiserver/pkg/admission", "k8s.io/apiserver/pkg/cel", "k8s.io/apiserver/pkg/apis/cel"}
+
+// expressions are the folders that may import them, one for each domain that
+// evaluates the API server's CEL.
+var expressions = []string{"internal/domain/policy/engine", "internal/domain/capability/provision/expression"}
+
 // Imports holds every file to the direction of imports: cmd, cli, app, then
 // domains, adapters and the standalone plane side by side, then kernel, then
 // api. The modules in kube/ and tools/ import nothing of the product.
@@ -106,6 +114,9 @@ func (t *Tree) judge(file *File, target string) string {
 }
 
 func judgeForeign(file *File, from, target string) string {
+	if within(target, unstable) && !within(file.Dir, expressions) {
+		return fmt.Sprintf("imports %s, which is not stable: only %s may", target, strings.Join(expressions, " and "))
+	}
 	allowed, light := foreign[from]
 	first, _, _ := strings.Cut(target, "/")
 	standard := !strings.Contains(first, ".")
@@ -118,6 +129,11 @@ func judgeForeign(file *File, from, target string) string {
 		}
 	}
 	return fmt.Sprintf("%s stays light: it must not import %s", from, target)
+}
+
+// within says whether a path is one of the folders, or in one.
+func within(path string, folders []string) bool {
+	return slices.ContainsFunc(folders, func(folder string) bool { return strings.HasPrefix(path+"/", folder+"/") })
 }
 
 // layerOf names the layer of a directory, and the part of it that counts as

@@ -55,6 +55,16 @@ func TestLaws(t *testing.T) {
 			"api stays light",
 		},
 		{
+			"unstable", "what may change with a release of Kubernetes is kept in one place", Imports,
+			map[string]string{"internal/domain/a/a.go": "package p\nimport _ \"k8s.io/apiserver/pkg/cel/environment\"\n"},
+			"k8s.io/apiserver/pkg/cel/environment, which is not stable: only internal/domain/policy/engine and",
+		},
+		{
+			"unstable in its place", "the engine is that place", Imports,
+			map[string]string{"internal/domain/policy/engine/sub/a.go": "package p\nimport _ \"k8s.io/apiserver/pkg/cel\"\n"},
+			"",
+		},
+		{
 			"light api", "these are what types are made of", Imports,
 			map[string]string{"api/a/a.go": "package p\nimport _ \"k8s.io/apimachinery/pkg/runtime\"\n"},
 			"",

@@ -10,10 +10,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/apiserver/pkg/cel/environment"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/expression"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/schema"
 )
 
@@ -41,7 +41,7 @@ type rule struct {
 // New compiles a Capability's rules. An error names the rule that is wrong.
 func New(c *v1alpha1.Capability) (*Converter, error) {
 	made := &Converter{group: capability.Group(c), schemas: map[string]*schema.Props{}, programs: map[step][]rule{}}
-	env, err := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()).StoredExpressionsEnv().Extend(cel.Variable("self", cel.DynType))
+	env, err := expression.Base().Extend(cel.Variable("self", cel.DynType))
 	if err != nil {
 		return nil, fmt.Errorf("make the environment of expressions: %w", err)
 	}

@@ -2,13 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
@@ -50,34 +43,4 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	group.Wait()
-}
-
-// TestNobodyElseImportsTheAPIServer keeps packages that have no stable interface
-// in this folder.
-func TestNobodyElseImportsTheAPIServer(t *testing.T) {
-	t.Parallel()
-	root := filepath.Join("..", "..", "..", "..")
-	here := filepath.Join("internal", "domain", "policy", "engine")
-	unstable := []string{"k8s.io/apiserver/pkg/admission", "k8s.io/apiserver/pkg/cel", "k8s.io/apiserver/pkg/apis/cel"}
-	for _, top := range []string{"api", "cmd", "internal"} {
-		err := filepath.WalkDir(filepath.Join(root, top), func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.Contains(path, here) {
-				return err
-			}
-			parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
-			if err != nil {
-				return err
-			}
-			for _, spec := range parsed.Imports {
-				imported, _ := strconv.Unquote(spec.Path.Value)
-				if slices.ContainsFunc(unstable, func(prefix string) bool { return strings.HasPrefix(imported+"/", prefix+"/") }) {
-					t.Errorf("%s imports %s: only %s may", path, imported, here)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }

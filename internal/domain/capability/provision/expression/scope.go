@@ -35,8 +35,9 @@ const (
 	Self = "self"
 )
 
-// base is the API server's environment, which all scopes extend.
-var base = sync.OnceValue(func() *cel.Env {
+// Base is the API server's environment, which all expressions of capabilities
+// extend. It MUST NOT be changed.
+var Base = sync.OnceValue(func() *cel.Env {
 	return environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()).StoredExpressionsEnv()
 })
 
@@ -59,14 +60,14 @@ func NewScope(schema []byte, resources []string) (*Scope, error) {
 	types, variables := made.declare(resources)
 	provider := apiservercel.NewDeclTypeProvider(types...)
 	provider.SetRecognizeKeywordAsFieldName(true)
-	options, err := provider.EnvOptions(base().CELTypeProvider())
+	options, err := provider.EnvOptions(Base().CELTypeProvider())
 	if err != nil {
 		return nil, fmt.Errorf("declare the claim's schema: %w", err)
 	}
 	for name, of := range variables {
 		options = append(options, cel.Variable(name, of))
 	}
-	if made.env, err = base().Extend(options...); err != nil {
+	if made.env, err = Base().Extend(options...); err != nil {
 		return nil, fmt.Errorf("declare the claim's schema: %w", err)
 	}
 	return made, nil
@@ -173,7 +174,7 @@ func (v Vars) And(name string, value any) Vars {
 // Number evaluates an expression over self, a claim, to a number. It is compiled
 // each time. Its error is a FaultError.
 func Number(ctx context.Context, field, source string, self map[string]any) (*big.Rat, error) {
-	env, err := base().Extend(cel.Variable(Self, cel.DynType))
+	env, err := Base().Extend(cel.Variable(Self, cel.DynType))
 	if err != nil {
 		return nil, fmt.Errorf("declare %q: %w", Self, err)
 	}
