@@ -144,6 +144,7 @@ func (o Options) validate() error {
 	if o.Enforcement != "" && !slices.Contains(enforce.Enforcements(), o.Enforcement) {
 		errs = append(errs, fmt.Errorf("unknown policy enforcement %q: use one of %v", o.Enforcement, enforce.Enforcements()))
 	}
+	errs = append(errs, CheckGates(o.FeatureGates))
 	for _, name := range o.Domains {
 		if !slices.Contains(domainNames, name) {
 			errs = append(errs, fmt.Errorf("unknown domain %q: use some of %v", name, domainNames))

@@ -34,6 +34,9 @@ func TestRunEndsWithTheDocumentedCode(t *testing.T) {
 		{"a wrong quantity", []string{"bu", "create", "x", "--jurisdiction", "uk", "--envelope", "pods=many"}, verb.ExitUsage, "--envelope pods=many"},
 		{"offline without a file", []string{"tenant", "plan", "x", "--offline"}, verb.ExitUsage, "--offline needs -f"},
 		{"a wrong selector", []string{"tenant", "list", "-l", "a in"}, verb.ExitUsage, "--selector"},
+		{"a gate that there is not", []string{"up", "--feature-gates", "Gatewy=true"}, verb.ExitUsage, `no feature gate "Gatewy": use some of Capabilities, Gateway, IsolationModels`},
+		{"a gate that is neither", []string{"server", "--feature-gates", "Gateway=perhaps"}, verb.ExitUsage, "Gateway=perhaps: must be NAME=true or NAME=false"},
+		{"a gate to install that there is not", []string{"install", "--feature-gates", "Gateway,gateway"}, verb.ExitUsage, `no feature gate "gateway"`},
 		{"no cluster anywhere", []string{"tenant", "list"}, verb.ExitFailed, "no cluster found: start one with \"roadbed up\""},
 		{"a file that is missing", []string{"tenant", "apply", "-f", "missing.yaml"}, verb.ExitFailed, "missing.yaml: no such file"},
 	} {

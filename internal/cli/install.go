@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
-	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
-	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
@@ -90,30 +86,6 @@ func (f installFlags) options() (app.InstallOptions, error) {
 	}
 	opts.Settings, err = platformSettings(f.ranges)
 	return opts, err
-}
-
-// gatesFlag switches unfinished things on.
-func gatesFlag(cmd *cobra.Command, gates *[]string) {
-	cmd.Flags().StringSliceVar(gates, "feature-gates", nil, "unfinished things to switch on, such as Gateway=true or IsolationModels=true")
-	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed("IsolationModels=true", gateways.Gate+"=true", capabilities.Gate+"=true"))
-}
-
-// parseGates reads NAME=true and NAME=false; a name alone means true.
-func parseGates(given []string) (map[string]bool, error) {
-	gates := map[string]bool{}
-	for _, gate := range given {
-		name, value, found := strings.Cut(gate, "=")
-		on := true
-		if found {
-			parsed, err := strconv.ParseBool(value)
-			if err != nil {
-				return nil, verb.Usagef("--feature-gates %s: must be NAME=true or NAME=false", gate)
-			}
-			on = parsed
-		}
-		gates[name] = on
-	}
-	return gates, nil
 }
 
 func (p *program) install(ctx context.Context, f installFlags, opts app.InstallOptions) error {

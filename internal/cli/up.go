@@ -55,6 +55,9 @@ twenty business units and a dozen tenants. What you changed in it is changed bac
 			if f.nodes < 0 {
 				return verb.Usagef("--nodes must not be negative")
 			}
+			if _, err := parseGates(f.gates); err != nil {
+				return err // before another process is started, which could only say so to a file
+			}
 			return p.up(cmd.Context(), f)
 		},
 	}
