@@ -34,6 +34,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/approval"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
+	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
@@ -217,8 +218,12 @@ func (s *scene) control(ctx context.Context, scheme *runtime.Scheme) error {
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.ended = make(chan error, 1)
 	go func() { s.ended <- mgr.Start(ctx) }()
-	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
-		return len(supervisor.Running()) == 1, nil
+	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		var revisions v1alpha1.CapabilityRevisionList
+		if err := s.roadbed.List(ctx, &revisions); err != nil || len(revisions.Items) != 1 {
+			return false, err
+		}
+		return len(supervisor.Running()) == 1 && condition.IsTrue(revisions.Items[0].Status.Conditions, claim.ConditionRolledOut), nil
 	})
 }
 

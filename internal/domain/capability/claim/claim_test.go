@@ -30,7 +30,7 @@ func TestClaims(t *testing.T) {
 	t.Run("together", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *platform){
 			"life": testLife, "drift": testDrift, "taken": testTaken, "plan": testPlan, "accounts": testAccounts,
-			"no tenant": testNoTenant, "retained": testRetained,
+			"no tenant": testNoTenant, "no record": testNoRecord, "retained": testRetained,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, p) })
 		}
@@ -77,6 +77,10 @@ func testLife(t *testing.T, p *platform) {
 	settings := &corev1.ConfigMap{}
 	if err := dev.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "one"}, settings); err != nil || settings.Data["size"] != "4" {
 		t.Errorf("settings are %v: %v", settings.Data, err)
+	}
+	grant := "capability.account.grant " + account.RoleName(p.revisions(t, "box", 1)[0].Name)
+	if diff := cmp.Diff([]string{grant, claim.ActionProvision + " one", claim.ActionUpdate + " one"}, p.trail.deeds(namespace)); diff != "" {
+		t.Errorf("on the trail: %s", diff)
 	}
 	if err := dev.Delete(t.Context(), made); err != nil {
 		t.Fatal(err)
@@ -131,6 +135,17 @@ func testNoTenant(t *testing.T, p *platform) {
 	p.create(t, p.admin, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "nobodys"}})
 	made := claimed(t, p.admin, wish("nobodys", "Box", "one", `{"size":3}`))
 	conditioned(t, p.admin, made, claim.ConditionAccepted, claim.ReasonNoTenant, `namespace "nobodys" belongs to no tenant`)
+}
+
+// testNoRecord wants nothing to be made that cannot be recorded first.
+func testNoRecord(t *testing.T, p *platform) {
+	namespace, dev := p.tenant(t, "norecord", "tier-2", "internal")
+	made := claimed(t, dev, wish(namespace, "Box", "unrecorded", `{"size":3}`))
+	conditioned(t, dev, made, claim.ConditionProvisioned, claim.ReasonTrailUnavailable, "the disk is full")
+	settings := object("ConfigMap", namespace, "unrecorded")
+	if err := dev.Get(t.Context(), client.ObjectKeyFromObject(settings), settings); !apierrors.IsNotFound(err) {
+		t.Errorf("it was made all the same: %v", err)
+	}
 }
 
 func testRetained(t *testing.T, p *platform) {

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/account/hands"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
@@ -43,7 +44,8 @@ type Engine struct {
 	controller controller.Controller
 	runner     *steps.Runner[*Claim]
 	orders     *orders
-	hands      *hands
+	hands      *hands.Hands
+	deeds      *deeds
 	written    *written
 	clock      clock.Clock
 	log        *slog.Logger
@@ -91,10 +93,10 @@ func newEngine(mgr manager.Manager, host hostOf, kind schema.GroupVersionKind, e
 	}
 	e := &Engine{
 		capability: host.capability, kind: kind, cache: held, orders: host.orders, clock: host.clock, log: host.log, changed: changed,
-		hands: &hands{
-			config: mgr.GetConfig(), mapper: mgr.GetRESTMapper(), scheme: mgr.GetScheme(), own: direct, clock: host.clock,
-			clients: map[string]client.Client{}, granted: map[string]time.Time{},
-		},
+		hands: hands.New(host.capability, hands.Deps{
+			Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme(), Own: direct, Clock: host.clock, Trail: host.trail,
+		}),
+		deeds:   &deeds{trail: host.trail, done: map[types.NamespacedName]string{}},
 		written: &written{objects: map[place]*unstructured.Unstructured{}},
 		passes:  map[types.NamespacedName]*pass{}, watched: map[schema.GroupVersionKind]bool{},
 	}
@@ -140,6 +142,7 @@ func (e *Engine) Start(ctx context.Context) error {
 			e.wake(q, ev.ObjectNew)
 		},
 		DeleteFunc: func(_ context.Context, ev event.TypedDeleteEvent[*unstructured.Unstructured], q queue) {
+			e.deeds.forget(client.ObjectKeyFromObject(ev.Object))
 			e.wake(q, ev.Object)
 		},
 	}
@@ -236,7 +239,7 @@ func (e *Engine) watch(ctx context.Context, kind schema.GroupVersionKind, order 
 
 // mayWatch says why a kind cannot be provisioned.
 func (e *Engine) mayWatch(ctx context.Context, kind schema.GroupVersionKind, order *Order) error {
-	mapping, err := e.hands.mapper.RESTMapping(kind.GroupKind(), kind.Version)
+	mapping, err := e.hands.Mapper.RESTMapping(kind.GroupKind(), kind.Version)
 	if meta.IsNoMatchError(err) {
 		return &RefusedError{Reason: ReasonUnavailable, Pending: true, Message: fmt.Sprintf("this cluster has no %s of %s, which the capability makes: the platform team must install it", kind.Kind, kind.GroupVersion())}
 	}
@@ -249,7 +252,7 @@ func (e *Engine) mayWatch(ctx context.Context, kind schema.GroupVersionKind, ord
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "watch", Group: mapping.Resource.Group, Resource: mapping.Resource.Resource},
 	}}
-	if err := e.hands.own.Create(ctx, review); err != nil {
+	if err := e.hands.Own.Create(ctx, review); err != nil {
 		return fmt.Errorf("ask for the right to watch %s: %w", mapping.Resource.Resource, err)
 	}
 	if !review.Status.Allowed {

@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -55,6 +56,7 @@ type platform struct {
 	admin      client.Client
 	factories  map[v1alpha1.ProvisionerType]claim.Factory
 	supervisor *claim.Supervisor
+	trail      *book
 	stop       func() error
 }
 
@@ -62,7 +64,7 @@ func start(t *testing.T, factories map[v1alpha1.ProvisionerType]claim.Factory) *
 	t.Helper()
 	env := kubetest.Private(t)
 	env.InstallCRDs(t)
-	p := &platform{env: env, admin: env.Client, factories: factories}
+	p := &platform{env: env, admin: env.Client, factories: factories, trail: &book{}}
 	acting := rest.CopyConfig(env.Admin)
 	acting.QPS, acting.Impersonate = -1, rest.ImpersonationConfig{UserName: identity.Roadbed, Groups: []string{"system:masters"}}
 	installer, err := client.New(acting, client.Options{Scheme: env.Scheme})
@@ -165,7 +167,7 @@ func (p *platform) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Trail: noTrail{}, Clock: clock.RealClock{},
+		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: clock.RealClock{},
 		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
 	}
 	if p.supervisor, err = claim.Setup(host, claim.Deps{Factories: p.factories}); err != nil {
@@ -178,9 +180,35 @@ func (p *platform) run(t *testing.T) {
 	kubetest.Eventually(t, patience, "every controller reconciles", func() error { return host.Liveness.Check(ctx) })
 }
 
-type noTrail struct{}
+// book is a trail that takes no record of what is named "unrecorded".
+type book struct {
+	mu      sync.Mutex
+	records []trail.Record // guarded by mu
+}
 
-func (noTrail) Record(context.Context, trail.Record) error { return nil }
+func (b *book) Record(_ context.Context, r trail.Record) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r.Object.Name == "unrecorded" {
+		return errors.New("the disk is full")
+	}
+	b.records = append(b.records, r)
+	return nil
+}
+
+// deeds are the actions in a namespace, in order, each with the name of what
+// was acted on.
+func (b *book) deeds(namespace string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var deeds []string
+	for _, r := range b.records {
+		if r.Object.Namespace == namespace {
+			deeds = append(deeds, r.Action+" "+r.Object.Name)
+		}
+	}
+	return deeds
+}
 
 type noWebhooks struct{ webhook.Server }
 

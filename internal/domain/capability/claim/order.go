@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,6 +30,8 @@ type Order struct {
 	Policy     v1alpha1.DeletionPolicy
 	Cost       *v1alpha1.ClaimCost
 	maker      *Maker
+	// back is that the claim was rendered by a later revision before.
+	back bool
 }
 
 // RefusedError says why a claim cannot be provisioned as it is.
@@ -83,7 +86,7 @@ func (o *orders) order(ctx context.Context, capability string, claim *Claim) (*O
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := o.choose(ctx, c, version, tenant, claim)
+	chosen, back, err := o.choose(ctx, c, version, tenant, claim)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +98,7 @@ func (o *orders) order(ctx context.Context, capability string, claim *Claim) (*O
 	if err != nil {
 		return nil, refuse(ReasonInvalidProvisioner, "revision %q cannot be rendered, which is for the team %s to repair: %v", chosen.Name, c.Spec.Owner.Team, err)
 	}
-	made := &Order{Capability: c, Revision: chosen, maker: maker, Input: inputOf(c.Name, chosen, tenant, own)}
+	made := &Order{Capability: c, Revision: chosen, maker: maker, back: back, Input: inputOf(c.Name, chosen, tenant, own)}
 	made.Input.Parameters = maker.Parameters
 	if made.Policy, err = policyOf(claim.platform().DeletionPolicy, tenant, maker); err != nil {
 		return nil, err
@@ -120,24 +123,28 @@ func versionOf(c *v1alpha1.Capability, claim *Claim) (string, error) {
 	return "", refuse(ReasonVersionUnavailable, "capability %q has no version %q: set the label %s to one of %s", c.Name, name, v1alpha1.LabelVersion, strings.Join(living, ", "))
 }
 
-// choose is the revision that the claim is rendered by.
-func (o *orders) choose(ctx context.Context, c *v1alpha1.Capability, version string, tenant provision.Tenant, claim *Claim) (*v1alpha1.CapabilityRevision, error) {
+// choose is the revision that the claim is rendered by. back says that it was
+// rendered by a later one of its version before.
+func (o *orders) choose(ctx context.Context, c *v1alpha1.Capability, version string, tenant provision.Tenant, claim *Claim) (chosen *v1alpha1.CapabilityRevision, back bool, err error) {
 	var all v1alpha1.CapabilityRevisionList
 	if err := o.read.List(ctx, &all); err != nil {
-		return nil, fmt.Errorf("list revisions: %w", err)
+		return nil, false, fmt.Errorf("list revisions: %w", err)
 	}
-	platform := claim.platform()
-	chosen, err := revision.Target(revision.Wish{
+	platform, current, known := claim.platform(), claim.status().Revision, revision.Of(all.Items, c.Name, version)
+	chosen, err = revision.Target(revision.Wish{
 		Revision: platform.Revision, Pinned: platform.Updates == v1alpha1.UpdatesPinned,
-		Current: claim.status().Revision, Wave: revision.WaveOf(c.Spec.Rollout, tenant.Tier),
-	}, revision.Of(all.Items, c.Name, version))
+		Current: current, Wave: revision.WaveOf(c.Spec.Rollout, tenant.Tier),
+	}, known)
 	switch {
 	case err != nil:
-		return nil, refuse(ReasonRevisionUnknown, "%v", err)
+		return nil, false, refuse(ReasonRevisionUnknown, "%v", err)
 	case chosen == nil:
-		return nil, &RefusedError{Reason: ReasonRevisionPending, Pending: true, Message: fmt.Sprintf("version %q of capability %q has no revision for tier %q yet", version, c.Name, tenant.Tier)}
+		return nil, false, &RefusedError{Reason: ReasonRevisionPending, Pending: true, Message: fmt.Sprintf("version %q of capability %q has no revision for tier %q yet", version, c.Name, tenant.Tier)}
 	}
-	return chosen, nil
+	back = slices.ContainsFunc(known, func(r *v1alpha1.CapabilityRevision) bool {
+		return r.Name == current && r.Spec.Number > chosen.Spec.Number
+	})
+	return chosen, back, nil
 }
 
 // inVersion is the claim in its own version of the capability.

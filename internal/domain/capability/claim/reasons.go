@@ -53,6 +53,9 @@ const (
 	ReasonRightsPending = "RightsPending"
 	// ReasonFailed: an attempt went wrong and is made again.
 	ReasonFailed = "Failed"
+	// ReasonTrailUnavailable: what would be done cannot be put on record, and is
+	// therefore not done.
+	ReasonTrailUnavailable = "TrailUnavailable"
 	// ReasonNotReady: what was made is not ready yet.
 	ReasonNotReady = "NotReady"
 	// ReasonDeleting: what was made is being deleted.

@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,10 @@ func testWaves(t *testing.T, p *platform) {
 		t.Fatal(err)
 	}
 	rendered(t, p.admin, late, one)
+	deeds := p.trail.deeds(first)
+	if want := []string{claim.ActionUpdate + " late", claim.ActionRollback + " late"}; len(deeds) < 2 || !slices.Equal(deeds[len(deeds)-2:], want) {
+		t.Errorf("on the trail: %q, want %q at the end", deeds, want)
+	}
 	wrong := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"platform":{"revision":"waved-v2-x"}}}`))
 	if err := high.Patch(t.Context(), late, wrong); err != nil {
 		t.Fatal(err)
@@ -189,6 +194,9 @@ func testApprovals(t *testing.T, p *platform) {
 	}
 	ready(t, dev, made)
 	conditioned(t, dev, made, claim.ConditionApproved, claim.ReasonApproved, "Approved by ann and bob.")
+	if deeds := p.trail.deeds(namespace); !slices.Contains(deeds, claim.ActionUseApproval+" one") {
+		t.Errorf("on the trail: %q", deeds)
+	}
 	edit := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"size":2}}`))
 	if err := dev.Patch(t.Context(), made, edit); err != nil {
 		t.Fatal(err)

@@ -102,6 +102,9 @@ func (e *Engine) approve(ctx context.Context, claim *Claim) steps.Result {
 		return steps.Waiting(ReasonApprovalAwaited, decision.Message, 0)
 	case approval.Granted:
 	}
+	if err := e.deeds.record(ctx, claim, ActionUseApproval, decision.Message); err != nil {
+		return steps.Failed(ReasonTrailUnavailable, err)
+	}
 	claim.set("approval", v1alpha1.ClaimApprovalRecord{
 		Approvers: decision.Approvers, Hash: hash, At: metav1.NewTime(e.clock.Now()),
 	})
@@ -115,6 +118,11 @@ func (e *Engine) provision(ctx context.Context, claim *Claim) steps.Result {
 	if !ok {
 		return result
 	}
+	if action, reason := deedOf(claim, order); action != "" {
+		if err := e.deeds.record(ctx, claim, action, reason); err != nil {
+			return steps.Failed(ReasonTrailUnavailable, err)
+		}
+	}
 	out, err := w.make(ctx)
 	if err == nil {
 		err = w.connect(ctx, claim, out)
@@ -123,7 +131,7 @@ func (e *Engine) provision(ctx context.Context, claim *Claim) steps.Result {
 		err = w.tidy(ctx, claim, out)
 	}
 	if apierrors.IsForbidden(err) {
-		e.hands.forget(order.Input.Tenant.Namespace, order.Revision.Name)
+		e.hands.Forget(order.Input.Tenant.Namespace, order.Revision.Name)
 		if w.fresh {
 			return steps.Waiting(ReasonRightsPending, "The rights of the capability's account are not in force yet.", rightsAgain).Briefly()
 		}
@@ -162,8 +170,8 @@ func (e *Engine) prepare(ctx context.Context, order *Order) (*work, steps.Result
 	}
 	secret := len(order.Revision.Spec.Connection.SecretKeys) > 0 || order.maker.External() || len(order.maker.Renderer.ConnectionKeys()) > 0
 	var err error
-	if w.fresh, err = e.hands.grant(ctx, order.Revision, order.Input.Tenant.Namespace, secret); err == nil {
-		w.as, err = e.hands.as(e.capability, order.Input.Tenant.Namespace)
+	if w.fresh, err = e.hands.Grant(ctx, order.Revision, order.Input.Tenant.Namespace, secret); err == nil {
+		w.as, err = e.hands.As(order.Input.Tenant.Namespace)
 	}
 	if err != nil {
 		return nil, steps.Failed(ReasonFailed, err), false
@@ -331,6 +339,10 @@ func (e *Engine) leave(ctx context.Context, claim *Claim) steps.Result {
 	}
 	if err := order.maker.Builtin.Available(ctx); err != nil {
 		return steps.Waiting(ReasonUnavailable, err.Error(), unavailableAgain)
+	}
+	why := fmt.Sprintf("The claim was deleted: what was made for it is %s.", fate(order.Policy))
+	if err := e.deeds.record(ctx, claim, ActionDeprovision, why); err != nil {
+		return steps.Failed(ReasonTrailUnavailable, err)
 	}
 	done, err := order.maker.Builtin.Delete(ctx, order.Input, provision.DeletionPolicy(order.Policy))
 	if err != nil {

@@ -27,6 +27,7 @@ import (
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/revision"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 )
 
 // The names of the controllers.
@@ -48,6 +49,7 @@ type hostOf struct {
 	capability string
 	orders     *orders
 	clock      clock.WithTicker
+	trail      trail.Recorder
 	log        *slog.Logger
 }
 
@@ -79,7 +81,7 @@ func Setup(host *module.Host, deps Deps) (*Supervisor, error) {
 		mgr: mgr, liveness: host.Liveness, engines: map[string]*running{},
 		host: hostOf{
 			orders: &orders{read: mgr.GetClient(), direct: mgr.GetAPIReader(), makers: NewMakers(deps.Factories)},
-			clock:  host.Clock, log: host.Log,
+			clock:  host.Clock, trail: host.Trail, log: host.Log,
 		},
 	}
 	s.rollouts = newRollouts(s, host)
