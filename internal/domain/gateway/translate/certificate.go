@@ -12,8 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-type certificateValue = tls.Certificate
-
 // fault is something that a reference or a value has wrong.
 type fault struct{ reason, message string }
 

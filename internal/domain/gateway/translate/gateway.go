@@ -183,14 +183,20 @@ func (g *gatewayState) acceptance() verdict {
 	if wrong := g.rejected(); len(wrong) > 0 {
 		return fails(kind, wrong.reason(), wrong.message())
 	}
-	bad := 0
-	for _, l := range g.listeners {
-		bad += int(one(l.accepted != nil || l.conflict != nil))
+	return acceptedAs(string(kind), g.listeners, func(l *listenerState) bool { return l.accepted == nil && l.conflict == nil }, "Roadbed serves this Gateway.")
+}
+
+// acceptedAs says whether all, some or none of the listeners of an object can be
+// served, and so whether it is accepted.
+func acceptedAs(kind string, listeners []*listenerState, serves func(*listenerState) bool, message string) verdict {
+	good := 0
+	for _, l := range listeners {
+		good += int(one(serves(l)))
 	}
-	switch bad {
+	switch good {
+	case len(listeners):
+		return holds(kind, gatewayv1.GatewayReasonAccepted, message)
 	case 0:
-		return holds(kind, gatewayv1.GatewayReasonAccepted, "Roadbed serves this Gateway.")
-	case len(g.listeners):
 		return fails(kind, gatewayv1.GatewayReasonListenersNotValid, "No listener can be served: see the conditions of each.")
 	}
 	return holds(kind, gatewayv1.GatewayReasonListenersNotValid, "Some listeners cannot be served: see the conditions of each.")
@@ -238,7 +244,7 @@ func (r *round) reportGateway(g *gatewayState) {
 	}
 	status.AttachedListenerSets = &attached
 	for _, l := range g.listeners {
-		status.Listeners = append(status.Listeners, gatewayv1.ListenerStatus(l.status(r, g.object.Generation, oldListener(old.Listeners, l.spec.Name))))
+		status.Listeners = append(status.Listeners, gatewayv1.ListenerStatus(l.status(r, g.object.Generation, before(old.Listeners, l.spec.Name))))
 	}
 	if equality.Semantic.DeepEqual(*old, status) {
 		return
@@ -248,10 +254,11 @@ func (r *round) reportGateway(g *gatewayState) {
 	r.statuses = append(r.statuses, changed)
 }
 
-func oldListener(list []gatewayv1.ListenerStatus, name gatewayv1.SectionName) gatewayv1.ListenerEntryStatus {
+// before is what a status said of a listener.
+func before[T gatewayv1.ListenerStatus | gatewayv1.ListenerEntryStatus](list []T, name gatewayv1.SectionName) gatewayv1.ListenerEntryStatus {
 	for i := range list {
-		if list[i].Name == name {
-			return gatewayv1.ListenerEntryStatus(list[i])
+		if entry := gatewayv1.ListenerEntryStatus(list[i]); entry.Name == name {
+			return entry
 		}
 	}
 	return gatewayv1.ListenerEntryStatus{}

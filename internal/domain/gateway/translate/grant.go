@@ -28,8 +28,5 @@ func deref[T any](pointer *T, otherwise T) T {
 
 // text returns the text behind a pointer, or the default where there is none.
 func text[T ~string](pointer *T, otherwise string) string {
-	if pointer == nil {
-		return otherwise
-	}
-	return cmp.Or(string(*pointer), otherwise)
+	return cmp.Or(string(deref(pointer, "")), otherwise)
 }

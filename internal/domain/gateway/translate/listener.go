@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
@@ -55,30 +56,33 @@ func (r *round) resolveListener(l *listenerState) {
 		r.resolveServerTLS(l)
 	default:
 		l.accepted.add(string(gatewayv1.ListenerReasonUnsupportedProtocol), fmt.Sprintf("Protocol %q is not served: use HTTP or HTTPS.", l.spec.Protocol))
-		l.kinds = []gatewayv1.RouteGroupKind{}
+		r.resolveKinds(l, nil)
 		return
 	}
-	r.resolveKinds(l)
+	r.resolveKinds(l, routeKinds)
 }
 
 // routeKinds are the kinds of routes that are served.
 var routeKinds = []gatewayv1.Kind{"HTTPRoute", "GRPCRoute"}
 
-func (r *round) resolveKinds(l *listenerState) {
+// resolveKinds finds the kinds that a listener takes of those that its protocol can
+// carry.
+func (*round) resolveKinds(l *listenerState, served []gatewayv1.Kind) {
 	l.kinds = []gatewayv1.RouteGroupKind{}
 	ours := gatewayv1.Group(group)
 	if l.spec.AllowedRoutes == nil || len(l.spec.AllowedRoutes.Kinds) == 0 {
-		for _, kind := range routeKinds {
+		for _, kind := range served {
 			l.kinds = append(l.kinds, gatewayv1.RouteGroupKind{Group: &ours, Kind: kind})
 		}
 		return
 	}
 	for _, asked := range l.spec.AllowedRoutes.Kinds {
-		if text(asked.Group, group) == group && (asked.Kind == routeKinds[0] || asked.Kind == routeKinds[1]) {
+		if text(asked.Group, group) == group && slices.Contains(served, asked.Kind) {
 			l.kinds = append(l.kinds, gatewayv1.RouteGroupKind{Group: &ours, Kind: asked.Kind})
 			continue
 		}
-		l.refs.add(string(gatewayv1.ListenerReasonInvalidRouteKinds), fmt.Sprintf("Routes of kind %s are not served: use HTTPRoute or GRPCRoute.", qualified(text(asked.Group, group), string(asked.Kind))))
+		l.refs.add(string(gatewayv1.ListenerReasonInvalidRouteKinds), fmt.Sprintf("Routes of kind %s are not served with protocol %s: use HTTPRoute or GRPCRoute with HTTP or HTTPS.",
+			qualified(text(asked.Group, group), string(asked.Kind)), l.spec.Protocol))
 	}
 }
 

@@ -9,21 +9,13 @@ import (
 
 func (s *setState) acceptance() verdict {
 	const kind = gatewayv1.ListenerSetConditionAccepted
-	good := 0
-	for _, l := range s.listeners {
-		good += int(one(l.valid()))
-	}
 	switch {
 	case len(s.refused) > 0:
 		return fails(kind, s.refused.reason(), s.refused.message())
 	case len(s.gateway.rejected()) > 0:
 		return fails(kind, gatewayv1.ListenerSetReasonParentNotAccepted, "The Gateway is not accepted: see its status.")
-	case good == 0:
-		return fails(kind, gatewayv1.ListenerSetReasonListenersNotValid, "No listener can be served: see the conditions of each.")
-	case good < len(s.listeners):
-		return holds(kind, gatewayv1.ListenerSetReasonListenersNotValid, "Some listeners cannot be served: see the conditions of each.")
 	}
-	return holds(kind, gatewayv1.ListenerSetReasonAccepted, "The Gateway serves these listeners.")
+	return acceptedAs(string(kind), s.listeners, (*listenerState).valid, "The Gateway serves these listeners.")
 }
 
 func (s *setState) programming(accepted verdict) verdict {
@@ -46,7 +38,7 @@ func (r *round) reportSet(s *setState) {
 	}
 	if len(s.refused) == 0 {
 		for _, l := range s.listeners {
-			status.Listeners = append(status.Listeners, l.status(r, s.object.Generation, oldEntry(old.Listeners, l.spec.Name)))
+			status.Listeners = append(status.Listeners, l.status(r, s.object.Generation, before(old.Listeners, l.spec.Name)))
 		}
 	}
 	if equality.Semantic.DeepEqual(*old, status) {
@@ -55,13 +47,4 @@ func (r *round) reportSet(s *setState) {
 	changed := s.object.DeepCopy()
 	changed.Status = status
 	r.statuses = append(r.statuses, changed)
-}
-
-func oldEntry(list []gatewayv1.ListenerEntryStatus, name gatewayv1.SectionName) gatewayv1.ListenerEntryStatus {
-	for i := range list {
-		if list[i].Name == name {
-			return list[i]
-		}
-	}
-	return gatewayv1.ListenerEntryStatus{}
 }

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"cmp"
+	"crypto/tls"
 	"slices"
 	"strconv"
 	"time"
@@ -131,7 +132,7 @@ func sameTLS(a, b *gateway.ServerTLS) bool {
 		return a == b
 	}
 	return a.ClientCAs == b.ClientCAs && a.RequireClient == b.RequireClient && a.MinVersion == b.MinVersion &&
-		slices.EqualFunc(a.Certificates, b.Certificates, func(x, y certificateValue) bool { return x.Leaf == y.Leaf })
+		slices.EqualFunc(a.Certificates, b.Certificates, func(x, y tls.Certificate) bool { return x.Leaf == y.Leaf })
 }
 
 // forget drops what no object of this round needed.

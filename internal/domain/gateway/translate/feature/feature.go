@@ -9,8 +9,7 @@ import (
 
 // unsupported are the extended features that this gateway does not have.
 var unsupported = map[features.FeatureName]string{
-	features.SupportGatewayInfrastructure:            "Gateways make no objects in the cluster that could carry labels",
-	features.SupportHTTPRouteDestinationPortMatching: "is about meshes",
+	features.SupportGatewayInfrastructure: "Gateways make no objects in the cluster that could carry labels",
 }
 
 // Names are the names of what the gateway supports, sorted, as a GatewayClass
