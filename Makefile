@@ -129,12 +129,14 @@ test-modules:
 	@go -C test/gateway-export test ./...
 
 .PHONY: conformance-gateway
-conformance-gateway: kube ## Run Gateway API's conformance suite against the gateway, and print the report
-	@mkdir -p bin/conformance && rm -f bin/conformance/*
-	@cd test/gateway-conformance && ROADBED_CONFORMANCE_REPORT=$(CURDIR)/bin/conformance \
-		go test -run TestConformance -count=1 -timeout 40m -v . >$(CURDIR)/bin/conformance/log.txt 2>&1 || passed=no; \
-		cat $(CURDIR)/bin/conformance/summary.txt || tail -20 $(CURDIR)/bin/conformance/log.txt; \
-		test -z "$${passed:-}"
+conformance-gateway: kube ## Run Gateway API's conformance suite against both fronts of the gateway, and print the reports
+	@rm -rf bin/conformance && mkdir -p bin/conformance/net bin/conformance/own
+	@cd test/gateway-conformance && for front in net own; do \
+		echo "Front: $$front"; at=$(CURDIR)/bin/conformance/$$front; \
+		ROADBED_CONFORMANCE_FRONT=$$front ROADBED_CONFORMANCE_REPORT=$$at \
+			go test -run TestConformance -count=1 -timeout 40m -v . >$$at/log.txt 2>&1 || passed=no; \
+		cat $$at/summary.txt || tail -20 $$at/log.txt; \
+	done; test -z "$${passed:-}"
 
 .PHONY: conformance-export
 conformance-export: kube ## Hold what "roadbed gateway export" writes against the definitions of Envoy Gateway, Istio and Kong

@@ -74,7 +74,7 @@ func TestConformance(t *testing.T) {
 		binary: buildEcho(t), dir: t.TempDir(), clientset: clientset, ctx: ctx,
 		running: map[string]*echo{}, at: map[string]string{},
 	}
-	plane := newDataPlane(k.dial)
+	plane := newDataPlane(k.dial, ownFront(t))
 	mgr := start(ctx, t, env, plane)
 	k.follow(ctx, t)
 	ended := make(chan error, 1)
@@ -188,7 +188,7 @@ func run(t *testing.T, env *kubetest.Env, clientset kubernetes.Interface, connec
 	timeouts.ListenerSetMustHaveCondition, timeouts.DefaultTestTimeout = 30*time.Second, 30*time.Second
 	timeouts.GatewayStatusMustHaveListeners, timeouts.HTTPRouteMustHaveCondition = 30*time.Second, 30*time.Second
 	tests, err := suite.NewConformanceTestSuite(suite.ConformanceOptions{
-		Client: env.Client, ClientOptions: client.Options{Scheme: env.Scheme}, Clientset: clientset, RestConfig: connection, ManifestFS: []fs.FS{&official.Manifests},
+		Client: env.Client, ClientOptions: client.Options{Scheme: env.Scheme}, Clientset: clientset, RestConfig: connection, ManifestFS: []fs.FS{markedManifests{&official.Manifests}},
 		ConfigurableOptions: suite.ConfigurableOptions{
 			GatewayClassName: "roadbed", Mode: "default", TimeoutConfig: timeouts, CleanupTestResources: true,
 			AllowCRDsMismatch: false, RunTest: os.Getenv(runVariable),

@@ -8,6 +8,9 @@
 // each pod on ports of the loopback device, the gateway's dialer finds them by the
 // made-up addresses, and the suite reads their logs.
 //
+// The gateway's own sockets take the requests, with net/http's front or the gateway's
+// own: ROADBED_CONFORMANCE_FRONT says which.
+//
 // It is a module of its own, so that the suite's dependencies are not the product's.
-// `make conformance-gateway` runs it and prints the report.
+// `make conformance-gateway` runs it with each front and prints the reports.
 package conformance
