@@ -24,7 +24,7 @@ const (
 // dashboards and objectives written for it find them:
 //
 //	envoy_http_downstream_rq_total{envoy_cluster_name,gateway}
-//	envoy_http_downstream_rq_xx{envoy_cluster_name,gateway,envoy_response_code_class}
+//	envoy_http_downstream_rq_xx{envoy_cluster_name,gateway,roadbed_api,envoy_response_code_class}
 //	envoy_http_downstream_rq_active{envoy_cluster_name,gateway}
 //	envoy_http_downstream_rq_time{envoy_cluster_name,gateway}: milliseconds
 //	envoy_cluster_upstream_rq_xx{envoy_cluster_name,envoy_response_code_class}
@@ -34,7 +34,8 @@ const (
 //	roadbed_gateway_local_replies_total{flag}
 //
 // Downstream, the cluster's name is the namespace of the Gateway; upstream, it
-// is the backend's.
+// is the backend's. The API is the one that the route's LifecyclePolicy names, or
+// empty.
 type Metrics struct {
 	total, xx, upstreamXX, retries, timeouts, tenantRequests, local *prometheus.CounterVec
 
@@ -42,6 +43,7 @@ type Metrics struct {
 	time   *prometheus.HistogramVec
 
 	gateways table[gatewayKey, *gatewayMetrics]
+	apis     table[apiKey, *classCounters]
 	backends table[string, *backendMetrics]
 	tenants  table[string, *classCounters]
 	flags    table[exchange.Flag, prometheus.Counter]
@@ -58,7 +60,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	}
 	m := &Metrics{
 		total:      counter("envoy_http_downstream_rq_total", "Requests.", cluster, "gateway"),
-		xx:         counter("envoy_http_downstream_rq_xx", "Answers by class of status code.", cluster, "gateway", class),
+		xx:         counter("envoy_http_downstream_rq_xx", "Answers by class of status code.", cluster, "gateway", "roadbed_api", class),
 		upstreamXX: counter("envoy_cluster_upstream_rq_xx", "Backends' answers by class of status code.", cluster, class),
 		retries:    counter("envoy_cluster_upstream_rq_retry", "Further attempts.", cluster),
 		timeouts:   counter("envoy_cluster_upstream_rq_timeout", "Requests that a backend did not answer in time.", cluster),
@@ -72,7 +74,7 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "envoy_http_downstream_rq_time", Help: "Time from a request's first byte to its answer's last, in milliseconds.", Buckets: timeBuckets,
 		}, []string{cluster, "gateway"}),
 	}
-	m.gateways.add, m.backends.add = m.newGateway, m.newBackend
+	m.gateways.add, m.apis.add, m.backends.add = m.newGateway, m.newAPI, m.newBackend
 	m.tenants.add, m.flags.add = m.newTenant, func(flag exchange.Flag) prometheus.Counter { return m.local.WithLabelValues(string(flag)) }
 	for _, collector := range []prometheus.Collector{
 		m.total, m.xx, m.upstreamXX, m.retries, m.timeouts, m.tenantRequests, m.local, m.active, m.time,
@@ -90,7 +92,12 @@ type gatewayMetrics struct {
 	total  prometheus.Counter
 	active prometheus.Gauge
 	time   prometheus.Observer
-	xx     classCounters
+}
+
+// apiKey is an API, or none, at a Gateway.
+type apiKey struct {
+	gatewayKey
+	api string
 }
 
 type backendMetrics struct {
@@ -125,10 +132,13 @@ func (m *Metrics) newGateway(k gatewayKey) *gatewayMetrics {
 	return &gatewayMetrics{
 		total: m.total.WithLabelValues(k.cluster, k.gateway), active: m.active.WithLabelValues(k.cluster, k.gateway),
 		time: m.time.WithLabelValues(k.cluster, k.gateway),
-		xx: classCounters{make: func(class string) prometheus.Counter {
-			return m.xx.WithLabelValues(k.cluster, k.gateway, class)
-		}},
 	}
+}
+
+func (m *Metrics) newAPI(k apiKey) *classCounters {
+	return &classCounters{make: func(class string) prometheus.Counter {
+		return m.xx.WithLabelValues(k.cluster, k.gateway, k.api, class)
+	}}
 }
 
 func (m *Metrics) newBackend(id string) *backendMetrics {
@@ -146,6 +156,15 @@ func (m *Metrics) of(listener *gateway.Listener) *gatewayMetrics {
 	return m.gateways.get(gatewayKey{listener.Cluster, listener.Gateway}, gatewayKey{other, other})
 }
 
+// api are the answers of the API that the request is for.
+func (m *Metrics) api(x *exchange.Exchange) *classCounters {
+	key := apiKey{gatewayKey: gatewayKey{x.Listener.Cluster, x.Listener.Gateway}}
+	if x.Lifecycle != nil {
+		key.api = x.Lifecycle.API
+	}
+	return m.apis.get(key, apiKey{gatewayKey{other, other}, other})
+}
+
 func (m *Metrics) start(x *exchange.Exchange) {
 	if x.Listener != nil {
 		m.of(x.Listener).active.Inc()
@@ -157,7 +176,7 @@ func (m *Metrics) done(x *exchange.Exchange) {
 		of := m.of(x.Listener)
 		of.active.Dec()
 		of.total.Inc()
-		of.xx.count(x.Status)
+		m.api(x).count(x.Status)
 		of.time.Observe(float64(x.Duration.Microseconds()) / 1000)
 	}
 	if x.Backend != nil && x.Attempts > 0 {
