@@ -172,6 +172,13 @@ type APIKeys struct {
 	// +kubebuilder:default="x-api-key"
 	// +optional
 	Header string `json:"header,omitempty"`
+
+	// toBackend says whether the backend gets the key: Passed is for one that checks
+	// it itself.
+	// +kubebuilder:validation:Enum=Dropped;Passed
+	// +kubebuilder:default=Dropped
+	// +optional
+	ToBackend string `json:"toBackend,omitempty"`
 }
 
 // AuthorizationRule is a conjunction: all that it says must hold.

@@ -12,6 +12,8 @@ type Authorization struct {
 	// "x-api-key" where empty.
 	APIKeys      bool
 	APIKeyHeader string
+	// PassAPIKey lets the backend have the key, because it checks it itself.
+	PassAPIKey bool
 	// ClientCertificates takes verified client certificates: the first URI or DNS
 	// name of the certificate is the subject, and a SPIFFE ID of a namespace
 	// (spiffe://DOMAIN/ns/NAMESPACE/sa/NAME) is a workload of its tenant.

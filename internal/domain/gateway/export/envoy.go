@@ -303,7 +303,7 @@ func (x *export) envoyKeys(g *group, policy *v1alpha1.AuthorizationPolicy) {
 		"apiKeyAuth": map[string]any{
 			"credentialRefs":        []map[string]any{{"name": secret}},
 			"extractFrom":           []map[string]any{{"headers": []string{keyHeader(policy)}}},
-			"forwardClientIDHeader": headerClient, "sanitize": true,
+			"forwardClientIDHeader": headerClient, "sanitize": policy.Spec.APIKeys.ToBackend != "Passed",
 		},
 	}})
 }

@@ -70,7 +70,7 @@ func newFeed(host *module.Host, deps Deps) (*Feed, error) {
 	f := &Feed{
 		cache: own, direct: mgr.GetAPIReader(), clientset: clientset, sink: deps.Sink,
 		clock: host.Clock, log: host.Log, liveness: host.Liveness, wake: make(chan struct{}, 1),
-		known: translate.Settings{Addresses: deps.Addresses, Port: deps.Port},
+		known: translate.Settings{Addresses: deps.Addresses, Port: deps.Port, Own: deps.Own},
 		world: translate.NewWorld(), flags: map[string]translate.Flag{},
 	}
 	f.translator = translate.New(f.known, f.world)

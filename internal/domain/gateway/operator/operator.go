@@ -29,6 +29,8 @@ type Deps struct {
 	Addresses []translate.Address
 	// Port says which port to listen on for a listener's; nil means the same one.
 	Port func(port int32) uint16
+	// Own are the endpoints of Services that the program serves itself.
+	Own map[translate.Key][]gateway.Endpoint
 	// Watcher makes no writes at all: for processes that only serve.
 	Watcher bool
 }

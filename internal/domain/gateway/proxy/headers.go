@@ -136,7 +136,8 @@ func (f *flow) forwarded(h *http1.Header) {
 	h.Add("X-Forwarded-Host", f.x.Request.Authority)
 }
 
-// caller tells the backend who calls. The key of a Subscription stays here.
+// caller tells the backend who calls. The key of a Subscription stays here, unless
+// the backend is to check it itself.
 func (f *flow) caller(h *http1.Header) {
 	who := f.x.Identity
 	if who == nil {
@@ -153,6 +154,9 @@ func (f *flow) caller(h *http1.Header) {
 		return
 	}
 	for _, policy := range f.target.authorizations {
+		if policy.PassAPIKey {
+			continue
+		}
 		name := policy.APIKeyHeader
 		if name == "" {
 			name = "x-api-key"

@@ -567,3 +567,27 @@ func BenchmarkApply3000(b *testing.B) {
 		}
 	}
 }
+
+// TestAPIKeyGoesNoFurther: a backend gets the key of a Subscription only where the
+// policy says that it checks it itself.
+func TestAPIKeyGoesNoFurther(t *testing.T) {
+	t.Parallel()
+	for name, passed := range map[string]bool{"dropped": false, "passed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := rule(prefix("/"), "b")
+			r.Filters.Authorization = []string{"default/auth"}
+			c := config([]*gateway.Backend{backendAt("b", echo(t, "b"))}, route(r))
+			c.Authorizations = map[string]*gateway.Authorization{"default/auth": {Name: "default/auth", APIKeys: true, PassAPIKey: passed}}
+			guarded := &guard{identity: &gateway.Identity{Kind: gateway.APIKey, Subject: "shop/key", Tenant: "shop"}}
+			guarded.decision.Allowed = true
+			got, _ := open(t, c, guarded.options()...).ask(t, "GET", "/", "", "X-Api-Key: secret", "Impersonate-User: admin", "X-Roadbed-Tenant: bank")
+			if key := got.Header.Get("Got-X-Api-Key"); got.StatusCode != http.StatusOK || key != map[bool]string{true: "secret"}[passed] {
+				t.Errorf("%d, the backend got the key %q", got.StatusCode, key)
+			}
+			if got.Header.Get("Got-Impersonate-User") != "" || got.Header.Get("Got-X-Roadbed-Tenant") != "shop" {
+				t.Errorf("the backend got %v", got.Header)
+			}
+		})
+	}
+}

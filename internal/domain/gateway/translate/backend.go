@@ -143,6 +143,10 @@ func (r *round) resolveBackends() map[string]*gateway.Backend {
 func (r *round) resolveBackend(id string, spec backendSpec) *gateway.Backend {
 	old := r.backends[id]
 	secured := r.clientTLS(spec)
+	own, mine := r.settings.Own[spec.service]
+	if mine {
+		secured = nil
+	}
 	if old != nil && old.service == r.OfService[spec.service] && old.endpoints == r.Endpoints[spec.service] && old.tls == secured {
 		return old.made
 	}
@@ -153,7 +157,9 @@ func (r *round) resolveBackend(id string, spec backendSpec) *gateway.Backend {
 	if secured != nil && backend.Protocol == gateway.H2C {
 		backend.Protocol = gateway.H2
 	}
-	if port := portOf(r.Services[spec.service], &spec.port); port != nil {
+	if port := portOf(r.Services[spec.service], &spec.port); mine {
+		backend.Endpoints = own
+	} else if port != nil {
 		backend.Endpoints = r.endpointsOf(spec.service, port.Name)
 	}
 	entry := &backendEntry{spec: spec, service: r.OfService[spec.service], endpoints: r.Endpoints[spec.service], tls: secured, made: backend}

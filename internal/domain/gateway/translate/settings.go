@@ -1,6 +1,9 @@
 package translate
 
-import "github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/address"
+import (
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/address"
+)
 
 // Controller is what a GatewayClass names to be served by Roadbed.
 const Controller = "gateway.roadbed.dev/controller"
@@ -27,6 +30,9 @@ type Settings struct {
 	// BundleVersion is the version of the Gateway API definitions in the cluster,
 	// such as v1.6.3; empty where it is not known.
 	BundleVersion string
+	// Own are the endpoints of Services that this very process serves, in plain text
+	// on this machine. They stand in the place of those that the cluster has.
+	Own map[Key][]gateway.Endpoint
 }
 
 func (s Settings) withDefaults() Settings {

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 )
 
@@ -205,5 +207,28 @@ func BenchmarkOneChange(b *testing.B) {
 		world.put(routeNumber(7, strconv.Itoa(i)))
 		b.StartTimer()
 		world.translate()
+	}
+}
+
+// TestOwnEndpoints: what the process serves itself is asked on this machine,
+// whatever the cluster says of the Service's endpoints and certificates.
+func TestOwnEndpoints(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, plain+`
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: shop, namespace: apps}
+spec:
+  targetRefs: [{group: "", kind: Service, name: shop}]
+  validation: {hostname: shop.apps.svc, wellKnownCACertificates: System}
+`)
+	here := netip.MustParseAddrPort("127.0.0.1:4567")
+	settings := b.tr.settings
+	settings.Own = map[Key][]gateway.Endpoint{{Namespace: "apps", Name: "shop"}: {{Address: here}}}
+	b.tr.SetSettings(settings)
+	backend := b.settle().Config.Backends["apps/shop:8080"]
+	if backend == nil || len(backend.Endpoints) != 1 || backend.Endpoints[0].Address != here || backend.TLS != nil {
+		t.Errorf("backend is %+v", backend)
 	}
 }

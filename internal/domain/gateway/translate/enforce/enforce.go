@@ -30,6 +30,7 @@ func Authorization(policy *v1alpha1.AuthorizationPolicy, cluster Cluster) (made 
 	}
 	if spec.APIKeys != nil {
 		made.APIKeys, made.APIKeyHeader = true, cmp.Or(spec.APIKeys.Header, "x-api-key")
+		made.PassAPIKey = spec.APIKeys.ToBackend == "Passed"
 	}
 	if len(spec.Issuers) == 0 && spec.APIKeys == nil && !made.ClientCertificates {
 		made.Issuers = []gateway.Issuer{issuer(&v1alpha1.TokenIssuer{Type: "Cluster"}, cluster)}
