@@ -19,6 +19,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Route",type=string,JSONPath=`.status.route`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$')",message="metadata.name may have at most 40 characters, small letters, digits and dashes, and begins with a letter"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name != 'platform-api'",message="metadata.name must not be platform-api, which is the name of the HTTP API's own account: take another"
 type Capability struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -143,6 +144,14 @@ type CapabilitySpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Rollout Rollout `json:"rollout,omitempty"`
+
+	// revisionHistoryLimit is how many revisions of a version are kept, beside the
+	// newest one and those that claims use.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	// +kubebuilder:default=10
+	// +optional
+	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 
 	// versions are what tenants may claim, and what they could once claim: a
 	// removed version stays, so that its name is not used again.

@@ -39,6 +39,9 @@ const (
 	// AnnotationRequester is the user who made a claim or last changed its spec.
 	// Admission sets it.
 	AnnotationRequester = Prefix + "requester"
+	// AnnotationAskedBy is the person or workload on whose behalf the HTTP API made a
+	// claim or last changed it. Nobody else can set it.
+	AnnotationAskedBy = Prefix + "asked-by"
 	// AnnotationApproverGroups are the groups of the user who made a ClaimApproval,
 	// one on each line. Admission sets it.
 	AnnotationApproverGroups = Prefix + "approver-groups"

@@ -33,7 +33,7 @@ func OpenAPI(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion) ([]byte, err
 			Path(c, v.Name) + "/{name}": item(kind, v),
 		},
 		"components": Fragment{
-			"schemas":         Fragment{kind: claim, kind + "List": listFragment(kind), "Problem": problemFragment()},
+			"schemas":         Fragment{kind: claim, kind + "List": listFragment(c, v), "Problem": problemFragment()},
 			"securitySchemes": Fragment{"token": Fragment{"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}, "key": Fragment{"type": "apiKey", "in": "header", "name": "x-api-key"}},
 		},
 		"security": []any{Fragment{"token": []any{}}, Fragment{"key": []any{}}},
@@ -66,21 +66,30 @@ func operation(v *v1alpha1.CapabilityVersion, id, summary string, responses Frag
 }
 
 func collection(kind string, v *v1alpha1.CapabilityVersion) Fragment {
+	found := answer("The claims; with watch, events ADDED, MODIFIED and DELETED whose data is a claim.", reference(kind+"List"), nil)
+	found["content"].(Fragment)["text/event-stream"] = Fragment{"schema": Fragment{"type": "string"}}
 	list := operation(v, "list"+kind, "List the claims of the calling tenant, or watch them as server-sent events.",
-		Fragment{"200": answer("The claims.", reference(kind+"List"))},
+		Fragment{"200": found},
 		parameter("query", "namespace", "One of the tenant's namespaces; all when absent.", false, Fragment{"type": "string"}),
 		parameter("query", "limit", "How many at most.", false, Fragment{"type": "integer", "minimum": 1, "maximum": 500}),
 		parameter("query", "continue", "Where the page before ended.", false, Fragment{"type": "string"}),
 		parameter("query", "watch", "Stream changes as server-sent events.", false, Fragment{"type": "boolean"}))
-	create := operation(v, "create"+kind, "Claim.",
-		Fragment{"201": answer("The claim.", reference(kind))},
-		parameter("header", "Idempotency-Key", "Makes a repeated request the same request.", false, Fragment{"type": "string", "maxLength": 128}))
+	create := operation(v, "create"+kind, "Claim. Fields that are not in the schema are refused.",
+		Fragment{"201": answer("The claim.", reference(kind), headers("ETag", "Location"))},
+		parameter("query", "namespace", "One of the tenant's namespaces, where it has several and the body names none.", false, Fragment{"type": "string"}),
+		parameter("header", "Idempotency-Key", "Makes a repeated request the same request.", false, Fragment{"type": "string", "minLength": 1, "maxLength": 130}))
 	create["requestBody"] = body(reference(kind), "application/json")
 	return Fragment{"get": list, "post": create}
 }
 
 func item(kind string, v *v1alpha1.CapabilityVersion) Fragment {
-	patch := operation(v, "patch"+kind, "Change a claim.", Fragment{"200": answer("The claim.", reference(kind))})
+	exactly := parameter("header", "If-Match", "The ETag of the claim that is meant; else 412.", false, Fragment{"type": "string"})
+	read := operation(v, "get"+kind, "Read a claim.", Fragment{
+		"200": answer("The claim.", reference(kind), headers("ETag")),
+		"304": Fragment{"description": "The claim is as it was.", "headers": headers("ETag")},
+	}, parameter("header", "If-None-Match", "The ETag of the claim that is known.", false, Fragment{"type": "string"}))
+	patch := operation(v, "patch"+kind, "Change a claim's spec, labels or annotations.",
+		Fragment{"200": answer("The claim.", reference(kind), headers("ETag"))}, exactly)
 	patch["requestBody"] = Fragment{"required": true, "content": Fragment{
 		"application/merge-patch+json": Fragment{"schema": Fragment{"type": "object"}},
 		"application/json-patch+json":  Fragment{"schema": Fragment{"type": "array", "items": Fragment{"type": "object"}}},
@@ -90,16 +99,30 @@ func item(kind string, v *v1alpha1.CapabilityVersion) Fragment {
 			parameter("path", "name", "The claim's name.", true, Fragment{"type": "string"}),
 			parameter("query", "namespace", "One of the tenant's namespaces, where it has several.", false, Fragment{"type": "string"}),
 		},
-		"get":    operation(v, "get"+kind, "Read a claim.", Fragment{"200": answer("The claim.", reference(kind))}),
-		"patch":  patch,
-		"delete": operation(v, "delete"+kind, "Give a claim up.", Fragment{"202": answer("The claim, on its way out.", reference(kind))}),
+		"get": read, "patch": patch,
+		"delete": operation(v, "delete"+kind, "Give a claim up.",
+			Fragment{"202": answer("The claim, on its way out.", reference(kind), headers("ETag"))}, exactly),
 	}
+}
+
+// headers are those of an answer, by name.
+func headers(names ...string) Fragment {
+	described := map[string]string{"ETag": "The claim's version.", "Location": "Where the claim is."}
+	made := Fragment{}
+	for _, name := range names {
+		made[name] = Fragment{"description": described[name], "required": true, "schema": Fragment{"type": "string"}}
+	}
+	return made
 }
 
 func reference(name string) Fragment { return Fragment{"$ref": "#/components/schemas/" + name} }
 
-func answer(description string, of Fragment) Fragment {
-	return Fragment{"description": description, "content": Fragment{"application/json": Fragment{"schema": of}}}
+func answer(description string, of, headers Fragment) Fragment {
+	made := Fragment{"description": description, "content": Fragment{"application/json": Fragment{"schema": of}}}
+	if len(headers) > 0 {
+		made["headers"] = headers
+	}
+	return made
 }
 
 func body(of Fragment, mediaType string) Fragment {
@@ -135,26 +158,41 @@ func claimFragment(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion) (Fragm
 	return made, nil
 }
 
+// metadataFragment is all of a claim's metadata that the HTTP API shows. What the
+// server sets is refused in requests.
 func metadataFragment() Fragment {
-	text := func(description string) Fragment { return Fragment{"type": "string", "description": description} }
-	texts := Fragment{"type": "object", "additionalProperties": Fragment{"type": "string"}}
+	set := func(made Fragment) Fragment {
+		made["description"], made["readOnly"] = "Set by the server.", true
+		return made
+	}
+	text := func() Fragment { return Fragment{"type": "string"} }
+	texts := func(description string) Fragment {
+		return Fragment{"type": "object", "additionalProperties": text(), "description": description}
+	}
+	named := func(description string) Fragment { return Fragment{"type": "string", "description": description} }
+	moment := func() Fragment { return Fragment{"type": "string", "format": "date-time"} }
 	return Fragment{
-		"type": "object", "required": []any{"name"},
+		"type": "object", "required": []any{"name"}, "additionalProperties": false,
 		"properties": Fragment{
-			"name": text("Name of the claim."), "namespace": text("One of the tenant's namespaces."),
-			"labels": texts, "annotations": texts, "uid": text("Set by the server."),
-			"resourceVersion": text("Set by the server."), "generation": Fragment{"type": "integer", "format": "int64"},
-			"creationTimestamp": Fragment{"type": "string", "format": "date-time"},
+			"name": named("Name of the claim."), "namespace": named("One of the tenant's namespaces."),
+			"labels": texts("Of the caller's choice, but for those of the platform."), "annotations": texts("Of the caller's choice, but for those of the platform."),
+			"uid": set(text()), "resourceVersion": set(text()), "generation": set(Fragment{"type": "integer", "format": "int64"}),
+			"creationTimestamp": set(moment()), "deletionTimestamp": set(moment()),
 		},
 	}
 }
 
-func listFragment(kind string) Fragment {
+func listFragment(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion) Fragment {
+	kind := c.Spec.Names.Kind
 	return Fragment{
-		"type": "object", "required": []any{"items"},
+		"type": "object", "required": []any{"apiVersion", "kind", "metadata", "items"}, "additionalProperties": false,
 		"properties": Fragment{
-			"items":    Fragment{"type": "array", "items": reference(kind)},
-			"metadata": Fragment{"type": "object", "properties": Fragment{"continue": Fragment{"type": "string"}, "resourceVersion": Fragment{"type": "string"}}},
+			"apiVersion": Fragment{"type": "string", "enum": []any{Group(c) + "/" + v.Name}},
+			"kind":       Fragment{"type": "string", "enum": []any{kind + "List"}},
+			"items":      Fragment{"type": "array", "items": reference(kind)},
+			"metadata": Fragment{"type": "object", "additionalProperties": false, "properties": Fragment{
+				"continue": Fragment{"type": "string", "description": "Where the next page begins; absent on the last."},
+			}},
 		},
 	}
 }
@@ -162,8 +200,13 @@ func listFragment(kind string) Fragment {
 func problemFragment() Fragment {
 	text := Fragment{"type": "string"}
 	return Fragment{
-		"type": "object", "description": "What is wrong, as RFC 9457 has it.",
-		"properties": Fragment{"type": text, "title": text, "detail": text, "instance": text, "status": Fragment{"type": "integer"}},
+		"type": "object", "description": "What is wrong, as RFC 9457 has it.", "required": []any{"type", "title", "status"},
+		"properties": Fragment{
+			"type": text, "title": text, "detail": text, "instance": text, "status": Fragment{"type": "integer"},
+			"errors": Fragment{"type": "array", "description": "The fields that are wrong.", "items": Fragment{
+				"type": "object", "required": []any{"field", "detail"}, "properties": Fragment{"field": text, "detail": text},
+			}},
+		},
 	}
 }
 

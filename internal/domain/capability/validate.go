@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
 )
 
 // Validate checks what a Capability says by itself, beyond what its own schema
@@ -20,6 +21,9 @@ import (
 // to what. Each error names the field and what to do.
 func Validate(c *v1alpha1.Capability) field.ErrorList {
 	var errs field.ErrorList
+	if c.Name == account.PlatformAPI {
+		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), c.Name, "is the name of the HTTP API's own account: take another"))
+	}
 	versions := field.NewPath("spec", "versions")
 	for i := range c.Spec.Versions {
 		errs = append(errs, validateVersion(c, &c.Spec.Versions[i], versions.Index(i))...)

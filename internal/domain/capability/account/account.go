@@ -14,6 +14,10 @@ import (
 // Namespace is where the accounts are. Nothing else is in it.
 const Namespace = "roadbed-capabilities"
 
+// PlatformAPI is the HTTP API's among the accounts: it makes claims on behalf of
+// tenants. No Capability may have the name.
+const PlatformAPI = "platform-api"
+
 // RolePrefix begins the names of the roles and bindings in tenants' namespaces.
 const RolePrefix = "roadbed:capability:"
 

@@ -66,9 +66,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request, to *target) {
 		problem.Write(w, *wrong)
 		return
 	}
-	if key != "" {
-		stamp(claim, key, to.caller, body)
-	}
+	stamp(claim, key, to.caller, body)
 	if wrong := h.record(r, to, namespace, claim.GetName(), "create"); wrong != nil {
 		problem.Write(w, *wrong)
 		return
@@ -224,7 +222,7 @@ func (h *Handler) patch(w http.ResponseWriter, r *http.Request, to *target) {
 		problem.Write(w, *wrong)
 		return
 	}
-	merge, wrong := mergeOf(before, r.Header, body)
+	merge, wrong := mergeOf(before, to.caller, r.Header, body)
 	if wrong == nil {
 		wrong = h.record(r, to, namespace, to.name, "patch")
 	}

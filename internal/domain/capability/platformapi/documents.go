@@ -60,10 +60,11 @@ func (h *Handler) merge(into map[string]any, c *v1alpha1.Capability, v *v1alpha1
 	if err := json.Unmarshal(text, &document); err != nil {
 		return fmt.Errorf("the OpenAPI document of %s %s: %w", c.Name, v.Name, err)
 	}
-	rename(document, "_"+v.Name, operations)
+	suffix := "_" + c.Name + "_" + v.Name // kinds of different groups may have one name
+	rename(document, suffix, operations)
 	maps.Copy(object(into, "paths"), object(document, "paths"))
 	for name, schema := range object(object(document, "components"), "schemas") {
-		object(object(into, "components"), "schemas")[name+"_"+v.Name] = schema
+		object(object(into, "components"), "schemas")[name+suffix] = schema
 	}
 	components := object(into, "components")
 	components["securitySchemes"] = object(document, "components")["securitySchemes"]

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -26,6 +29,9 @@ type Handler struct {
 	documents     Documents
 	trail         trail.Recorder
 	log           *slog.Logger
+
+	ending chan struct{}
+	end    sync.Once
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -34,8 +40,12 @@ var _ http.Handler = (*Handler)(nil)
 func New(authenticator Authenticator, catalogue Catalogue, accounts Accounts, documents Documents, recorder trail.Recorder, log *slog.Logger) *Handler {
 	return &Handler{
 		authenticator: authenticator, catalogue: catalogue, accounts: accounts, documents: documents, trail: recorder, log: log,
+		ending: make(chan struct{}),
 	}
 }
+
+// EndStreams ends what is being watched, so that a server can shut down in order.
+func (h *Handler) EndStreams() { h.end.Do(func() { close(h.ending) }) }
 
 // ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -52,11 +62,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) serveClaims(w http.ResponseWriter, r *http.Request) {
-	to, wrong := h.find(r)
+	to, wrong := h.find(w, r)
 	if wrong != nil {
-		if wrong.Status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-		}
 		problem.Write(w, *wrong)
 		return
 	}
@@ -152,10 +159,17 @@ func send(w http.ResponseWriter, status int, body any) {
 
 func etag(claim *unstructured.Unstructured) string { return `"` + claim.GetResourceVersion() + `"` }
 
-// present is a claim without what only Kubernetes needs.
+// shownMetadata are the fields of metadata that are shown; the rest is for
+// Kubernetes alone. The OpenAPI document says the same.
+var shownMetadata = []string{
+	"name", "namespace", "labels", "annotations", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
+}
+
+// present is a claim as callers see it.
 func present(claim *unstructured.Unstructured) *unstructured.Unstructured {
 	shown := claim.DeepCopy()
-	shown.SetManagedFields(nil)
+	metadata, _ := shown.Object["metadata"].(map[string]any)
+	maps.DeleteFunc(metadata, func(field string, _ any) bool { return !slices.Contains(shownMetadata, field) })
 	shown.SetAnnotations(withoutOwn(shown.GetAnnotations()))
 	return shown
 }

@@ -17,9 +17,8 @@ import (
 
 // The annotations that the API keeps with a claim.
 const (
-	annotationKey    = v1alpha1.Prefix + "idempotency-key"
-	annotationBody   = v1alpha1.Prefix + "idempotency-body"
-	annotationCaller = v1alpha1.Prefix + "asked-by"
+	annotationKey  = v1alpha1.Prefix + "idempotency-key"
+	annotationBody = v1alpha1.Prefix + "idempotency-body"
 )
 
 const maxKey = 128
@@ -56,21 +55,25 @@ func canonical(body []byte) []byte {
 	return text
 }
 
+// stamp puts down on whose behalf a claim is made, and what tells a repetition of
+// the request; key may be empty.
 func stamp(claim *unstructured.Unstructured, key string, caller Caller, body []byte) {
 	annotations := claim.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[annotationKey] = hashed([]byte(key))
-	annotations[annotationBody] = hashed(canonical(body))
-	annotations[annotationCaller] = caller.Name
+	annotations[v1alpha1.AnnotationAskedBy] = caller.Name
+	if key != "" {
+		annotations[annotationKey] = hashed([]byte(key))
+		annotations[annotationBody] = hashed(canonical(body))
+	}
 	claim.SetAnnotations(annotations)
 }
 
 // withoutOwn are annotations without those of the API.
 func withoutOwn(annotations map[string]string) map[string]string {
 	rest := maps.Clone(annotations)
-	for _, key := range []string{annotationKey, annotationBody, annotationCaller} {
+	for _, key := range []string{annotationKey, annotationBody} {
 		delete(rest, key)
 	}
 	if len(rest) == 0 {
@@ -95,8 +98,9 @@ func repeated(w http.ResponseWriter, to *target, claim *unstructured.Unstructure
 
 // mergeOf makes a merge patch of either sort of patch, and refuses one that
 // reaches what is not the caller's. It is bound to the claim as it was read when
-// it depends on that: a JSON patch does, and a request with If-Match.
-func mergeOf(before *unstructured.Unstructured, header http.Header, body []byte) ([]byte, *problem.Problem) {
+// it depends on that: a JSON patch does, and a request with If-Match. A change of
+// the spec is put down as the caller's.
+func mergeOf(before *unstructured.Unstructured, caller Caller, header http.Header, body []byte) ([]byte, *problem.Problem) {
 	merge, bound := body, header.Get("If-Match") != ""
 	if strings.HasPrefix(header.Get("Content-Type"), jsonPatch) {
 		var wrong *problem.Problem
@@ -105,7 +109,7 @@ func mergeOf(before *unstructured.Unstructured, header http.Header, body []byte)
 		}
 		bound = true
 	}
-	return checked(before, merge, bound)
+	return checked(before, caller, merge, bound)
 }
 
 // applied is what a JSON patch changes, as a merge patch.
@@ -130,7 +134,7 @@ func applied(before *unstructured.Unstructured, body []byte) ([]byte, *problem.P
 }
 
 // checked is a merge patch that changes what callers may change and nothing else.
-func checked(before *unstructured.Unstructured, merge []byte, bound bool) ([]byte, *problem.Problem) {
+func checked(before *unstructured.Unstructured, caller Caller, merge []byte, bound bool) ([]byte, *problem.Problem) {
 	var change map[string]any
 	if err := json.Unmarshal(merge, &change); err != nil || change == nil {
 		return nil, refusal(http.StatusBadRequest, "the body is no JSON object")
@@ -150,6 +154,14 @@ func checked(before *unstructured.Unstructured, merge []byte, bound bool) ([]byt
 	}
 	if wrong := changeable(metadata); wrong != nil {
 		return nil, wrong
+	}
+	if _, asks := change["spec"]; asks {
+		annotations, _ := metadata["annotations"].(map[string]any)
+		if annotations == nil {
+			annotations = map[string]any{}
+			metadata["annotations"] = annotations
+		}
+		annotations[v1alpha1.AnnotationAskedBy] = caller.Name
 	}
 	if bound {
 		metadata["resourceVersion"] = before.GetResourceVersion()

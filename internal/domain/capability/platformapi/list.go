@@ -153,6 +153,8 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request, to *target) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-h.ending:
+			return
 		case <-pulse.C:
 			_, err = fmt.Fprint(w, ": alive\n\n")
 		case change := <-changes:

@@ -2,7 +2,6 @@ package platformapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"k8s.io/client-go/dynamic"
@@ -23,14 +22,27 @@ type Caller struct {
 	Namespace string
 }
 
-// ErrUnauthenticated says that nobody knows who makes a request.
-var ErrUnauthenticated = errors.New("the request says not who makes it")
+// Refusal says why somebody may not make a request. It is for him to read.
+type Refusal struct {
+	// Status is 401 where nobody knows who it is, and 403 where it is known.
+	Status int
+	// Detail is what is wrong and what to do.
+	Detail string
+	// Challenge is how to show who one is, as the header WWW-Authenticate has it;
+	// empty for "Bearer".
+	Challenge string
+}
+
+// Error is the detail.
+func (r *Refusal) Error() string { return r.Detail }
 
 // Authenticator says who makes a request. It must be safe for concurrent use.
 type Authenticator interface {
-	// Authenticate returns the caller, or an error that wraps ErrUnauthenticated
-	// where there is none; every other error means that it cannot tell now.
-	Authenticate(r *http.Request) (Caller, error)
+	// Authenticate returns who calls an API of the Capability. It MUST believe the
+	// credential of the request itself and no header that says who calls. A Refusal
+	// says why he may not; every other error, that this cannot be told now. The
+	// Capability MUST NOT be changed.
+	Authenticate(r *http.Request, capability *v1alpha1.Capability) (Caller, error)
 }
 
 // Catalogue knows what is published. It must be safe for concurrent use.

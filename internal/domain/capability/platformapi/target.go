@@ -97,16 +97,8 @@ type target struct {
 	namespaces []string
 }
 
-// find says what a request is about.
-func (h *Handler) find(r *http.Request) (*target, *problem.Problem) {
-	caller, err := h.authenticator.Authenticate(r)
-	switch {
-	case errors.Is(err, ErrUnauthenticated) || (err == nil && caller.Tenant == ""):
-		return nil, refusal(http.StatusUnauthorized, "send a token that says which tenant you act for, as Authorization: Bearer TOKEN")
-	case err != nil:
-		h.log.Error("a caller cannot be authenticated", "error", err)
-		return nil, refusal(http.StatusServiceUnavailable, "who you are cannot be found out now: try again")
-	}
+// find says what a request is about, and who makes it.
+func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*target, *problem.Problem) {
 	at, err := parseAddress(r.URL.Path, r.URL.Query())
 	if err != nil {
 		return nil, refusal(http.StatusBadRequest, err.Error())
@@ -119,11 +111,34 @@ func (h *Handler) find(r *http.Request) (*target, *problem.Problem) {
 	if found == nil {
 		return nil, refusal(http.StatusNotFound, fmt.Sprintf("there is no API /%s/%s: see /openapi.json for those there are", at.version, at.api))
 	}
+	caller, wrong := h.caller(w, r, found)
+	if wrong != nil {
+		return nil, wrong
+	}
 	to := &target{
 		address: at, caller: caller, capability: found, kind: found.Spec.Names.Kind,
 		resource: schema.GroupVersionResource{Group: cmp.Or(found.Spec.Group, v1alpha1.ClaimsGroup), Version: at.version, Resource: found.Spec.Names.Plural},
 	}
 	return to, h.place(r.Context(), to)
+}
+
+// caller says who makes a request of an API.
+func (h *Handler) caller(w http.ResponseWriter, r *http.Request, found *v1alpha1.Capability) (Caller, *problem.Problem) {
+	caller, err := h.authenticator.Authenticate(r, found)
+	refused, isRefusal := errors.AsType[*Refusal](err)
+	switch {
+	case isRefusal:
+		if refused.Status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", cmp.Or(refused.Challenge, "Bearer"))
+		}
+		return caller, refusal(refused.Status, refused.Detail)
+	case err != nil:
+		h.log.Error("a caller cannot be authenticated", "error", err)
+		return caller, refusal(http.StatusServiceUnavailable, "who you are cannot be found out now: try again")
+	case caller.Tenant == "":
+		return caller, refusal(http.StatusForbidden, "you belong to no tenant: call from a namespace of your tenant, or as a member of one")
+	}
+	return caller, nil
 }
 
 // published is the capability whose version is served under the address, nil
