@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/roadbed-dev/roadbed/internal/adapter/registry"
+	"github.com/roadbed-dev/roadbed/internal/adapter/services"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/images"
@@ -48,6 +49,13 @@ func (p *program) judging(ctx context.Context, opts Options, hooks *hooks) (gove
 	}
 	if deps.Images, err = imagesOf(opts); err != nil {
 		return deps, err
+	}
+	asked, err := services.New(opts.PolicyServices)
+	if err != nil {
+		return deps, err
+	}
+	if asked != nil {
+		deps.HTTP = asked
 	}
 	where := cmp.Or(opts.Database, filepath.Join(filepath.Dir(opts.TrailPath), reports.HistoryFile))
 	if p.history, err = reports.OpenHistory(ctx, where, opts.Clock); err != nil {

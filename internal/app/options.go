@@ -82,6 +82,10 @@ type Options struct {
 	// enforce.EnforceAuto.
 	Enforcement enforce.Enforcement
 
+	// PolicyServices are the URLs that policies may ask, with what is below them;
+	// none for no requests at all.
+	PolicyServices []string
+
 	// ImageTrustedRoot is a file with the roots of certificates and the keys of
 	// logs that vouch for keyless signatures of images: a trusted_root.json of
 	// Sigstore. Empty for none.

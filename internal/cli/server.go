@@ -25,6 +25,7 @@ type serverFlags struct {
 	leaderElect              bool
 	lease                    time.Duration
 	domains, gates, ranges   []string
+	services                 []string
 	exportSecrets            bool
 	enforcement, auditLog    string
 	database, imageRoot      string
@@ -66,6 +67,7 @@ tenants; in a cluster it should be a volume.`,
 	flags.StringVar(&f.enforcement, "policy-enforcement", string(enforce.EnforceAuto), "who enforces policies of Kyverno's kinds: roadbed, kyverno, or auto: a Kyverno that runs here, and else Roadbed")
 	flags.StringVar(&f.auditLog, "audit-log", "", "file of the API server's audit log, where it is on this machine: uses of policy overrides are read from it")
 	flags.StringVar(&f.database, "database", "", "what keeps history: a postgres:// URL, the path of a SQLite file, or @ and a file that has one of them; history.db in the data folder when not given")
+	flags.StringSliceVar(&f.services, "policy-services", nil, "URLs of services that policies may ask, with what is below them, such as https://owners.corp.example/v1; none when not given")
 	imageRootFlag(flags, &f.imageRoot)
 	flags.BoolVar(&f.reportsAPI, "reports-api", false, "serve policy reports as Kubernetes objects to an API server on this machine")
 	rangesFlag(flags, &f.ranges)
@@ -123,6 +125,7 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 		AuditLog:         f.auditLog,
 		Database:         where,
 		ImageTrustedRoot: f.imageRoot,
+		PolicyServices:   f.services,
 		ReportsAPI:       f.reportsAPI,
 		HealthAddr:       f.health,
 		MetricsAddr:      f.metrics,

@@ -72,7 +72,7 @@ func (p *program) prepare(ctx context.Context, s scene, documents []load.Documen
 	made := &stage{}
 	options := load.Options{}
 	options.Engine.Unbound = true
-	around, err := p.around(s, made, &options, objects)
+	around, err := p.around(s, made, objects)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (p *program) prepare(ctx context.Context, s scene, documents []load.Documen
 
 // around reads the files that say what is around the objects, and makes the
 // world of it all.
-func (p *program) around(s scene, made *stage, options *load.Options, objects []scenario.Object) ([]map[string]any, error) {
+func (p *program) around(s scene, made *stage, objects []scenario.Object) ([]map[string]any, error) {
 	given := scenario.ContextSpec{}
 	var err error
 	if s.context != "" {
@@ -135,9 +135,9 @@ func (p *program) around(s scene, made *stage, options *load.Options, objects []
 	made.world = policy.World{
 		Lookup: scenario.NewLookup(made.scenario.Kinds, around, given.GlobalContext),
 		Images: scenario.NewImages(given.Images),
+		HTTP:   scenario.NewHTTP(given.HTTP),
 		Now:    p.Clock.Now(),
 	}
-	options.Engine.HTTP = scenario.NewHTTP(given.HTTP)
 	if s.registry {
 		made.world.Images = images.New(registry.New())
 	}

@@ -62,6 +62,8 @@ type World struct {
 	Lookup Lookup
 	// Images reads and verifies images.
 	Images Images
+	// HTTP asks services outside of the cluster's API; nil where policies may not.
+	HTTP HTTP
 	// Now is the time of the decision.
 	Now time.Time
 	// Values stand in for what rules would look up, as a test gives them; nil
@@ -89,6 +91,18 @@ type Lookup interface {
 	Call(ctx context.Context, method, path string, body any) (any, error)
 	// Global returns an entry of the global context by name.
 	Global(ctx context.Context, name string) (any, error)
+}
+
+// ErrNoHTTP is what a policy that asks a service reports where nobody allowed it.
+var ErrNoHTTP = errors.New("policies may not make HTTP requests here; an administrator allows services by the server's flag --policy-services")
+
+// HTTP asks services for policies: those of the operator's choice. Implementations
+// MUST be safe for concurrent use and MUST NOT wait longer than the context.
+type HTTP interface {
+	// Do sends a request with a JSON body, if it is not nil, and returns the
+	// decoded JSON of the answer, nil when it is no JSON, and the status. The
+	// bundle is PEM of whom to trust; empty means the system's.
+	Do(ctx context.Context, method, url string, headers map[string]string, body any, bundle string) (any, int, error)
 }
 
 // Images reads images from registries. Implementations cache, MUST be safe for

@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -27,10 +28,20 @@ type Stage struct {
 	Objects []map[string]any `json:"objects,omitempty"`
 	// Calls are answers of the API server, by method and path: "GET /api/v1/...".
 	Calls map[string]any `json:"calls,omitempty"`
+	// Services are answers of services, by method and URL. Without any, policies may
+	// ask none.
+	Services map[string]ServiceAnswer `json:"services,omitempty"`
 	// Globals are entries of the global context.
 	Globals map[string]any `json:"globals,omitempty"`
 	// Registry are the images there are, by their full reference.
 	Registry map[string]StoredImage `json:"registry,omitempty"`
+}
+
+// ServiceAnswer is what a service answers.
+type ServiceAnswer struct {
+	// Status is 200 unless it is set.
+	Status int `json:"status,omitempty"`
+	Body   any `json:"body,omitempty"`
 }
 
 // StoredImage is an image in the registry of a case.
@@ -53,7 +64,11 @@ func (s Stage) World() policy.World {
 	if now.IsZero() {
 		now = time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC)
 	}
-	return policy.World{Lookup: s, Images: s, Now: now}
+	world := policy.World{Lookup: s, Images: s, Now: now}
+	if len(s.Services) > 0 {
+		world.HTTP = s
+	}
+	return world
 }
 
 // namespace finds the Namespace of an object.
@@ -70,6 +85,7 @@ func (s Stage) namespace(of *unstructured.Unstructured) map[string]any {
 var (
 	_ policy.Lookup = Stage{}
 	_ policy.Images = Stage{}
+	_ policy.HTTP   = Stage{}
 )
 
 // Get finds one of the objects.
@@ -109,6 +125,23 @@ func (s Stage) Call(_ context.Context, method, path string, _ any) (any, error) 
 		return nil, fmt.Errorf("the server could not find %s %s", method, path)
 	}
 	return runtime.DeepCopyJSONValue(answer), nil
+}
+
+// Do answers as the case says. An answer that is to be told what was sent has
+// "sent" as its body.
+func (s Stage) Do(_ context.Context, method, url string, headers map[string]string, body any, bundle string) (any, int, error) {
+	answer, ok := s.Services[method+" "+url]
+	if !ok {
+		return nil, 0, fmt.Errorf("nobody listens at %s %s", method, url)
+	}
+	if answer.Body == "sent" {
+		told := map[string]any{}
+		for key, value := range headers {
+			told[key] = value
+		}
+		answer.Body = map[string]any{"headers": told, "body": body, "bundle": bundle}
+	}
+	return answer.Body, cmp.Or(answer.Status, 200), nil
 }
 
 // Global answers as the case says.

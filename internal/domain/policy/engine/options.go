@@ -20,8 +20,6 @@ type Options struct {
 	// Unbound evaluates a native policy that has no binding as if one denied
 	// with it everywhere. The API server ignores such a policy.
 	Unbound bool
-	// HTTP serves http.Get and http.Post; without it they are errors.
-	HTTP library.HTTP
 	// TypeConverter merges apply configurations into custom resources. Without
 	// it their lists count as atomic, which apply configurations may not set.
 	TypeConverter func(schema.GroupVersionKind) managedfields.TypeConverter
@@ -33,7 +31,7 @@ type Options struct {
 // session is what expressions see of the world in one evaluation.
 func (o Options) session(ctx context.Context, r *policy.Request, w policy.World, namespace string) *library.Session {
 	return &library.Session{
-		Context: ctx, World: w, HTTP: o.HTTP, Namespace: namespace, Subject: r.Namespace + "/" + r.Name,
+		Context: ctx, World: w, Namespace: namespace, Subject: r.Namespace + "/" + r.Name,
 		AllowedImages: o.AllowedImages, AllowedValues: o.AllowedValues,
 	}
 }

@@ -38,7 +38,7 @@ func (d *Domain) setupJudgement(host *module.Host, policies *inforce.Policies, l
 		Cached: mgr.GetCache(), Direct: mgr.GetAPIReader(), Bindings: watched, Discovery: client,
 		AsksRoles: func() bool { return asksRoles(policies.Evaluators()) }, Clock: host.Clock, Log: host.Log,
 	})
-	world := policy.World{Lookup: reader, Images: d.deps.Images}
+	world := policy.World{Lookup: reader, Images: d.deps.Images, HTTP: d.deps.HTTP}
 	err = lane.Setup(host, lane.Deps{
 		Policies: policies, Waivers: live, Reach: d.reach(), Enforcement: d.deps.Enforcement,
 		Resources: around, Cluster: around, World: world, Metrics: d.deps.Metrics, Watched: watched,

@@ -34,6 +34,8 @@ type Deps struct {
 	Metrics *webhook.Metrics
 	// Images reads and verifies images; nil where policies cannot.
 	Images policy.Images
+	// HTTP asks services; nil where policies may not.
+	HTTP policy.HTTP
 	// History keeps what scans find; nil for no scans.
 	History *history.Store
 	// Audit is the API server's audit log, from which uses of overrides go on the

@@ -51,7 +51,7 @@ func (b *bench) loadAround() ([]scenario.Object, error) {
 	for _, each := range b.test.APICallResponses {
 		answers = append(answers, scenario.HTTPAnswer{Method: each.Method, URL: each.URL, Status: each.Response.StatusCode, Body: each.Response.Body})
 	}
-	b.runner.Options.Engine.HTTP = scenario.NewHTTP(answers)
+	b.world.HTTP = scenario.NewHTTP(answers)
 	if b.test.Context == "" {
 		return around, nil
 	}
@@ -66,7 +66,7 @@ func (b *bench) loadAround() ([]scenario.Object, error) {
 	}
 	b.world.Images = scenario.NewImages(given.Images)
 	b.scene.Global = given.GlobalContext
-	b.runner.Options.Engine.HTTP = scenario.NewHTTP(append(answers, given.HTTP...))
+	b.world.HTTP = scenario.NewHTTP(append(answers, given.HTTP...))
 	return around, nil
 }
 

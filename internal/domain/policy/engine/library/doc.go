@@ -23,7 +23,7 @@
 //   - gzip.compress, gzip.decompress
 //   - listObjToMap, transform.listObjToMap
 //   - jmespath
-//   - cel-go's bindings, encoders (base64), math and protos
+//   - cel-go's bindings, encoders (base64), math, protos and regex
 //
 // For images, with Images: verifyImageSignatures, verifyAttestationSignatures,
 // getImageData, extractPayload.

@@ -77,7 +77,7 @@ func (verifier) Payload(_ *library.Session, image, attestation string) (any, err
 // session has everything.
 func session() *library.Session {
 	return &library.Session{
-		World: policy.World{Lookup: cluster{}, Images: registry{}, Now: now}, HTTP: web{}, Verifier: verifier{},
+		World: policy.World{Lookup: cluster{}, Images: registry{}, HTTP: web{}, Now: now}, Verifier: verifier{},
 		AllowedImages: []string{"nginx"}, Subject: "shop/web",
 	}
 }
@@ -181,6 +181,8 @@ func TestFunctions(t *testing.T) {
 		`getImageData('nginx').resolvedImage == 'nginx@sha256:0'`,
 		`extractPayload('nginx', 'sbom') == 'nginx sbom'`,
 		`cel.bind(x, 2, x * x) == 4`,
+		`regex.replace('docker.io/a', '^docker\\.io/(.*)', r'mirror/\1') == 'mirror/a'`,
+		`regex.extract('a1', '[0-9]').orValue('') == '1' && regex.extractAll('a1b2', '[0-9]') == ['1', '2']`,
 		`base64.decode(base64.encode(b'x')) == b'x'`,
 		`[1, 2].transformList(i, v, i + v) == [1, 3]`,
 		`quantity('1Gi').isGreaterThan(quantity('1G'))`,
@@ -207,7 +209,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{"no cluster", "nobody can look up", `resource.Get('v1', 'pods', 'a', 'b')`, policy.ErrNoWorld.Error(), &library.Session{}},
 		{"no registry", "nor read images", `image.GetMetadata('x')`, policy.ErrNoWorld.Error(), &library.Session{}},
-		{"no http", "nor send requests", `http.Get('https://x')`, library.ErrNoHTTP.Error(), &library.Session{}},
+		{"no http", "nor send requests", `http.Get('https://x')`, policy.ErrNoHTTP.Error(), &library.Session{}},
 		{"missing", "what is not there is an error", `resource.Get('v1', 'pods', 'a', 'missing')`, "failed to get resource: there is none", session()},
 		{"elsewhere", "a namespaced policy stays at home", `resource.Get('v1', 'pods', 'other', 'b')`, `may look up objects of this namespace only`, namespaced},
 		{"nowhere", "a cluster policy has no home", `resource.Get('v1', 'pods', 'b')`, "name the namespace", session()},

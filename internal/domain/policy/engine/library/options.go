@@ -3,8 +3,10 @@ package library
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/checker"
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/ext"
@@ -15,13 +17,28 @@ import (
 // Options are all functions of this package, to extend the API server's
 // environment with.
 func Options() []cel.EnvOption {
-	options := []cel.EnvOption{ext.Bindings(), ext.Encoders(), ext.Math(), ext.Protos()}
+	options := []cel.EnvOption{ext.Bindings(), ext.Encoders(), ext.Math(), ext.Protos(), ext.Regex(ext.RegexVersion(1)), replacing()}
 	options = append(options, lookups()...)
 	options = append(options, requests()...)
 	options = append(options, pures()...)
 	options = append(options, images()...)
 	options = append(options, generators()...)
 	return append(options, sessions()...)
+}
+
+// replacing corrects what cel-go estimates of regex.replace: that it costs at least
+// what it costs at most, which is without a bound for fields of objects.
+func replacing() cel.EnvOption {
+	estimate := func(checker.CostEstimator, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
+		return &checker.CallEstimate{
+			CostEstimate: checker.CostEstimate{Min: 1, Max: math.MaxUint64},
+			ResultSize:   &checker.SizeEstimate{Max: math.MaxUint64},
+		}
+	}
+	return cel.CostEstimatorOptions(
+		checker.OverloadCostEstimate("regex_replace_string_string_string", estimate),
+		checker.OverloadCostEstimate("regex_replace_string_string_string_int", estimate),
+	)
 }
 
 // errGenerator is never seen: compiling refuses the function.

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types/ref"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
 
 // requests are the functions that speak HTTP.
@@ -30,8 +32,8 @@ func requests() []cel.EnvOption {
 // its status as statusCode; anything else becomes {body, statusCode}.
 func send(method string, hasBody bool) func(*Session, []ref.Val) (any, error) {
 	return func(s *Session, args []ref.Val) (any, error) {
-		if s.HTTP == nil {
-			return nil, ErrNoHTTP
+		if s.World.HTTP == nil {
+			return nil, policy.ErrNoHTTP
 		}
 		url, rest := text(args[0]), args[1:]
 		var body any
@@ -48,7 +50,7 @@ func send(method string, hasBody bool) func(*Session, []ref.Val) (any, error) {
 				return nil, err
 			}
 		}
-		return answer(s.HTTP.Do(s.Context, method, url, headers, body, s.bundle))
+		return answer(s.World.HTTP.Do(s.Context, method, url, headers, body, s.bundle))
 	}
 }
 

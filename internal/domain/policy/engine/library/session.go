@@ -2,7 +2,6 @@ package library
 
 import (
 	"context"
-	"errors"
 	"hash/fnv"
 	"math/rand/v2"
 
@@ -12,18 +11,6 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
-
-// ErrNoHTTP is what http.Get and its like answer where nobody switched them on.
-var ErrNoHTTP = errors.New("policies may not make HTTP requests here; an administrator can allow it")
-
-// HTTP makes requests for policies. Implementations MUST be safe for concurrent
-// use and MUST NOT wait longer than the context.
-type HTTP interface {
-	// Do sends a request with a JSON body, if it is not nil, and returns the
-	// decoded JSON of the answer, nil when it is no JSON, and the status. The
-	// bundle is PEM; empty means the system's.
-	Do(ctx context.Context, method, url string, headers map[string]string, body any, bundle string) (any, int, error)
-}
 
 // Verifier is the functions of a policy that validates images.
 type Verifier interface {
@@ -42,8 +29,6 @@ type Session struct {
 	Context context.Context
 	// World is what may be looked up.
 	World policy.World
-	// HTTP is nil where requests are not allowed.
-	HTTP HTTP
 	// Verifier is nil but for policies that validate images.
 	Verifier Verifier
 	// Namespace is the policy's own; it may look nowhere else. Empty for

@@ -151,35 +151,9 @@ func orEmpty(value any) any {
 }
 
 func (c compiler) apiCall(path string, source *kyvernov1.ContextAPICall, scope variable.Scope) loader {
-	if source.Service != nil {
-		c.Unsupported(path+".service", "calls of services are not supported: Roadbed asks the API server only; use urlPath")
-		return nil
-	}
-	if source.URLPath == "" {
-		c.Wrong(path+".urlPath", "is missing")
-	}
-	address := c.Template(path+".urlPath", source.URLPath, scope)
+	call := c.call(path, source, scope)
 	fallback := c.Template(path+".default", c.JSON(path+".default", source.Default), scope)
-	data := c.requestData(path, source.Data, scope)
 	expression := c.Query(path+".jmesPath", source.JMESPath, scope)
-	method := source.Method
-	if method == "" {
-		method = "GET"
-	}
-	call := func(e asking, vars *variable.Context) (any, error) {
-		url, err := draft.Text(address, vars)
-		if err != nil {
-			return nil, err
-		}
-		body, err := data(vars)
-		if err != nil {
-			return nil, err
-		}
-		if e.world.Lookup == nil {
-			return nil, policy.ErrNoWorld
-		}
-		return e.world.Lookup.Call(e.context, method, url, body)
-	}
 	return func(e asking, vars *variable.Context) (any, error) {
 		answer, err := call(e, vars)
 		if err != nil && source.Default != nil {
@@ -190,19 +164,6 @@ func (c compiler) apiCall(path string, source *kyvernov1.ContextAPICall, scope v
 		}
 		return expression.Of(answer, vars)
 	}
-}
-
-// requestData is the body of a call, an object of its entries; none for none.
-func (c compiler) requestData(path string, sources []kyvernov1.RequestData, scope variable.Scope) func(*variable.Context) (any, error) {
-	if len(sources) == 0 {
-		return func(*variable.Context) (any, error) { return nil, nil }
-	}
-	body := map[string]any{}
-	for i, source := range sources {
-		body[source.Key] = c.JSON(fmt.Sprintf("%s.data[%d].value", path, i), source.Value)
-	}
-	template := c.Template(path+".data", body, scope)
-	return func(vars *variable.Context) (any, error) { return template.Resolve(vars) }
 }
 
 func (c compiler) imageRegistry(path string, source *kyvernov1.ImageRegistry, scope variable.Scope) loader {
