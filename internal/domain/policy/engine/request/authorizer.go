@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
@@ -59,13 +60,47 @@ func review(wanted authorizer.Attributes) map[string]any {
 	}
 	spec := map[string]any{"user": who.GetName(), "uid": who.GetUID(), "groups": who.GetGroups(), "extra": extra}
 	if wanted.IsResourceRequest() {
-		spec["resourceAttributes"] = map[string]any{
+		spec["resourceAttributes"] = selected(wanted, map[string]any{
 			"namespace": wanted.GetNamespace(), "verb": wanted.GetVerb(), "group": wanted.GetAPIGroup(),
 			"version": wanted.GetAPIVersion(), "resource": wanted.GetResource(),
 			"subresource": wanted.GetSubresource(), "name": wanted.GetName(),
-		}
+		})
 	} else {
 		spec["nonResourceAttributes"] = map[string]any{"path": wanted.GetPath(), "verb": wanted.GetVerb()}
 	}
 	return map[string]any{"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+}
+
+// selected adds the selectors that the question is limited to. One that cannot be
+// read limits nothing, as with the API server.
+func selected(wanted authorizer.Attributes, attributes map[string]any) map[string]any {
+	if found, err := wanted.GetFieldSelector(); err == nil && len(found) > 0 {
+		var requirements []any
+		for _, one := range found {
+			operator := "In"
+			if one.Operator == selection.NotEquals {
+				operator = "NotIn"
+			}
+			requirements = append(requirements, map[string]any{"key": one.Field, "operator": operator, "values": []any{one.Value}})
+		}
+		attributes["fieldSelector"] = map[string]any{"requirements": requirements}
+	}
+	if found, err := wanted.GetLabelSelector(); err == nil && len(found) > 0 {
+		var requirements []any
+		for _, one := range found {
+			if operator, ok := labelOperators[one.Operator()]; ok {
+				requirements = append(requirements, map[string]any{"key": one.Key(), "operator": operator, "values": one.Values().List()})
+			}
+		}
+		attributes["labelSelector"] = map[string]any{"requirements": requirements}
+	}
+	return attributes
+}
+
+// labelOperators are the names of operators in reviews; the others cannot be said.
+// It is never changed.
+var labelOperators = map[selection.Operator]string{
+	selection.In: "In", selection.Equals: "In", selection.DoubleEquals: "In",
+	selection.NotIn: "NotIn", selection.NotEquals: "NotIn",
+	selection.Exists: "Exists", selection.DoesNotExist: "DoesNotExist",
 }

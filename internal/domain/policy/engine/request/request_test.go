@@ -2,13 +2,19 @@ package request
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"sigs.k8s.io/yaml"
@@ -175,6 +181,50 @@ func TestReviewer(t *testing.T) {
 				t.Errorf("got %v, %v, %v", got, err, reviewer.Err())
 			}
 		})
+	}
+}
+
+// asked keeps what is asked.
+type asked struct {
+	policy.Lookup
+	body any
+}
+
+func (a *asked) Call(_ context.Context, _, _ string, body any) (any, error) {
+	a.body = body
+	return map[string]any{}, nil
+}
+
+func TestReviewerAsksWithSelectors(t *testing.T) {
+	t.Parallel()
+	by, err := labels.NewRequirement("app", selection.NotIn, []string{"web", "api"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lookup := &asked{}
+	_, _, err = NewReviewer(policy.World{Lookup: lookup}).Authorize(t.Context(), authorizer.AttributesRecord{
+		User: &user.DefaultInfo{Name: "alice"}, Verb: "list", Resource: "pods", ResourceRequest: true,
+		FieldSelectorRequirements: fields.Requirements{{Operator: selection.Equals, Field: "spec.nodeName", Value: "n1"}},
+		LabelSelectorRequirements: labels.Requirements{*by},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got authorizationv1.SubjectAccessReview
+	encoded, err := json.Marshal(lookup.body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(encoded, &got); err != nil {
+		t.Fatal(err)
+	}
+	want := authorizationv1.ResourceAttributes{
+		Verb: "list", Resource: "pods",
+		FieldSelector: &authorizationv1.FieldSelectorAttributes{Requirements: []metav1.FieldSelectorRequirement{{Key: "spec.nodeName", Operator: metav1.FieldSelectorOpIn, Values: []string{"n1"}}}},
+		LabelSelector: &authorizationv1.LabelSelectorAttributes{Requirements: []metav1.LabelSelectorRequirement{{Key: "app", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"api", "web"}}}},
+	}
+	if diff := cmp.Diff(want, *got.Spec.ResourceAttributes); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
 	}
 }
 
