@@ -180,6 +180,7 @@ func (r *Runner[T]) patchFinalizer(ctx context.Context, obj T, change func(clien
 // because another writer was faster.
 func (r *Runner[T]) walk(ctx context.Context, obj T, steps []Step[T]) (Result, error) {
 	last := Done(condition.ReasonReady, "Everything that was asked for is in place.")
+	soonest := time.Duration(0)
 	for i, step := range steps {
 		result := r.run(ctx, obj, step)
 		if apierrors.IsConflict(result.Err) {
@@ -191,10 +192,20 @@ func (r *Runner[T]) walk(ctx context.Context, obj T, steps []Step[T]) (Result, e
 			last = result
 			break
 		}
+		soonest = sooner(soonest, result.After)
 	}
+	last.After = sooner(soonest, last.After)
 	r.set(obj, condition.Ready, last)
 	obj.SetObservedGeneration(obj.GetGeneration())
 	return last, nil
+}
+
+// sooner is the shorter of two times, of which 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // run runs one step, measures it and turns a panic into a failure: one bad

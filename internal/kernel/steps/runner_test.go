@@ -166,6 +166,22 @@ func TestReconcile(t *testing.T) {
 			},
 			said: []string{"Normal Ready Everything that was asked for is in place."},
 		},
+		"Done for now": {
+			reason: "what is done and has an end is looked at again at its end",
+			step: step{Condition: "Applied", Run: func(context.Context, *unit) steps.Result {
+				result := steps.Done("Applied", "The key is valid for an hour.")
+				result.After = time.Hour
+				return result
+			}},
+			want: []string{
+				"Reserved=True Reserved: 4 cores are reserved.",
+				"Applied=True Applied: The key is valid for an hour.",
+				"Live=True Live: ",
+				"Ready=True Ready: Everything that was asked for is in place.",
+			},
+			after: time.Hour,
+			said:  []string{"Normal Ready Everything that was asked for is in place."},
+		},
 		"Waiting": {
 			reason: "waiting stops the steps, comes back in time and is no event",
 			step:   ends("Applied", steps.Waiting("QuotaNotLive", "The quota is not live yet.", time.Minute)),
