@@ -1,10 +1,9 @@
 package app
 
 import (
-	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
-	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/operator"
 	gatewayrbac "github.com/roadbed-dev/roadbed/internal/domain/gateway/rbac"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate"
@@ -28,10 +26,6 @@ var requests = sync.OnceValues(func() (gateways.Metrics, error) { return gateway
 
 // accessLogFile is the gateway's access log, beside the trail.
 const accessLogFile = "access.log"
-
-// unprivileged is added to ports that only the administrator of a machine may
-// open, where the gateway listens on loopback: 80 becomes 8080.
-const unprivileged = 8000
 
 // entrance opens the gateway's data plane; nothing when the gateway does not run.
 func (p *program) entrance(ctx context.Context, opts Options) (deps operator.Deps, err error) {
@@ -48,8 +42,17 @@ func (p *program) entrance(ctx context.Context, opts Options) (deps operator.Dep
 		return deps, fmt.Errorf("open the gateway's access log: %w", err)
 	}
 	p.closers = append(p.closers, log.Close)
+	db, err := p.database(ctx, opts)
+	if err != nil {
+		return deps, err
+	}
+	leader, err := p.leader(opts)
+	if err != nil {
+		return deps, err
+	}
 	p.gateway, err = gateways.New(ctx, gateways.Options{
-		Config: opts.Config, Database: cmp.Or(opts.Database, filepath.Join(folder, reports.HistoryFile)),
+		Config: opts.Config, Database: db, Redis: opts.Gateway.Redis, Leader: leader, Process: rand.Text(),
+		OwnFront: opts.Gateway.OwnFront, Spans: opts.Gateway.Spans,
 		Metrics: counted, AccessLog: log, Clock: clock.RealClock{}, Log: opts.Log.With("domain", "gateway"),
 	})
 	if err != nil {
@@ -57,18 +60,11 @@ func (p *program) entrance(ctx context.Context, opts Options) (deps operator.Dep
 	}
 	p.closers = append(p.closers, p.gateway.Close)
 	address := opts.GatewayAddr
-	deps = operator.Deps{Sink: p.gateway, Addresses: []translate.Address{{Bind: address, Public: address.String()}}}
+	deps = operator.Deps{Sink: p.gateway, Addresses: []translate.Address{publicAddress(address, opts.Gateway.Public)}}
 	if address.IsLoopback() {
-		deps.Port = loopbackPort
+		deps.Port = unprivilegedPort
 	}
 	return deps, nil
-}
-
-func loopbackPort(port int32) uint16 {
-	if port < 1024 {
-		port += unprivileged
-	}
-	return uint16(min(max(port, 0), math.MaxUint16))
 }
 
 // offered is what capabilities are given.

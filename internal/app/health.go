@@ -16,12 +16,17 @@ import (
 type readiness struct {
 	liveness module.Liveness
 	synced   atomic.Bool
+	// serves tells whether a gateway serves; nil for a program that waits for none.
+	serves func() bool
 }
 
 // check says why the program is not ready, or nil.
 func (r *readiness) check(ctx context.Context) error {
 	if !r.synced.Load() {
 		return errors.New("the caches are not filled yet")
+	}
+	if r.serves != nil && !r.serves() {
+		return errors.New("the gateway's objects are not read yet")
 	}
 	return r.liveness.Check(ctx)
 }

@@ -1,10 +1,8 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -57,11 +55,13 @@ func (p *program) judging(ctx context.Context, opts Options, hooks *hooks) (gove
 	if asked != nil {
 		deps.HTTP = asked
 	}
-	where := cmp.Or(opts.Database, filepath.Join(filepath.Dir(opts.TrailPath), reports.HistoryFile))
-	if p.history, err = reports.OpenHistory(ctx, where, opts.Clock); err != nil {
+	db, err := p.database(ctx, opts)
+	if err != nil {
 		return deps, err
 	}
-	p.closers = append(p.closers, p.history.Close)
+	if p.history, err = reports.NewHistory(ctx, db.DB, db.Dialect, opts.Clock); err != nil {
+		return deps, err
+	}
 	deps.History = p.history.Store
 	return deps, nil
 }

@@ -72,6 +72,11 @@ type Options struct {
 	// GatewayAddr is what Gateways listen on. Default 127.0.0.1, where ports below
 	// 1024 become 8000 more.
 	GatewayAddr netip.Addr
+	// Gateway says how the gateway serves.
+	Gateway GatewayTuning
+	// LeasesAddr is where other processes of the gateway reach this one while it
+	// leads. Default 127.0.0.1:0, a free port.
+	LeasesAddr netip.AddrPort
 	// Settings are the tenancy domain's names of platform namespaces and the
 	// like. The zero value means the defaults.
 	Settings tenancy.Settings
@@ -117,6 +122,9 @@ func (o Options) withDefaults() Options {
 	if !o.GatewayAddr.IsValid() {
 		o.GatewayAddr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
+	if !o.LeasesAddr.IsValid() {
+		o.LeasesAddr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+	}
 	o.LeaseDuration = cmp.Or(o.LeaseDuration, 15*time.Second)
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -148,7 +156,10 @@ func (o Options) validate() error {
 	if o.Enforcement != "" && !slices.Contains(enforce.Enforcements(), o.Enforcement) {
 		errs = append(errs, fmt.Errorf("unknown policy enforcement %q: use one of %v", o.Enforcement, enforce.Enforcements()))
 	}
-	errs = append(errs, CheckGates(o.FeatureGates))
+	if o.LeasesAddr.Addr().IsUnspecified() {
+		errs = append(errs, fmt.Errorf("other processes of the gateway cannot reach this one at %s: give the address that they use", o.LeasesAddr.Addr()))
+	}
+	errs = append(errs, CheckGates(o.FeatureGates), o.Gateway.Spans.Validate())
 	for _, name := range o.Domains {
 		if !slices.Contains(domainNames, name) {
 			errs = append(errs, fmt.Errorf("unknown domain %q: use some of %v", name, domainNames))

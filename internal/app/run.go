@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
+	"github.com/roadbed-dev/roadbed/internal/app/gateways/leases"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
@@ -70,12 +72,16 @@ type program struct {
 	history *reports.History
 	// gateway is the data plane; nil where the gateway does not run.
 	gateway *gateways.Gateway
+	// standby asks the server that works; nil where there are no copies.
+	standby *leases.Process
+	// store keeps history; nil before somebody asked for it.
+	store   *gateways.Database
 	closers []func() error
 }
 
 // close gives back what was opened for a program that may never have started.
 func (p *program) close() {
-	for _, c := range p.closers {
+	for _, c := range slices.Backward(p.closers) {
 		_ = c() // A listener that was served is closed already.
 	}
 }
@@ -141,10 +147,8 @@ func (p *program) complete(ctx context.Context, opts Options, record trail.Recor
 	if err := p.serveReports(routes, opts, direct); err != nil {
 		return err
 	}
-	if p.gateway != nil {
-		if err := p.manager.Add(p.gateway); err != nil {
-			return err
-		}
+	if err := p.addGateway(opts, direct); err != nil {
+		return err
 	}
 	// It waits for the lead: what is told is what the working copy does.
 	err = p.manager.Add(manager.RunnableFunc(func(ctx context.Context) error {

@@ -67,6 +67,29 @@ func (l *Limits) Take(ctx context.Context, key string, interval, tolerance time.
 	return answer[0], time.Duration(answer[1]) * time.Microsecond, nil
 }
 
+// processes is the key of those that share the budgets.
+const processes = "roadbed:processes"
+
+// join notes that ARGV[1] is here, forgets who was not heard of for ARGV[2]
+// milliseconds, and answers how many are left.
+var join = client.NewScript(`
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return redis.call('ZCARD', KEYS[1])
+`)
+
+// Join says that a process is here, and how many were heard of within a time.
+func (l *Limits) Join(ctx context.Context, process string, within time.Duration) (int, error) {
+	count, err := join.Run(ctx, l.redis, []string{processes}, process, within.Milliseconds()).Int()
+	if err != nil {
+		return 0, fmt.Errorf("telling Redis of this process: %w", err)
+	}
+	return count, nil
+}
+
 // Ping tells whether Redis answers.
 func (l *Limits) Ping(ctx context.Context) error {
 	if err := l.redis.Ping(ctx).Err(); err != nil {

@@ -80,6 +80,27 @@ func TestRateIsExact(t *testing.T) {
 	}
 }
 
+// TestJoin counts who is there, and forgets who has gone.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	limits := open(t, redistest.Start(t).URL)
+	for i, step := range []struct {
+		process string
+		want    int
+	}{{"a", 1}, {"b", 2}, {"a", 2}} {
+		if count, err := limits.Join(t.Context(), step.process, time.Minute); err != nil || count != step.want {
+			t.Errorf("step %d: %d processes, %v, want %d", i, count, err, step.want)
+		}
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for count := 0; count != 1; {
+		var err error
+		if count, err = limits.Join(t.Context(), "c", time.Millisecond); err != nil || time.Now().After(deadline) {
+			t.Fatalf("%d processes, %v, want the last alone", count, err)
+		}
+	}
+}
+
 func TestRedisIsGone(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

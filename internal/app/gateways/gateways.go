@@ -5,17 +5,20 @@ package gateways
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	"github.com/roadbed-dev/roadbed/internal/adapter/database"
+	"github.com/roadbed-dev/roadbed/internal/app/gateways/leases"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/fair"
@@ -31,18 +34,37 @@ import (
 // Gate is the feature gate of the gateway.
 const Gate = "Gateway"
 
-// Options say what a gateway needs. All are required but AccessLog.
+// Options say what a gateway needs. What has no word on it is required.
 type Options struct {
 	// Config reaches the API server, whose keys vouch for the cluster's tokens.
 	Config *rest.Config
-	// Database keeps the ledger: a postgres:// URL or the path of a SQLite file.
-	Database string
+	// Database keeps the ledger. Nil where Leader is told of uses.
+	Database *Database
+	// Redis shares the budgets of rate limits with all processes that have the same
+	// one: a redis:// or rediss:// URL. Optional.
+	Redis string
+	// Leader is asked for slices of budgets, where there is no Redis, and told of
+	// uses, where there is no Database. Without it the process counts alone.
+	Leader *leases.Process
+	// Process tells the process from its like.
+	Process string
+	// OwnFront answers HTTP/1.1 without net/http.
+	OwnFront bool
+	// Spans of sampled requests. Optional.
+	Spans Spans
 	// Metrics are counted here.
 	Metrics Metrics
 	// AccessLog gets a line of JSON for each request; nil for none.
 	AccessLog io.Writer
 	Clock     clock.WithTickerAndDelayedExecution
 	Log       *slog.Logger
+}
+
+// Database is one that is open. Its owner closes it, after the gateway.
+type Database struct {
+	*sql.DB
+	// Dialect is the one that adapter/database says.
+	Dialect string
 }
 
 // Gateway is the data plane of one process.
@@ -54,9 +76,11 @@ type Gateway struct {
 	proxy      *proxy.Proxy
 	sockets    *listen.Sockets
 	ledger     *ledger.Ledger
-	store      *ledger.Store
+	store      *ledger.Store // nil where the leader keeps uses
 	log        *observe.AccessLog
-	closers    []func() error
+	tracer     *observe.Tracer
+	budgets    budgets
+	redis      bool
 }
 
 var (
@@ -77,35 +101,47 @@ func New(ctx context.Context, opts Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, dialect, err := database.Open(ctx, opts.Database)
+	g := &Gateway{redis: opts.Redis != ""}
+	uses, err := g.uses(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	store, err := ledger.Open(ctx, db, dialect)
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
+	if g.tracer, err = opts.Spans.tracer(ctx, opts.Log); err != nil {
+		return nil, err
 	}
-	g := &Gateway{
-		authorizer: authn.New(context.WithoutCancel(ctx), opts.Clock, opts.Log, keys),
-		limiter:    limit.New(opts.Clock),
-		fair:       fair.New(opts.Clock),
-		transport:  upstream.New(upstream.Options{Clock: opts.Clock}),
-		ledger:     ledger.New(store, opts.Clock, opts.Log),
-		store:      store,
-		closers:    []func() error{db.Close},
+	if g.budgets, err = budgetsOf(opts); err != nil {
+		return nil, err
 	}
-	observer := &observe.Observer{Metrics: opts.Metrics, Ledger: g.ledger}
+	lasting := context.WithoutCancel(ctx)
+	g.authorizer = authn.New(lasting, opts.Clock, opts.Log, keys)
+	g.limiter = limit.New(opts.Clock, limit.WithStore(lasting, g.budgets.store, g.budgets.processes))
+	g.fair = fair.New(opts.Clock)
+	g.transport = upstream.New(upstream.Options{Clock: opts.Clock})
+	g.ledger = ledger.New(uses, opts.Clock, opts.Log)
+	observer := &observe.Observer{Metrics: opts.Metrics, Tracer: g.tracer, Ledger: g.ledger}
 	if opts.AccessLog != nil {
 		g.log = observe.NewAccessLog(opts.AccessLog, opts.Clock)
 		observer.Log = g.log
 	}
 	g.proxy = proxy.New(g.transport, proxy.WithAuthorizer(g.authorizer), proxy.WithLimiter(g.limiter),
 		proxy.WithFairness(g.fair), proxy.WithObserver(observer), proxy.WithClock(opts.Clock))
-	g.sockets = listen.New(g.proxy, listen.Options{Logger: opts.Log})
+	g.sockets = listen.New(g.proxy, listen.Options{
+		Logger: opts.Log, OwnFront: func([]*gateway.Listener) bool { return opts.OwnFront },
+	})
 	return g, nil
 }
 
-// Uses are those that the ledger kept.
+// uses is who keeps the ledger.
+func (g *Gateway) uses(ctx context.Context, opts Options) (ledger.Sink, error) {
+	if opts.Database == nil {
+		return opts.Leader, nil
+	}
+	store, err := ledger.Open(ctx, opts.Database.DB, opts.Database.Dialect)
+	g.store = store
+	return store, err
+}
+
+// Uses are those that the ledger kept; nil where the leader keeps them.
 func (g *Gateway) Uses() *ledger.Store { return g.store }
 
 // Apply serves by the Config from now on.
@@ -124,27 +160,39 @@ func (g *Gateway) Apply(config *gateway.Config) error {
 // NeedLeaderElection says no: every copy of the program serves.
 func (*Gateway) NeedLeaderElection() bool { return false }
 
-// Start keeps ledger and access log until the context ends, then drains.
+// Ready tells whether it serves by a Config.
+func (g *Gateway) Ready() bool { return g.sockets.Ready() }
+
+// lastSpans is how long the last spans may take to be exported.
+const lastSpans = 3 * time.Second
+
+// Start keeps ledger and access log until the context ends, then drains: sockets
+// take no more, and what is going on is answered and counted.
 func (g *Gateway) Start(ctx context.Context) error {
 	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		g.ledger.Run(keep)
-	}()
-	logged := make(chan struct{})
-	go func() {
-		defer close(logged)
-		if g.log != nil {
-			g.log.Run(keep)
-		}
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { g.ledger.Run(keep) })
+	if g.log != nil {
+		running.Go(func() { g.log.Run(keep) })
+	}
+	if g.budgets.run != nil {
+		running.Go(func() { g.budgets.run(keep) })
+	}
 	<-ctx.Done()
 	g.sockets.Close() // What is going on is still counted.
 	stop()
-	<-done
-	<-logged
-	return nil
+	running.Wait()
+	return g.export(keep)
+}
+
+// export exports the last spans though the context has ended.
+func (g *Gateway) export(ctx context.Context) error {
+	if g.tracer == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSpans)
+	defer cancel()
+	return g.tracer.Shutdown(ctx)
 }
 
 // Close gives back what the gateway holds.
@@ -154,9 +202,5 @@ func (g *Gateway) Close() error {
 	g.transport.Close()
 	g.authorizer.Close()
 	g.limiter.Close()
-	var errs []error
-	for _, c := range g.closers {
-		errs = append(errs, c())
-	}
-	return errors.Join(errs...)
+	return g.budgets.close()
 }

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -20,6 +21,15 @@ type History struct {
 	close func() error
 }
 
+// NewHistory keeps it in a database that is open, and that its owner closes.
+func NewHistory(ctx context.Context, db *sql.DB, dialect string, clk clock.PassiveClock) (*History, error) {
+	store, err := history.Open(ctx, db, dialect, clk)
+	if err != nil {
+		return nil, fmt.Errorf("open the history of policy results: %w", err)
+	}
+	return &History{Store: store, close: func() error { return nil }}, nil
+}
+
 // OpenHistory opens it in a database: a postgres:// URL or the path of a SQLite
 // file. The caller closes it.
 func OpenHistory(ctx context.Context, where string, clk clock.PassiveClock) (*History, error) {
@@ -27,11 +37,12 @@ func OpenHistory(ctx context.Context, where string, clk clock.PassiveClock) (*Hi
 	if err != nil {
 		return nil, err
 	}
-	store, err := history.Open(ctx, db, dialect, clk)
+	opened, err := NewHistory(ctx, db, dialect, clk)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the history of policy results in %s: %w", database.Redacted(where), err), db.Close())
+		return nil, errors.Join(fmt.Errorf("in %s: %w", database.Redacted(where), err), db.Close())
 	}
-	return &History{Store: store, close: db.Close}, nil
+	opened.close = db.Close
+	return opened, nil
 }
 
 // Close closes the database.
