@@ -138,3 +138,11 @@ type Builtin interface {
 	// called again then. What is not there counts as deleted.
 	Delete(ctx context.Context, in Input, policy DeletionPolicy) (done bool, err error)
 }
+
+// Saver may be implemented by a Builtin that makes no last copy of what it
+// deletes. Without it, a Builtin is taken to do so.
+type Saver interface {
+	// Saves says whether the deletion policy Snapshot is offered. Where it is not,
+	// data that should be saved is kept.
+	Saves() bool
+}
