@@ -274,7 +274,7 @@ func TestUnfitStores(t *testing.T) {
 	check(t, err)
 	wrong.s3 = closed
 	for text, want := range map[string]string{
-		"": "--object-store",
+		"": "no object store is given",
 		strings.Replace(at.url(), url.QueryEscape("/with"), "", 1): "does not let the platform in",
 		wrong.url(): "does not answer",
 		"http://" + root + ":" + url.QueryEscape(secret) + "@" + at.s3: "names no iam",

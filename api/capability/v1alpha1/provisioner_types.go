@@ -215,7 +215,8 @@ type HTTPProvisioner struct {
 	TimeoutSeconds int32 `json:"timeoutSeconds,omitempty"`
 
 	// tokenSecret names a Secret in roadbed-system whose key "token" is sent as
-	// bearer token. None means that nothing is sent.
+	// bearer token. It must have the label capability.roadbed.dev/capability with
+	// the name of this capability. None means that nothing is sent.
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	// +optional

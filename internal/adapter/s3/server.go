@@ -27,7 +27,7 @@ type Server struct {
 // an empty URL, or one that is wrong, is told by Available.
 func New(text string) *Server {
 	if text == "" {
-		return &Server{fault: errors.New("the platform has no object store: the platform team gives one by the flag --object-store")}
+		return &Server{fault: errors.New("no object store is given")}
 	}
 	at, err := parse(text)
 	if err == nil && at.iam == "" {

@@ -74,7 +74,7 @@ func TestPlanNeedsNoStore(t *testing.T) {
 	t.Parallel()
 	server := s3.New("")
 	p := bucket.New(server, server, testclock.NewFakePassiveClock(time.Now()))
-	if err := p.Available(context.Background()); err == nil || !strings.Contains(err.Error(), "--object-store") {
+	if err := p.Available(context.Background()); err == nil || !strings.Contains(err.Error(), "no object store is given") {
 		t.Errorf("without a store: %v", err)
 	}
 	claim := &unstructured.Unstructured{Object: map[string]any{}}

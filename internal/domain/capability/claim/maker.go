@@ -30,6 +30,14 @@ type Maker struct {
 // deleted with the claim.
 func (m *Maker) External() bool { return m.Builtin != nil }
 
+// Saves says whether a last copy is made of what is deleted.
+func (m *Maker) Saves() bool {
+	if saver, says := m.Builtin.(provision.Saver); says {
+		return saver.Saves()
+	}
+	return m.External()
+}
+
 // Factory makes the provisioner of a revision, for types that are not template.
 type Factory func(*v1alpha1.CapabilityRevision) (*Maker, error)
 

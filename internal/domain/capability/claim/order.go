@@ -179,7 +179,7 @@ func inputOf(capability string, r *v1alpha1.CapabilityRevision, tenant provision
 // class: restricted data is kept, confidential data saved first where that is
 // possible and else kept, other data deleted.
 func policyOf(said v1alpha1.DeletionPolicy, tenant provision.Tenant, maker *Maker) (v1alpha1.DeletionPolicy, error) {
-	if said == v1alpha1.DeletionSnapshot && !maker.External() {
+	if said == v1alpha1.DeletionSnapshot && !maker.Saves() {
 		return "", refuse(ReasonPolicyUnsupported, "spec.platform.deletionPolicy: this capability cannot save what it deletes: choose Retain or Delete")
 	}
 	if said != "" {
@@ -189,7 +189,7 @@ func policyOf(said v1alpha1.DeletionPolicy, tenant provision.Tenant, maker *Make
 	case "restricted":
 		return v1alpha1.DeletionRetain, nil
 	case "confidential":
-		if maker.External() {
+		if maker.Saves() {
 			return v1alpha1.DeletionSnapshot, nil
 		}
 		return v1alpha1.DeletionRetain, nil

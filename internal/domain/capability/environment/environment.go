@@ -29,10 +29,16 @@ const prefix = v1alpha1.Prefix + "environment-"
 // Provisioner fulfils claims for environments.
 type Provisioner struct{ client client.Client }
 
-var _ provision.Builtin = (*Provisioner)(nil)
+var (
+	_ provision.Builtin = (*Provisioner)(nil)
+	_ provision.Saver   = (*Provisioner)(nil)
+)
 
 // New returns a provisioner that reads and writes Tenants through the client.
 func New(c client.Client) *Provisioner { return &Provisioner{client: c} }
+
+// Saves is false: what runs in a namespace cannot be copied here.
+func (*Provisioner) Saves() bool { return false }
 
 // Available is always nil: tenancy is there.
 func (p *Provisioner) Available(context.Context) error { return nil }
@@ -123,8 +129,8 @@ func Remove(tenant *tenancyv1alpha1.Tenant, name, uid string) bool {
 	return true
 }
 
-// Delete takes the environment out of the tenant's wishes. The other policies
-// leave it there: what is in it cannot be copied here.
+// Delete takes the environment out of the tenant's wishes. Retain
+// leaves it there.
 func (p *Provisioner) Delete(ctx context.Context, in provision.Input, policy provision.DeletionPolicy) (done bool, err error) {
 	w, err := wish(in)
 	if err != nil || policy != provision.Delete {

@@ -5,7 +5,11 @@
 // PUT URL/UID with a Request makes the claim true, or finds that it is; DELETE
 // URL/UID with a Request ends it, by the policy. Both carry the header
 // Idempotency-Key, which is the same for the same wish, and Authorization with
-// the token if there is one. The service answers within the timeout:
+// the token if there is one: "Bearer" and the key token of the Secret that the
+// capability names, in Roadbed's namespace and labelled for that capability. It is
+// read for each request, so that whoever changes it may do so in any order with
+// the service, as long as that takes both for a moment. The service answers within
+// the timeout:
 //
 //	200 with a Response: what is so now. Roadbed asks again until it is ready
 //	202 with a Response: it takes time

@@ -81,9 +81,9 @@ const (
 
 // Tokens reads the token that a service is called with.
 type Tokens interface {
-	// Token is the key "token" of a Secret in Roadbed's own namespace. Its error
-	// MUST NOT hold the token.
-	Token(ctx context.Context, secret string) (string, error)
+	// Token is the key "token" of a Secret in Roadbed's own namespace that is for
+	// the capability. Its error says what is missing, and MUST NOT hold the token.
+	Token(ctx context.Context, capability, secret string) (string, error)
 }
 
 // Service is a service of a capability's team.
@@ -210,7 +210,7 @@ func (s *Service) call(ctx context.Context, method, path string, body Request, a
 	sum := sha256.Sum256(append([]byte(method+" "), content...))
 	request.Header.Set("Idempotency-Key", hex.EncodeToString(sum[:16]))
 	if s.secret != "" {
-		token, err := s.tokens.Token(ctx, s.secret)
+		token, err := s.tokens.Token(ctx, body.Capability, s.secret)
 		if err != nil {
 			return 0, fmt.Errorf("read the token of the capability's service: %w", err)
 		}

@@ -21,7 +21,7 @@ import (
 
 type tokens struct{}
 
-func (tokens) Token(context.Context, string) (string, error) { return "t0ken", nil }
+func (tokens) Token(context.Context, string, string) (string, error) { return "t0ken", nil }
 
 func input() provision.Input {
 	claim := &unstructured.Unstructured{Object: map[string]any{}}
