@@ -38,6 +38,9 @@ type InstallOptions struct {
 	// DatabaseSecret names a Secret of roadbed-system whose key "url" is that of a
 	// PostgreSQL. Default the SQLite file on the server's volume.
 	DatabaseSecret string
+	// PullSecrets are Secrets of roadbed-system that Roadbed may read for policies
+	// that name them.
+	PullSecrets []string
 	// NoReportsAPI leaves out the Deployment that serves policy reports as
 	// Kubernetes objects. There is none without a DatabaseSecret either.
 	NoReportsAPI bool

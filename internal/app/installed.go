@@ -38,7 +38,7 @@ func InstalledServer() []client.Object {
 // with the namespace that they are in.
 func InstalledRights() []client.Object {
 	var objects []client.Object
-	for _, part := range parts(InstallOptions{}.withDefaults()) {
+	for _, part := range parts(InstallOptions{PullSecrets: []string{"any"}}.withDefaults()) {
 		if part.name == "rbac" {
 			objects = append(objects, part.objects...)
 		}

@@ -69,7 +69,11 @@ func (p *program) judging(ctx context.Context, opts Options, hooks *hooks) (gove
 // imagesOf reads registries with the credentials that Docker's configuration
 // file has, and trusts what the operator gave.
 func imagesOf(opts Options) (policy.Images, error) {
-	set := []images.Option{images.WithClock(opts.Clock)}
+	open, err := openRegistries(opts.Config)
+	if err != nil {
+		return nil, err
+	}
+	set := []images.Option{images.WithClock(opts.Clock), images.WithCredentials(open)}
 	if opts.ImageTrustedRoot != "" {
 		trusted, err := root.NewTrustedRootFromPath(opts.ImageTrustedRoot)
 		if err != nil {

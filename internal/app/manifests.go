@@ -34,8 +34,8 @@ type part struct {
 // parts are everything that an installation consists of beside the kinds.
 func parts(opts InstallOptions) []part {
 	all := []part{
-		{"rbac", slices.Concat(rbac.Objects(), policyrbac.Objects(), webhookRights(), settingsRights(), gatedObjects(opts.FeatureGates))},
-		{"install", platformNamespaces(opts.Settings)},
+		{"rbac", slices.Concat(rbac.Objects(), policyrbac.Objects(), webhookRights(), settingsRights(), policyrbac.PullSecrets(opts.PullSecrets), gatedObjects(opts.FeatureGates))},
+		{"install", append(platformNamespaces(opts.Settings), platformEntry(opts)...)},
 		{"admission", append(guardObjects(opts), overrideGuards(opts.StaticGuards)...)},
 	}
 	if !opts.StaticGuards {
@@ -43,6 +43,9 @@ func parts(opts InstallOptions) []part {
 	}
 	if opts.Webhook != WebhookOff {
 		all = append(all, part{"webhook", installedWebhooks(opts)})
+	}
+	if behind := platformObjects(opts); len(behind) > 0 {
+		all = append(all, part{"platform", behind})
 	}
 	return append(all, part{"tiers", tierObjects()}, part{"catalogue", advisedObjects()})
 }

@@ -24,6 +24,7 @@ type installFlags struct {
 	enforcement string
 	image       string
 	database    string
+	pullSecrets []string
 	reportsAPI  bool
 	gates       []string
 	ranges      []string
@@ -63,6 +64,7 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 	flags.BoolVar(&f.kyverno, "kyverno-kinds", true, "print Kyverno's kinds; false beside a Kyverno, which brings its own, as --apply finds out by itself")
 	flags.StringVar(&f.enforcement, "policy-enforcement", string(enforce.EnforceAuto), "who enforces policies of Kyverno's kinds: auto, roadbed or kyverno")
 	flags.StringVar(&f.database, "database-secret", "", "Secret in roadbed-system whose key \"url\" is that of a PostgreSQL for history; the server keeps it in a file when not given")
+	flags.StringSliceVar(&f.pullSecrets, "pull-secrets", nil, "pull secrets in roadbed-system that Roadbed may read for policies that name them")
 	flags.BoolVar(&f.reportsAPI, "reports-api", true, "serve policy reports as Kubernetes objects, by a Deployment of its own; needs --database-secret")
 	flags.StringVar(&f.image, "image", "", "image of the Deployment; the released one when not given")
 	gatesFlag(cmd, &f.gates)
@@ -74,7 +76,7 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 
 func (f installFlags) options() (app.InstallOptions, error) {
 	opts := app.InstallOptions{
-		Image: f.image, DatabaseSecret: f.database, NoReportsAPI: !f.reportsAPI, Deployment: true, Webhook: app.WebhookService,
+		Image: f.image, DatabaseSecret: f.database, PullSecrets: f.pullSecrets, NoReportsAPI: !f.reportsAPI, Deployment: true, Webhook: app.WebhookService,
 		NoKyvernoKinds: !f.kyverno || f.diff, Enforcement: enforce.Enforcement(f.enforcement),
 	}
 	if !slices.Contains(enforce.Enforcements(), opts.Enforcement) {

@@ -37,6 +37,12 @@ func WithKeychain(keychain authn.Keychain) Option {
 	return func(r *Registry) { r.options = append(r.options, remote.WithAuthFromKeychain(keychain)) }
 }
 
+// WithInsecure allows plain HTTP where a registry does not speak TLS. A certificate
+// that nobody vouches for is refused all the same.
+func WithInsecure() Option {
+	return func(r *Registry) { r.names = append(r.names, name.Insecure) }
+}
+
 // WithTransport replaces the HTTP transport, say for a private authority.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(r *Registry) { r.options = append(r.options, remote.WithTransport(transport)) }

@@ -24,6 +24,7 @@ type imagePolicy struct {
 	attestations map[string]string
 	// named is what expressions see as attestors.
 	named map[string]any
+	credentials  policy.RegistryCredentials
 	// What validationConfigurations say.
 	mutateDigest, verifyDigest, required bool
 }
@@ -59,8 +60,8 @@ type imageReference struct {
 //
 // The policy changes tags into digests, unless mutateDigest is false, and judges
 // in this order: its own validations, then that every selected image has a digest
-// (verifyDigest) and was proved by one of its validations (required). Registry
-// credentials are those of policy.World.Images, whatever spec.credentials says.
+// (verifyDigest) and was proved by one of its validations (required). Registries
+// are read as spec.credentials says.
 func CompileImageValidating(p *policiesv1.ImageValidatingPolicy, options Options) (policy.Mutator, error) {
 	made := &imagePolicy{shared: newShared(p.Labels, p.Namespace, p.Spec.Evaluation, options)}
 	made.failure = p.Spec.FailurePolicy
@@ -70,6 +71,7 @@ func CompileImageValidating(p *policiesv1.ImageValidatingPolicy, options Options
 	made.info.Lane, made.info.LaneReason = policy.Engine, "it verifies images"
 	faults = append(faults, made.references.compile(p.Spec.MatchImageReferences)...)
 	reader := &attestorReader{}
+	made.credentials = reader.credentials(p.Namespace, p.Spec.Credentials)
 	faults = append(faults, made.read(reader, &p.Spec)...)
 	faults = append(faults, made.add(p.Name, &p.Spec, reader, "")...)
 	if len(faults) > 0 {

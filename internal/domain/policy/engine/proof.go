@@ -41,7 +41,7 @@ var _ library.Verifier = (*proof)(nil)
 
 func (p *imagePolicy) newProof(ctx context.Context, one imageVariant, s subject, r *policy.Request, w policy.World) *proof {
 	made := &proof{
-		policy: p, variant: one.programs(), subject: s, request: r, session: p.options.session(ctx, r, w, p.namespace),
+		policy: p, variant: one.programs(), subject: s, request: r, session: p.options.session(ctx, r, w.With(p.credentials), p.namespace),
 		proved: map[string]bool{}, tried: map[string]bool{}, payloads: map[string]any{},
 	}
 	made.session.Verifier, made.session.Images = made, made.selected

@@ -25,12 +25,16 @@ type Verifier struct {
 	registry Registry
 	clock    clock.PassiveClock
 	trust    root.TrustedMaterial
+	// open opens registries with the credentials that policies name.
+	open Open
+	// way tells answers apart by how their registry was read.
+	way string
 
 	proofs    *memory[policy.ImageProof]
 	manifests *memory[manifest]
 }
 
-var _ policy.Images = (*Verifier)(nil)
+var _ policy.Credentialed = (*Verifier)(nil)
 
 // Option changes a Verifier.
 type Option func(*Verifier)
@@ -40,6 +44,12 @@ type Option func(*Verifier)
 // attestors must bring their own roots and log keys.
 func WithTrust(trust root.TrustedMaterial) Option {
 	return func(v *Verifier) { v.trust = trust }
+}
+
+// WithCredentials lets policies say how registries are read. Without it, what they
+// say is an error.
+func WithCredentials(open Open) Option {
+	return func(v *Verifier) { v.open = open }
 }
 
 // WithClock replaces the clock that ages what is kept.
@@ -65,7 +75,7 @@ func (v *Verifier) Verify(ctx context.Context, check policy.ImageCheck) (policy.
 	if err != nil {
 		return policy.ImageProof{}, err
 	}
-	return v.proofs.get(ctx, checkKey(check, image), func(ctx context.Context) (policy.ImageProof, time.Duration, error) {
+	return v.proofs.get(ctx, v.way+checkKey(check, image), func(ctx context.Context) (policy.ImageProof, time.Duration, error) {
 		proof, err := v.prove(ctx, check, image)
 		if err == nil {
 			return proof, proofLife, nil
@@ -117,7 +127,7 @@ func (v *Verifier) manifest(ctx context.Context, reference name.Reference) (mani
 	if _, pinned := reference.(name.Digest); pinned {
 		life = proofLife
 	}
-	return v.manifests.get(ctx, reference.Name(), func(ctx context.Context) (manifest, time.Duration, error) {
+	return v.manifests.get(ctx, v.way+reference.Name(), func(ctx context.Context) (manifest, time.Duration, error) {
 		about, body, found, err := v.registry.Manifest(ctx, reference.Name())
 		if err != nil {
 			return manifest{}, 0, unreachable(reference, err)

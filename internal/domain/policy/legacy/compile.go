@@ -58,7 +58,7 @@ type compiler struct {
 
 // begin turns to another rule.
 func (c *compiler) begin(name string, index int) {
-	c.Rule = &draft.Rule{Name: name, Path: fmt.Sprintf("spec.rules[%d]", index)}
+	c.Rule = &draft.Rule{Name: name, Path: fmt.Sprintf("spec.rules[%d]", index), Namespaced: c.source.Namespace != ""}
 	c.done = append(c.done, c.Rule)
 }
 

@@ -46,7 +46,7 @@ func (i *imageCheck) pin(e *evaluation, object map[string]any, image variable.Im
 		return nil
 	}
 	if digest == "" {
-		digest = describedDigest(e, image)
+		digest = describedDigest(i.reading(e), image)
 	}
 	if digest == "" {
 		return nil

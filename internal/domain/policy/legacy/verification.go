@@ -27,6 +27,7 @@ type imageCheck struct {
 	attestors                            []attest.Set
 	attestations                         []attestation
 	repository                           string
+	credentials                          policy.RegistryCredentials
 	mutateDigest, verifyDigest, required bool
 	denied                               *condition.Conditions
 	message                              string
@@ -77,6 +78,7 @@ func (c *compiler) imageCheck(path string, source kyvernov1.ImageVerification, s
 	notary := source.Type == "Notary"
 	made := imageCheck{
 		path: path, references: source.ImageReferences, skipped: source.SkipImageReferences, repository: source.Repository,
+		credentials:  c.Credentials(path+".imageRegistryCredentials", source.ImageRegistryCredentials),
 		mutateDigest: enabled(source.MutateDigest), verifyDigest: enabled(source.VerifyDigest), required: enabled(source.Required),
 		attestors: attest.Compile(c.Rule, path, source.Attestors, notary, scope), message: source.Validate.Message,
 	}
@@ -217,6 +219,7 @@ func undecided(err error) bool {
 // verify checks one image, and returns its digest, empty where nothing had to be
 // asked.
 func (i *imageCheck) verify(e *evaluation, image variable.Image) (digest string, err error) {
+	e = i.reading(e)
 	digest = image.Digest
 	asked := policy.ImageCheck{Reference: image.String(), Repository: i.repository}
 	for _, set := range i.attestors {
@@ -237,6 +240,13 @@ func (i *imageCheck) verify(e *evaluation, image variable.Image) (digest string,
 		return digest, fmt.Errorf("missing digest for %s", image)
 	}
 	return digest, nil
+}
+
+// reading is the evaluation with registries read as the check says.
+func (i *imageCheck) reading(e *evaluation) *evaluation {
+	inner := *e
+	inner.world = e.world.With(i.credentials)
+	return &inner
 }
 
 // attest checks the attestations, and what is denied by what they say.

@@ -167,6 +167,7 @@ func (c compiler) apiCall(path string, source *kyvernov1.ContextAPICall, scope v
 }
 
 func (c compiler) imageRegistry(path string, source *kyvernov1.ImageRegistry, scope variable.Scope) loader {
+	credentials := c.Credentials(path+".imageRegistryCredentials", source.ImageRegistryCredentials)
 	reference := c.Template(path+".reference", source.Reference, scope)
 	expression := c.Query(path+".jmesPath", source.JMESPath, scope)
 	return func(e asking, vars *variable.Context) (any, error) {
@@ -177,7 +178,7 @@ func (c compiler) imageRegistry(path string, source *kyvernov1.ImageRegistry, sc
 		if e.world.Images == nil {
 			return nil, policy.ErrNoWorld
 		}
-		described, err := e.world.Images.Describe(e.context, image)
+		described, err := e.world.With(credentials).Images.Describe(e.context, image)
 		if err != nil {
 			return nil, err
 		}
