@@ -52,7 +52,29 @@ func ParseKind(text string) (KindSelector, error) {
 	if selector.Kind == "" {
 		return KindSelector{}, fmt.Errorf("%q names no kind", text)
 	}
+	if body, ok := bodies()[selector.Kind]; ok && selector.SubResource == "" && (selector.Group == "*" || selector.Group == body.group) {
+		return KindSelector{}, fmt.Errorf("%q is what is sent to a subresource and no object: it would select nothing; write %s", text, body.instead)
+	}
 	return selector, nil
+}
+
+// body is a kind that is sent to subresources.
+type body struct{ group, instead string }
+
+// bodies are the kinds that are sent to subresources of Kubernetes' own and are no
+// objects.
+func bodies() map[string]body {
+	return map[string]body{
+		"Scale":                 {"autoscaling", "Deployment/scale, or */scale for all that scales"},
+		"Eviction":              {"policy", "Pod/eviction"},
+		"TokenRequest":          {"authentication.k8s.io", "ServiceAccount/token"},
+		"PodExecOptions":        {"", "Pod/exec"},
+		"PodAttachOptions":      {"", "Pod/attach"},
+		"PodPortForwardOptions": {"", "Pod/portforward"},
+		"PodProxyOptions":       {"", "Pod/proxy"},
+		"ServiceProxyOptions":   {"", "Service/proxy"},
+		"NodeProxyOptions":      {"", "Node/proxy"},
+	}
 }
 
 // selects tells whether the request is about the kind. A selector without a

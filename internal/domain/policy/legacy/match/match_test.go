@@ -31,6 +31,8 @@ func TestParseKind(t *testing.T) {
 		"apps/v1/Deployment/scale":      {Group: "apps", Version: "v1", Kind: "Deployment", SubResource: "scale"},
 		"apps/v1/Deployment.scale":      {Group: "apps", Version: "v1", Kind: "Deployment", SubResource: "scale"},
 		"networking.k8s.io/v1/*":        {Group: "networking.k8s.io", Version: "v1", Kind: "*"},
+		"music.example/v1/Scale":        {Group: "music.example", Version: "v1", Kind: "Scale"},
+		"Scale/status":                  {Group: "*", Version: "*", Kind: "Scale", SubResource: "status"},
 		"storage.k8s.io/v1beta1/*Class": {Group: "storage.k8s.io", Version: "v1beta1", Kind: "*Class"},
 	} {
 		got, err := match.ParseKind(text)
@@ -38,7 +40,7 @@ func TestParseKind(t *testing.T) {
 			t.Errorf("ParseKind(%q) = %+v, %v, want %+v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "a/b/c/d/e", "v1/", "apps/x/Deployment"} {
+	for _, text := range []string{"", "a/b/c/d/e", "v1/", "apps/x/Deployment", "Scale", "autoscaling/v1/Scale", "v1/PodExecOptions", "Eviction"} {
 		if got, err := match.ParseKind(text); err == nil {
 			t.Errorf("ParseKind(%q) = %+v, want an error", text, got)
 		}
@@ -180,6 +182,7 @@ func TestCompileRefuses(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]string{
 		`{any: [{resources: {kinds: ["a/b/c/d/e"]}}]}`:                                    `spec.rules[0].match.any[0].resources.kinds[0]: "a/b/c/d/e" is no kind`,
+		`{any: [{resources: {kinds: [Scale]}}]}`:                                          `spec.rules[0].match.any[0].resources.kinds[0]: "Scale" is what is sent to a subresource and no object: it would select nothing; write Deployment/scale`,
 		`{any: [{resources: {}}], all: [{resources: {}}]}`:                                "spec.rules[0].match: any and all cannot be used together",
 		`{all: [{resources: {selector: {matchExpressions: [{key: a, operator: Has}]}}}]}`: "spec.rules[0].match.all[0].resources.selector",
 		`{resources: {namespaceSelector: {matchExpressions: [{key: a, operator: Has}]}}}`: "spec.rules[0].match.resources.namespaceSelector",
