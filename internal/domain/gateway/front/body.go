@@ -1,6 +1,8 @@
 package front
 
 import (
+	"errors"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,7 +44,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 			return 0, http1.ErrClosed
 		}
 	}
-	return b.content.Read(p)
+	n, err := b.content.Read(p)
+	if err != nil && b.closed.Load() && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = http1.ErrClosed // it is Close that ended the waiting
+	}
+	return n, err
 }
 
 // Ready tells whether Read returns at once.

@@ -34,6 +34,10 @@ type Options struct {
 	HeadTimeout time.Duration
 	// IdleTimeout bounds the time between requests: 75 s.
 	IdleTimeout time.Duration
+	// BodyTimeout and WriteTimeout bound each pause of a client of package front's
+	// front: 30 s in a body, and 60 s in reading its answer. Those of net/http's
+	// front are the handler's.
+	BodyTimeout, WriteTimeout time.Duration
 	// DrainTimeout bounds how long a socket that goes waits for what is going on:
 	// 30 s.
 	DrainTimeout time.Duration
@@ -142,6 +146,7 @@ func (s *Sockets) serve(ctx context.Context, address netip.AddrPort, listeners [
 	if opened.own {
 		opened.server = front.New(address, s.handler, s.handler.Handler(address), front.Options{
 			HeadTimeout: s.options.HeadTimeout, IdleTimeout: s.options.IdleTimeout, Logger: s.options.Logger,
+			BodyTimeout: s.options.BodyTimeout, WriteTimeout: s.options.WriteTimeout,
 		})
 	} else {
 		opened.server = s.netHTTP(address)

@@ -273,6 +273,9 @@ func (f *flow) fail(ctx context.Context, err error) exchange.Outcome {
 	case f.inbound != nil && f.inbound.large():
 		f.tooLarge()
 		return exchange.Outcome{Dropped: true}
+	case f.inbound != nil && f.inbound.late(): // net/http takes a late client for one that is gone
+		f.refuse(http.StatusRequestTimeout, exchange.FlagClientGone, reason, "The request's body did not come in time.")
+		return exchange.Outcome{Dropped: true}
 	case f.ctx.Err() != nil && !errors.Is(f.ctx.Err(), context.DeadlineExceeded):
 		f.x.Status, f.x.Flag, f.x.Reason = statusClientGone, exchange.FlagClientGone, reason
 		return exchange.Outcome{Dropped: true}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"os"
 	"sync"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/http1"
@@ -46,6 +47,13 @@ func (i *inbound) large() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return errors.Is(i.failed, errTooLarge)
+}
+
+// late tells whether the client did not send its body in time.
+func (i *inbound) late() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return errors.Is(i.failed, os.ErrDeadlineExceeded)
 }
 
 // again tells whether another attempt would get all of the body.

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/exchange"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/http1"
@@ -32,6 +31,8 @@ type handler struct {
 type served struct {
 	w        http.ResponseWriter
 	r        *http.Request
+	control  *http.ResponseController
+	patience patience // with a client that does not read
 	request  http1.Request
 	exchange exchange.Exchange
 	torn     bool // the answer's body ended before its end
@@ -44,14 +45,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		s = &served{}
 	}
-	s.w, s.r = w, r
-	s.convert()
+	s.w, s.r, s.control = w, r, http.NewResponseController(w)
+	s.patience = patience{pause: h.proxy.pauses.write, set: s.control.SetWriteDeadline}
+	if r.ProtoMajor < 2 {
+		s.patience.renew() // the one of the request before may have passed
+	}
+	h.convert(s)
 	s.exchange.Request, s.exchange.Start = &s.request, h.proxy.clock.Now()
 	h.proxy.ServeExchange(r.Context(), h.socket, s, &s.exchange)
 	torn := s.torn
 	s.exchange.Reset()
 	s.request.Reset()
-	s.w, s.r, s.torn = nil, nil, false
+	s.w, s.r, s.control, s.torn, s.patience = nil, nil, nil, false, patience{}
 	h.pool.Put(s)
 	if torn {
 		panic(http.ErrAbortHandler) // the client must not take a part for the whole
@@ -59,7 +64,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // convert makes of net/http's request one of ours.
-func (s *served) convert() {
+func (h *handler) convert(s *served) {
 	r, out := s.r, &s.request
 	header := out.Header[:0]
 	*out = http1.Request{
@@ -72,34 +77,22 @@ func (s *served) convert() {
 	if raw := r.RequestURI; raw != "" && raw[0] == '/' {
 		out.Path = raw[:pathLength(raw)]
 	}
+	if out.Path == "" && r.Method != http.MethodConnect {
+		out.Path = "/" // of a URL without one
+	}
 	for name, values := range r.Header {
 		for _, value := range values {
 			out.Header.Add(name, value)
 		}
 	}
 	if r.ContentLength != 0 {
-		out.Body = &clientBody{ReadCloser: r.Body, of: s.w, interrupt: r.ProtoMajor < 2}
+		body := &clientBody{ReadCloser: r.Body, of: s.control, interrupt: r.ProtoMajor < 2}
+		body.patience = patience{pause: h.proxy.pauses.read, set: s.control.SetReadDeadline}
+		out.Body = body
 	}
 	if remote, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		out.Remote = remote
 	}
-}
-
-// clientBody is a request's body whose Close ends a Read that goes on: what
-// net/http's does with HTTP/2 only.
-type clientBody struct {
-	io.ReadCloser
-	of        http.ResponseWriter
-	interrupt bool
-}
-
-// Close ends the use of the body. net/http gives the connection up afterwards,
-// for it does not know where the next request would begin.
-func (b *clientBody) Close() error {
-	if b.interrupt && http.NewResponseController(b.of).SetReadDeadline(time.Unix(1, 0)) == nil {
-		return nil
-	}
-	return b.ReadCloser.Close()
 }
 
 // pathLength is how much of a request target is path.
@@ -160,7 +153,7 @@ func (s *served) body(res *http1.Response) (int64, error) {
 		}
 		n, err := res.Body.Read(s.buffer[:])
 		if n > 0 {
-			if _, failed := s.w.Write(s.buffer[:n]); failed != nil {
+			if failed := s.write(s.buffer[:n]); failed != nil {
 				return total, failed
 			}
 			total, flushed = total+int64(n), false
@@ -174,6 +167,17 @@ func (s *served) body(res *http1.Response) (int64, error) {
 			return total, s.tear(err)
 		}
 	}
+}
+
+// write sends a piece to a client that reads. With HTTP/2 a deadline ends the stream
+// whether something is sent at that moment or not, so there is none between pieces.
+func (s *served) write(piece []byte) error {
+	s.patience.renew()
+	_, err := s.w.Write(piece)
+	if s.r.ProtoMajor >= 2 {
+		s.patience.rest()
+	}
+	return err
 }
 
 // tear marks the connection to be cut.
@@ -192,7 +196,7 @@ func (s *served) trailer(header http.Header, res *http1.Response) {
 
 // Upgrade hands over the connection.
 func (s *served) Upgrade(res *http1.Response) (io.ReadWriteCloser, error) {
-	conn, buffered, err := http.NewResponseController(s.w).Hijack()
+	conn, buffered, err := s.control.Hijack()
 	if err != nil {
 		return nil, err
 	}

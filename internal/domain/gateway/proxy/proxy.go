@@ -23,6 +23,7 @@ type Proxy struct {
 	observer   Observer
 	clock      clock.Clock
 	defaults   defaults
+	pauses     pauses
 
 	current  atomic.Pointer[snapshot]
 	applying sync.Mutex // guards compiler
@@ -62,6 +63,12 @@ func WithTimeouts(request, backend time.Duration) Option {
 	return func(p *Proxy) { p.defaults.request, p.defaults.backend = request, backend }
 }
 
+// WithPauses bounds how long a client of net/http's front may send nothing of a body,
+// and read nothing of its answer; 30 s and a minute else, and up to a quarter more.
+func WithPauses(read, write time.Duration) Option {
+	return func(p *Proxy) { p.pauses = pauses{read, write} }
+}
+
 // WithMaxBody bounds bodies of requests whose rule says nothing, in bytes; 0,
 // which is none, else.
 func WithMaxBody(bytes int64) Option { return func(p *Proxy) { p.defaults.body = bytes } }
@@ -77,7 +84,7 @@ func WithSessionKey(key []byte) Option {
 func New(transport Transport, options ...Option) *Proxy {
 	p := &Proxy{
 		transport: transport, authorizer: Nobody{}, limiter: Unlimited{}, fairness: Unfair{}, observer: Unobserved{},
-		clock: clock.RealClock{}, compiler: newCompiler(nil),
+		clock: clock.RealClock{}, compiler: newCompiler(nil), pauses: pauses{30 * time.Second, time.Minute},
 	}
 	for _, option := range options {
 		option(p)
