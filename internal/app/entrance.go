@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -29,7 +28,7 @@ const accessLogFile = "access.log"
 
 // entrance opens the gateway's data plane; nothing when the gateway does not run.
 func (p *program) entrance(ctx context.Context, opts Options) (deps operator.Deps, err error) {
-	if !opts.FeatureGates[gateways.Gate] || len(opts.Domains) > 0 && !slices.Contains(opts.Domains, "gateway") {
+	if !runs(opts, gateways.Gate, "gateway") {
 		return deps, nil
 	}
 	counted, err := requests()
@@ -59,8 +58,12 @@ func (p *program) entrance(ctx context.Context, opts Options) (deps operator.Dep
 		return deps, fmt.Errorf("put the gateway together: %w", err)
 	}
 	p.closers = append(p.closers, p.gateway.Close)
+	own, err := p.openPlatform(opts)
+	if err != nil {
+		return deps, err
+	}
 	address := opts.GatewayAddr
-	deps = operator.Deps{Sink: p.gateway, Addresses: []translate.Address{publicAddress(address, opts.Gateway.Public)}}
+	deps = operator.Deps{Sink: p.gateway, Own: own, Addresses: []translate.Address{publicAddress(address, opts.Gateway.Public)}}
 	if address.IsLoopback() {
 		deps.Port = unprivilegedPort
 	}
@@ -69,7 +72,10 @@ func (p *program) entrance(ctx context.Context, opts Options) (deps operator.Dep
 
 // offered is what capabilities are given.
 func (p *program) offered(opts Options, hooks *hooks) capabilities.Deps {
-	deps := capabilities.Deps{Data: filepath.Dir(opts.TrailPath)}
+	deps := capabilities.Deps{Data: filepath.Dir(opts.TrailPath), Platform: p.platform}
+	if p.platform != nil {
+		p.platform.Callers = p.gateway
+	}
 	if p.gateway != nil {
 		deps.Uses = p.gateway.Uses()
 	}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways/leases"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
@@ -72,6 +73,8 @@ type program struct {
 	history *reports.History
 	// gateway is the data plane; nil where the gateway does not run.
 	gateway *gateways.Gateway
+	// platform is what claims over HTTP are served with; nil where they are not.
+	platform *capabilities.Platform
 	// standby asks the server that works; nil where there are no copies.
 	standby *leases.Process
 	// store keeps history; nil before somebody asked for it.

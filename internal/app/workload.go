@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -69,6 +70,9 @@ func podSpec(opts InstallOptions) corev1.PodSpec {
 		server := &spec.Containers[0]
 		spec.Volumes, server.VolumeMounts = append(spec.Volumes, volume), append(server.VolumeMounts, mount)
 		server.Args = append(server.Args, "--database=@"+reports.DatabaseFile)
+	}
+	if servesPlatform(opts.FeatureGates) {
+		spec.Containers[0].Ports = append(spec.Containers[0].Ports, corev1.ContainerPort{Name: capabilities.PortName, ContainerPort: capabilities.Port})
 	}
 	return spec
 }

@@ -6,11 +6,9 @@ package capabilities
 import (
 	"context"
 	"path/filepath"
-	"slices"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
@@ -18,26 +16,17 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/adapter/postgres"
 	"github.com/roadbed-dev/roadbed/internal/adapter/postgres/local"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
-	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
-	"github.com/roadbed-dev/roadbed/internal/domain/capability/approval"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/database"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/environment"
-	"github.com/roadbed-dev/roadbed/internal/domain/capability/guards"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
-	"github.com/roadbed-dev/roadbed/internal/domain/capability/rbac"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/ledger"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 )
 
 // Gate is the feature gate of capabilities.
 const Gate = "Capabilities"
-
-// Objects are what capabilities need of a cluster: rights and guards.
-func Objects() []client.Object {
-	return slices.Concat(rbac.Objects(), account.Objects(), guards.Objects(), account.Guards(), approval.Guards())
-}
 
 // Deps are what capabilities are given by the program.
 type Deps struct {
@@ -48,6 +37,8 @@ type Deps struct {
 	// Reach says where the API server reaches a path of the webhooks; nil where it
 	// does not.
 	Reach func(path string) *apiextensionsv1.WebhookClientConfig
+	// Platform serves claims over HTTP; nil where there is no gateway.
+	Platform *Platform
 }
 
 // Module is the domain with its claims.
@@ -73,6 +64,9 @@ func New(deps Deps) *Module {
 // Setup adds capabilities and claims to the host.
 func (m *Module) Setup(host *module.Host) error {
 	if err := m.Domain.Setup(host); err != nil {
+		return err
+	}
+	if err := m.platform(host); err != nil {
 		return err
 	}
 	builtins, err := m.builtins(host)

@@ -3,6 +3,7 @@ package capability
 import (
 	"cmp"
 
+	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
 
@@ -29,6 +30,12 @@ func (s Settings) WithDefaults() Settings {
 	s.Gateway = cmp.Or(s.Gateway, "platform-api")
 	s.GatewayNamespace = cmp.Or(s.GatewayNamespace, s.Namespace)
 	s.Service = cmp.Or(s.Service, "platform-api")
-	s.Port = cmp.Or(s.Port, 80)
+	s.Port = cmp.Or(s.Port, 443)
 	return s
+}
+
+// Guard is the AuthorizationPolicy, as "namespace/name", that guards a
+// Capability's APIs at the gateway.
+func (s Settings) Guard(c *v1alpha1.Capability) string {
+	return s.Namespace + "/" + cmp.Or(s.Authorization, RouteName(c))
 }

@@ -101,6 +101,14 @@ func (a *Authorizer) Update(config *gateway.Config) {
 	}
 }
 
+// Config is what it decides by now; nil before the first one.
+func (a *Authorizer) Config() *gateway.Config {
+	if g := a.current.Load(); g != nil {
+		return g.config
+	}
+	return nil
+}
+
 // source returns who fetches the keys of an issuer. The caller holds the lock.
 func (a *Authorizer) source(one *gateway.Issuer) *source {
 	id := sourceID{
