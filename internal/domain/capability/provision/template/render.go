@@ -11,6 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/expression"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/readiness"
 )
 
 // mostObjects bounds the objects of one claim, as its status does.
@@ -141,7 +142,7 @@ func (t *Template) Render(ctx context.Context, in provision.Input, live provisio
 		}
 	}
 	if p.out.Ready {
-		err = t.conclude(ctx, p)
+		err = t.outputs.Tell(ctx, p.vars.And(expression.Resources, p.resources), p.budget, &p.out)
 	}
 	return p.out, err
 }
@@ -219,7 +220,7 @@ func (i instance) ready(ctx context.Context, p *pass, now *unstructured.Unstruct
 		return fmt.Sprintf("%s is not there yet", i.ref), nil
 	}
 	if len(i.of.readyWhen) == 0 {
-		return usual(now), nil
+		return readiness.Awaited(now), nil
 	}
 	vars := i.vars.And(expression.Resources, p.resources).And(expression.Self, now.Object)
 	for _, condition := range i.of.readyWhen {
@@ -232,39 +233,6 @@ func (i instance) ready(ctx context.Context, p *pass, now *unstructured.Unstruct
 		}
 	}
 	return "", nil
-}
-
-// conclude says what the claim tells of itself, once everything is ready.
-func (t *Template) conclude(ctx context.Context, p *pass) error {
-	vars := p.vars.And(expression.Resources, p.resources)
-	for _, key := range t.ConnectionKeys() {
-		data, err := t.connection[key].Bytes(ctx, vars, p.budget)
-		if err != nil {
-			return err
-		}
-		if p.out.Connection == nil {
-			p.out.Connection = make(map[string][]byte, len(t.connection))
-		}
-		p.out.Connection[key] = data
-	}
-	for key, field := range t.status {
-		value, ok, err := field.JSON(ctx, vars, p.budget)
-		if err != nil {
-			return err
-		}
-		if p.out.Status == nil {
-			p.out.Status = make(map[string]any, len(t.status))
-		}
-		if ok {
-			p.out.Status[key] = value
-		}
-	}
-	if t.endpoint == nil {
-		return nil
-	}
-	endpoint, err := t.endpoint.Bytes(ctx, vars, p.budget)
-	p.out.Endpoint = string(endpoint)
-	return err
 }
 
 // Plan is all objects that will be made. Where they read other objects, they
@@ -284,13 +252,8 @@ func (t *Template) Plan(ctx context.Context, in provision.Input) (provision.Prev
 			preview.Objects = append(preview.Objects, object)
 		}
 	}
-	preview.ConnectionKeys = t.ConnectionKeys()
-	if t.endpoint != nil && !t.endpoint.Reads(expression.Resources) {
-		endpoint, err := t.endpoint.Bytes(ctx, p.vars, p.budget)
-		if err != nil {
-			return provision.Preview{}, err
-		}
-		preview.Endpoint = string(endpoint)
+	if err := t.outputs.Foretell(ctx, p.vars, p.budget, &preview); err != nil {
+		return provision.Preview{}, err
 	}
 	return preview, nil
 }

@@ -20,10 +20,8 @@ const field = "provisioner.template"
 type Template struct {
 	scope *expression.Scope
 	// resources are in the order in which they are made.
-	resources  []*resource
-	connection map[string]*expression.Expression
-	status     map[string]*expression.Expression
-	endpoint   *expression.Expression
+	resources []*resource
+	outputs   *expression.Outputs
 }
 
 var _ provision.Renderer = (*Template)(nil)
@@ -58,11 +56,7 @@ func Compile(source *v1alpha1.TemplateProvisioner, schema []byte) (*Template, er
 	for i := range source.Resources {
 		made.resources = append(made.resources, compile(scope, &source.Resources[i], ids, &faults))
 	}
-	made.connection = outputs(scope, field+".connection", source.Connection, expression.Data, &faults)
-	made.status = outputs(scope, field+".status", source.Status, expression.Anything, &faults)
-	if source.Endpoint != "" {
-		made.endpoint = scope.Compile(field+".endpoint", string(source.Endpoint), expression.Text, &faults)
-	}
+	made.outputs = scope.CompileOutputs(field, source.Connection, source.Status, source.Endpoint, &faults)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
@@ -70,15 +64,6 @@ func Compile(source *v1alpha1.TemplateProvisioner, schema []byte) (*Template, er
 		return nil, err
 	}
 	return made, nil
-}
-
-// outputs compiles what a claim tells of itself.
-func outputs(scope *expression.Scope, field string, sources map[string]v1alpha1.CELExpression, wanted expression.Wanted, faults *expression.Faults) map[string]*expression.Expression {
-	made := make(map[string]*expression.Expression, len(sources))
-	for _, key := range slices.Sorted(maps.Keys(sources)) {
-		made[key] = scope.Compile(fmt.Sprintf("%s[%s]", field, key), string(sources[key]), wanted, faults)
-	}
-	return made
 }
 
 // compile compiles one object.
@@ -228,4 +213,4 @@ func (t *Template) Kinds() []provision.Kind {
 }
 
 // ConnectionKeys are the keys of the connection Secret, sorted.
-func (t *Template) ConnectionKeys() []string { return slices.Sorted(maps.Keys(t.connection)) }
+func (t *Template) ConnectionKeys() []string { return t.outputs.Keys() }

@@ -1,4 +1,6 @@
-package template
+// Package readiness says whether an object is ready by what most kinds mean by
+// that.
+package readiness
 
 import (
 	"fmt"
@@ -8,11 +10,11 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
 )
 
-// usual says what is awaited of an object by what most kinds mean by ready, or
+// Awaited says what is awaited of an object by what most kinds mean by ready, or
 // nothing: its controller has seen its newest generation; the condition Ready,
 // else Available, else Complete, is true where there is one; and where the
 // object wants copies, as many are ready.
-func usual(object *unstructured.Unstructured) string {
+func Awaited(object *unstructured.Unstructured) string {
 	name := provision.RefOf(object)
 	if object.GetDeletionTimestamp() != nil {
 		return fmt.Sprintf("%s is being deleted", name)
