@@ -105,7 +105,10 @@ func (h *hooks) conversion(path string) *apiextensionsv1.WebhookClientConfig {
 func gatedObjects(gates map[string]bool) []client.Object {
 	var objects []client.Object
 	if gates[gateways.Gate] {
-		objects = append(objects, gatewayrbac.Objects()...)
+		objects = append(objects, append(gatewayrbac.Objects(), gatewayrbac.ProcessObjects()...)...)
+	}
+	if gates[gateways.Gate] || gates[capabilities.Gate] {
+		objects = append(objects, gatewayrbac.Guards()...) // capabilities' own rights would reach as far
 	}
 	if gates[capabilities.Gate] {
 		objects = append(objects, capabilities.Objects()...)

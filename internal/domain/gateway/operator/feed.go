@@ -33,7 +33,8 @@ type Feed struct {
 	clock     clock.WithTicker
 	log       *slog.Logger
 	liveness  module.Liveness
-	statuses  *statuses
+	statuses  *statuses // nil where the process writes nothing
+	grants    *grants   // as statuses
 	refs      *referenced
 	wake      chan struct{}
 
@@ -77,6 +78,7 @@ func newFeed(host *module.Host, deps Deps) (*Feed, error) {
 	f.refs = newReferenced(clientset, f)
 	if !deps.Watcher {
 		f.statuses = newStatuses(mgr.GetClient(), mgr.Elected(), host.Log, f.rouse)
+		f.grants = newGrants(clientset, mgr.Elected(), host.Clock, host.Log)
 	}
 	f.liveness.Expect(feedName)
 	return f, nil
@@ -103,6 +105,7 @@ func (f *Feed) Start(ctx context.Context) error {
 	defer f.refs.stop()
 	if f.statuses != nil {
 		running.Go(func() { f.statuses.run(ctx) })
+		running.Go(func() { f.grants.run(ctx) })
 	}
 	ticker := f.clock.NewTicker(beatEvery)
 	defer ticker.Stop()
@@ -134,8 +137,10 @@ func (f *Feed) turn(ctx context.Context) {
 	result := f.translate()
 	// What is referred to for the first time is read before anybody is told that
 	// it is not there.
+	f.grant(result)
 	if f.refs.follow(ctx, result.Secrets, result.ConfigMaps) {
 		result = f.translate()
+		f.grant(result)
 		f.refs.follow(ctx, result.Secrets, result.ConfigMaps)
 	}
 	if result.Config != f.applied {
@@ -147,6 +152,17 @@ func (f *Feed) turn(ctx context.Context) {
 	if f.statuses != nil {
 		f.statuses.want(result.Statuses)
 	}
+}
+
+// grant has the right to what is referred to given.
+func (f *Feed) grant(result *translate.Result) {
+	if f.grants == nil {
+		return
+	}
+	f.mu.Lock()
+	keys := keysOf(f.world.Subscriptions)
+	f.mu.Unlock()
+	f.grants.want(result.Secrets, result.ConfigMaps, keys)
 }
 
 func (f *Feed) translate() *translate.Result {

@@ -15,6 +15,9 @@ const (
 	// ReasonKeyLost says that the Secret with the key was deleted. A key cannot be
 	// read again: raise spec.serial to get another one.
 	ReasonKeyLost = "KeyLost"
+	// ReasonGranting says that Roadbed has not yet the right to the Secret, which it
+	// gives itself for this Secret alone.
+	ReasonGranting = "Granting"
 	// ReasonWriteFailed says that the Secret could not be read or written.
 	ReasonWriteFailed = "WriteFailed"
 )

@@ -49,10 +49,18 @@ func setupSubscriptions(host *module.Host) error {
 	return runner.Setup(mgr, nil)
 }
 
+// grantPause is how soon a right is looked for again that is being given.
+const grantPause = 200 * time.Millisecond
+
+// secretOf is the Secret that a Subscription has or asks for.
+func secretOf(s *v1alpha1.Subscription) string {
+	return cmp.Or(s.Spec.SecretName, s.Name+"-api-key")
+}
+
 // issue sees that the key that is asked for is in its Secret, once.
 func (c *subscriptions) issue(ctx context.Context, s *v1alpha1.Subscription) steps.Result {
 	now := c.clock.Now()
-	name := cmp.Or(s.Spec.SecretName, s.Name+"-api-key")
+	name := secretOf(s)
 	s.Status.Keys = current(s.Status.Keys, now)
 	if ends := s.Spec.ExpiresAt; ends != nil && !now.Before(ends.Time) {
 		s.Status.Keys = nil
@@ -60,6 +68,9 @@ func (c *subscriptions) issue(ctx context.Context, s *v1alpha1.Subscription) ste
 	}
 	secret := &corev1.Secret{}
 	err := c.direct.Get(ctx, types.NamespacedName{Namespace: s.Namespace, Name: name}, secret)
+	if apierrors.IsForbidden(err) {
+		return steps.Waiting(ReasonGranting, fmt.Sprintf("Roadbed is given the right to Secret %q.", name), grantPause).Briefly()
+	}
 	if client.IgnoreNotFound(err) != nil {
 		return steps.Failed(ReasonWriteFailed, fmt.Errorf("read Secret %q: %w", name, err))
 	}
