@@ -32,7 +32,7 @@ func TestRapidReset(t *testing.T) {
 	t.Parallel()
 	fronts(t, func(t *testing.T, own bool) {
 		var inside, most atomic.Int64
-		behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		behind := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/other" {
 				return
 			}
