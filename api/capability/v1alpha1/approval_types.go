@@ -6,11 +6,13 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // Who approves it is who creates it: admission holds the name.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,categories=roadbed,shortName=cla
 // +kubebuilder:printcolumn:name="Kind",type=string,JSONPath=`.spec.claimRef.kind`
 // +kubebuilder:printcolumn:name="Claim",type=string,JSONPath=`.spec.claimRef.name`
 // +kubebuilder:printcolumn:name="Approver",type=string,JSONPath=`.spec.approver`
 // +kubebuilder:printcolumn:name="Requester",type=string,JSONPath=`.spec.requester`
+// +kubebuilder:printcolumn:name="In force",type=string,JSONPath=`.status.conditions[?(@.type=="InForce")].status`
 // +kubebuilder:printcolumn:name="Expires",type=string,JSONPath=`.spec.expiresAt`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name may have at most 63 characters"
@@ -22,6 +24,23 @@ type ClaimApproval struct {
 	// take it back.
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="an approval cannot be changed: delete it to take it back, and make another one"
 	Spec ClaimApprovalSpec `json:"spec"`
+
+	// status says whether it still counts.
+	// +optional
+	Status ClaimApprovalStatus `json:"status,omitempty"`
+}
+
+// ClaimApprovalStatus says whether an approval still counts.
+type ClaimApprovalStatus struct {
+	// observedGeneration is the generation that the status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions say what holds: Recorded, InForce, and Ready, which sums up.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
 // ClaimApprovalSpec is what is approved, and by whom.

@@ -30,3 +30,14 @@ func (r *CapabilityRevision) SetConditions(conditions []metav1.Condition) {
 
 // SetObservedGeneration records the generation that the status speaks of.
 func (r *CapabilityRevision) SetObservedGeneration(g int64) { r.Status.ObservedGeneration = g }
+
+// GetConditions returns the conditions in the status.
+func (a *ClaimApproval) GetConditions() []metav1.Condition { return a.Status.Conditions }
+
+// SetConditions replaces the conditions in the status.
+func (a *ClaimApproval) SetConditions(conditions []metav1.Condition) {
+	a.Status.Conditions = conditions
+}
+
+// SetObservedGeneration records the generation that the status speaks of.
+func (a *ClaimApproval) SetObservedGeneration(g int64) { a.Status.ObservedGeneration = g }

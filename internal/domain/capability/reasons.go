@@ -63,4 +63,7 @@ const (
 	ReasonFlagInUse = "FlagInUse"
 	// ReasonFlagUnused: no version names the flag.
 	ReasonFlagUnused = "FlagUnused"
+	// ReasonTrailUnavailable: what would be done cannot be put on record, and is
+	// therefore not done.
+	ReasonTrailUnavailable = "TrailUnavailable"
 )

@@ -28,8 +28,9 @@ var grants = []struct {
 	{"edit", []string{""}, []string{"delete", "deletecollection"}, []string{"developer", "admin"}},
 }
 
-// roles are the tenants' rights to claims. They hold in tenants' own namespaces
-// only, because the roles that they become part of are bound there.
+// roles are the tenants' rights to claims, which hold in tenants' own namespaces
+// only, because the roles that they become part of are bound there, and those of
+// approvers.
 func roles(c *v1alpha1.Capability) []client.Object {
 	all := make([]client.Object, 0, len(grants))
 	for _, grant := range grants {
@@ -46,5 +47,31 @@ func roles(c *v1alpha1.Capability) []client.Object {
 		}
 		all = append(all, role)
 	}
-	return all
+	return append(all, approvers(c)...)
+}
+
+// approvers are the rights of those who approve claims, wherever the claims are:
+// to read them, and to say what they think. None when nobody has to.
+func approvers(c *v1alpha1.Capability) []client.Object {
+	policy := c.Spec.Approval
+	if policy.Mode == "" || policy.Mode == v1alpha1.ApprovalAuto {
+		return nil
+	}
+	role := &rbacv1.ClusterRole{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+		ObjectMeta: meta(c, "", RolePrefix+c.Name+":approve"),
+		Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{Group(c)}, Resources: []string{c.Spec.Names.Plural}, Verbs: []string{"get", "list", "watch"}},
+			{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"claimapprovals"}, Verbs: []string{"get", "list", "watch", "create", "delete"}},
+		},
+	}
+	binding := &rbacv1.ClusterRoleBinding{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
+		ObjectMeta: meta(c, "", role.Name),
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+	}
+	for _, group := range policy.ApproverGroups {
+		binding.Subjects = append(binding.Subjects, rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group})
+	}
+	return []client.Object{role, binding}
 }

@@ -34,10 +34,15 @@ func User(capability, namespace string) string {
 func RoleName(revision string) string { return RolePrefix + revision }
 
 // Rights are the role of a revision in a tenant's namespace and its binding, in
-// the order in which they are made. secret adds what connection Secrets need.
+// the order in which they are made; they go with the revision. secret adds what
+// connection Secrets need.
 func Rights(revision *v1alpha1.CapabilityRevision, namespace string, secret bool) []client.Object {
+	owner := metav1.OwnerReference{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: "CapabilityRevision", Name: revision.Name, UID: revision.UID,
+	}
 	meta := metav1.ObjectMeta{
-		Name: RoleName(revision.Name), Namespace: namespace,
+		OwnerReferences: []metav1.OwnerReference{owner},
+		Name:            RoleName(revision.Name), Namespace: namespace,
 		Labels: map[string]string{
 			tenancyv1alpha1.LabelManagedBy: tenancyv1alpha1.ManagedBy,
 			v1alpha1.LabelCapability:       revision.Spec.Capability,

@@ -122,12 +122,12 @@ func awaited(policy v1alpha1.ApprovalPolicy, needed int, requester string, appro
 }
 
 // counts says whether an approval speaks of the claim as it is, is in force, and
-// was made by somebody who may.
+// was made by somebody who may. A rejection has no end.
 func counts(policy v1alpha1.ApprovalPolicy, claim *unstructured.Unstructured, hash string, a *v1alpha1.ClaimApproval, now time.Time) bool {
 	ref := a.Spec.ClaimRef
 	mine := ref.UID == string(claim.GetUID()) && ref.Name == claim.GetName() && ref.Kind == claim.GetKind() && a.Namespace == claim.GetNamespace()
-	return mine && a.Spec.Hash == hash && a.Spec.Approver != "" && a.DeletionTimestamp == nil &&
-		now.Before(Ends(policy, a)) && may(policy, a)
+	lasts := a.Spec.Verdict == v1alpha1.ApprovalRejected || now.Before(Ends(policy, a))
+	return mine && a.Spec.Hash == hash && a.Spec.Approver != "" && a.DeletionTimestamp == nil && lasts && may(policy, a)
 }
 
 // may says whether the approver is in one of the groups that approve.

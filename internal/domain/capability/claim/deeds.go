@@ -3,12 +3,8 @@ package claim
 import (
 	"context"
 	"fmt"
-	"strings"
-	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/approval"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
@@ -31,42 +27,13 @@ const (
 	ActionDeprovision = "capability.claim.deprovision"
 )
 
-// deeds puts on the trail what is done for claims, once for as long as it is
-// tried. It is safe for concurrent use.
-type deeds struct {
-	trail trail.Recorder
-
-	mu   sync.Mutex
-	done map[types.NamespacedName]string // the last one, by claim; guarded by mu
-}
-
 // record puts a deed on the trail. What it speaks of MUST NOT happen before it
 // returned nil.
-func (d *deeds) record(ctx context.Context, claim *Claim, action, reason string) error {
-	key, deed := client.ObjectKeyFromObject(claim), strings.Join([]string{string(claim.GetUID()), action, reason}, "\n")
-	d.mu.Lock()
-	done := d.done[key] == deed
-	d.mu.Unlock()
-	if done {
-		return nil
-	}
-	err := d.trail.Record(ctx, trail.Record{
+func (e *Engine) record(ctx context.Context, claim *Claim, action, reason string) error {
+	return e.deeds.Record(ctx, claim.GetUID(), trail.Record{
 		Actor: identity.Self(), Action: action, Reason: reason,
 		Object: trail.Object{Group: claim.GroupVersionKind().Group, Kind: claim.GetKind(), Namespace: claim.GetNamespace(), Name: claim.GetName()},
 	})
-	if err != nil {
-		return fmt.Errorf("record on the trail: %w", err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.done[key] = deed
-	return nil
-}
-
-func (d *deeds) forget(claim types.NamespacedName) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.done, claim)
 }
 
 // deedOf says what provisioning a claim is, and why it is done; action is empty

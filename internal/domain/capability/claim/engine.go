@@ -27,6 +27,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/account/hands"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/deed"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
@@ -45,7 +46,7 @@ type Engine struct {
 	runner     *steps.Runner[*Claim]
 	orders     *orders
 	hands      *hands.Hands
-	deeds      *deeds
+	deeds      *deed.Book
 	written    *written
 	clock      clock.Clock
 	log        *slog.Logger
@@ -96,7 +97,7 @@ func newEngine(mgr manager.Manager, host hostOf, kind schema.GroupVersionKind, e
 		hands: hands.New(host.capability, hands.Deps{
 			Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme(), Own: direct, Clock: host.clock, Trail: host.trail,
 		}),
-		deeds:   &deeds{trail: host.trail, done: map[types.NamespacedName]string{}},
+		deeds:   deed.NewBook(host.trail),
 		written: &written{objects: map[place]*unstructured.Unstructured{}},
 		passes:  map[types.NamespacedName]*pass{}, watched: map[schema.GroupVersionKind]bool{},
 	}
@@ -142,7 +143,7 @@ func (e *Engine) Start(ctx context.Context) error {
 			e.wake(q, ev.ObjectNew)
 		},
 		DeleteFunc: func(_ context.Context, ev event.TypedDeleteEvent[*unstructured.Unstructured], q queue) {
-			e.deeds.forget(client.ObjectKeyFromObject(ev.Object))
+			e.deeds.Forget(ev.Object.GetUID())
 			e.wake(q, ev.Object)
 		},
 	}

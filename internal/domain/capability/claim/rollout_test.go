@@ -14,6 +14,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/approval"
+	approvals "github.com/roadbed-dev/roadbed/internal/domain/capability/approval/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/revision"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
@@ -24,7 +25,7 @@ func TestRevisionsAndApprovals(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)
 	t.Run("together", func(t *testing.T) {
-		for name, test := range map[string]func(*testing.T, *platform){"waves": testWaves, "approvals": testApprovals, "stop and start": testStops} {
+		for name, test := range map[string]func(*testing.T, *platform){"waves": testWaves, "approvals": testApprovals, "stop and start": testStops, "old revisions": testOldRevisions} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, p) })
 		}
 	})
@@ -194,8 +195,11 @@ func testApprovals(t *testing.T, p *platform) {
 	}
 	ready(t, dev, made)
 	conditioned(t, dev, made, claim.ConditionApproved, claim.ReasonApproved, "Approved by ann and bob.")
-	if deeds := p.trail.deeds(namespace); !slices.Contains(deeds, claim.ActionUseApproval+" one") {
-		t.Errorf("on the trail: %q", deeds)
+	deeds := p.trail.deeds(namespace)
+	for _, want := range []string{approvals.ActionGive + " ann", approvals.ActionGive + " bob", claim.ActionUseApproval + " one"} {
+		if !slices.Contains(deeds, want) {
+			t.Errorf("on the trail: %q, want %q among it", deeds, want)
+		}
 	}
 	edit := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"size":2}}`))
 	if err := dev.Patch(t.Context(), made, edit); err != nil {
@@ -209,6 +213,99 @@ func testApprovals(t *testing.T, p *platform) {
 		t.Fatal(err)
 	}
 	conditioned(t, dev, made, claim.ConditionApproved, claim.ReasonRejected, "bob rejected the claim (too big)")
+	p.testExpiry(t, ann, made)
+}
+
+// testExpiry wants the end of an approval to be told and recorded, once.
+func (p *platform) testExpiry(t *testing.T, approver client.Client, of *unstructured.Unstructured) {
+	t.Helper()
+	soon := func(a *v1alpha1.ClaimApproval) {
+		a.Spec.ExpiresAt = metav1.NewTime(time.Now().Add(2 * time.Second))
+	}
+	if err := p.approve(t, approver, of, "brief", soon); err != nil {
+		t.Fatal(err)
+	}
+	brief := &v1alpha1.ClaimApproval{}
+	kubetest.Eventually(t, patience, "the approval expires", func() error {
+		if err := p.admin.Get(t.Context(), client.ObjectKey{Namespace: of.GetNamespace(), Name: "brief"}, brief); err != nil {
+			return err
+		}
+		if told := condition.Get(brief.Status.Conditions, approvals.ConditionInForce); told == nil || told.Reason != approvals.ReasonExpired {
+			return fmt.Errorf("conditions %v", brief.Status.Conditions)
+		}
+		return nil
+	})
+	var ended int
+	for _, deed := range p.trail.deeds(of.GetNamespace()) {
+		if deed == approvals.ActionExpire+" brief" {
+			ended++
+		}
+	}
+	if ended != 1 {
+		t.Errorf("its end is on the trail %d times", ended)
+	}
+}
+
+// testOldRevisions wants revisions to go that nobody needs, and no others.
+func testOldRevisions(t *testing.T, p *platform) {
+	c := p.publish(t, variant("trimmed", "Trimmed", "  revisionHistoryLimit: 1\n"))
+	namespace, dev := p.tenant(t, "trimmed", "tier-2", "internal")
+	first := p.revisions(t, "trimmed", 1)[0].Name
+	pinned := claimed(t, dev, wish(namespace, "Trimmed", "pinned", `{"size":1,"platform":{"updates":"Pinned"}}`))
+	floating := claimed(t, dev, wish(namespace, "Trimmed", "floating", `{"size":1}`))
+	rendered(t, p.admin, pinned, first)
+	for number := int32(2); number <= 5; number++ {
+		if err := p.admin.Get(t.Context(), client.ObjectKeyFromObject(c), c); err != nil {
+			t.Fatal(err)
+		}
+		c.Spec.Versions[0].Provisioner.Template.Resources[0].Manifest.Raw = fmt.Appendf(nil, `{"apiVersion":"v1","kind":"ConfigMap","data":{"size":"1","host":"h%d"}}`, number)
+		if err := p.admin.Update(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		rendered(t, p.admin, floating, p.newest(t, "trimmed", number).Name)
+	}
+	left := func(want ...int32) {
+		t.Helper()
+		kubetest.Eventually(t, patience, "old revisions are gone", func() error {
+			var all v1alpha1.CapabilityRevisionList
+			if err := p.admin.List(t.Context(), &all); err != nil {
+				return err
+			}
+			var got []int32
+			for _, r := range revision.Of(all.Items, "trimmed", "v1") {
+				got = append(got, r.Spec.Number)
+			}
+			if !slices.Equal(got, want) {
+				return fmt.Errorf("left are %v, want %v", got, want)
+			}
+			return nil
+		})
+	}
+	left(5, 4, 1)
+	rendered(t, p.admin, pinned, first)
+	if err := p.admin.Delete(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	left()
+}
+
+// newest waits for the revision with a number.
+func (p *platform) newest(t *testing.T, capability string, number int32) *v1alpha1.CapabilityRevision {
+	t.Helper()
+	var found *v1alpha1.CapabilityRevision
+	kubetest.Eventually(t, patience, fmt.Sprintf("revision %d is made", number), func() error {
+		var all v1alpha1.CapabilityRevisionList
+		if err := p.admin.List(t.Context(), &all); err != nil {
+			return err
+		}
+		known := revision.Of(all.Items, capability, "v1")
+		if len(known) == 0 || known[0].Spec.Number != number {
+			return fmt.Errorf("%d revisions", len(known))
+		}
+		found = known[0]
+		return nil
+	})
+	return found
 }
 
 // testStops wants engines to come and go with their capabilities.

@@ -38,7 +38,7 @@ func newRollouts(s *Supervisor, host *module.Host) *rollouts {
 	r := &rollouts{supervisor: s, read: host.Manager.GetClient(), clock: host.Clock, due: map[string]bool{}}
 	r.runner = steps.New(r.read, func() *v1alpha1.CapabilityRevision { return &v1alpha1.CapabilityRevision{} }, steps.Options{
 		Name: RolloutName, Clock: host.Clock, Recorder: host.Manager.GetEventRecorder(RolloutName), Liveness: host.Liveness, Log: host.Log,
-	}, []steps.Step[*v1alpha1.CapabilityRevision]{{Condition: ConditionRolledOut, Run: r.rollOut}})
+	}, []steps.Step[*v1alpha1.CapabilityRevision]{{Condition: ConditionRolledOut, Run: r.rollOut}, {Run: r.trim}})
 	return r
 }
 
@@ -70,16 +70,29 @@ func (r *rollouts) poke(capability string) {
 func (r *rollouts) look(capability string) {
 	r.mu.Lock()
 	delete(r.due, capability)
-	into := r.queue
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	r.enqueue(ctx, capability, func(rev *v1alpha1.CapabilityRevision) bool {
+		return !condition.IsTrue(rev.Status.Conditions, ConditionRolledOut)
+	})
+}
+
+// lookAtAll enqueues all revisions of a capability.
+func (r *rollouts) lookAtAll(ctx context.Context, capability string) {
+	r.enqueue(ctx, capability, func(*v1alpha1.CapabilityRevision) bool { return true })
+}
+
+func (r *rollouts) enqueue(ctx context.Context, capability string, which func(*v1alpha1.CapabilityRevision) bool) {
+	r.mu.Lock()
+	into := r.queue
+	r.mu.Unlock()
 	var all v1alpha1.CapabilityRevisionList
-	if r.read.List(ctx, &all, client.MatchingLabels{v1alpha1.LabelCapability: capability}) != nil {
-		return // The next change of a claim pokes again.
+	if into == nil || r.read.List(ctx, &all, client.MatchingLabels{v1alpha1.LabelCapability: capability}) != nil {
+		return // The next change of a claim or of the capability pokes again.
 	}
 	for i := range all.Items {
-		if !condition.IsTrue(all.Items[i].Status.Conditions, ConditionRolledOut) {
+		if which(&all.Items[i]) {
 			into.Add(reconcile.Request{NamespacedName: types.NamespacedName{Name: all.Items[i].Name}})
 		}
 	}
@@ -90,7 +103,7 @@ func (r *rollouts) rollOut(ctx context.Context, rev *v1alpha1.CapabilityRevision
 	c := &v1alpha1.Capability{}
 	if err := r.read.Get(ctx, client.ObjectKey{Name: rev.Spec.Capability}, c); err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			return steps.Done(ReasonSuperseded, "The capability is gone.")
+			return r.withdraw(ctx, rev)
 		}
 		return steps.Failed(ReasonFailed, fmt.Errorf("read capability %q: %w", rev.Spec.Capability, err))
 	}
@@ -118,6 +131,32 @@ func (r *rollouts) rollOut(ctx context.Context, rev *v1alpha1.CapabilityRevision
 		return steps.Blocked(ReasonStopped, progress.Message)
 	}
 	return steps.Waiting(ReasonRollingOut, progress.Message, progress.After)
+}
+
+// withdraw deletes the revisions of a capability that went while nobody looked.
+func (r *rollouts) withdraw(ctx context.Context, rev *v1alpha1.CapabilityRevision) steps.Result {
+	if err := r.supervisor.keeper.Withdraw(ctx, rev.Spec.Capability); err != nil {
+		return steps.Failed(ReasonFailed, err)
+	}
+	return steps.Done(ReasonSuperseded, "The capability is gone.")
+}
+
+// trim deletes revisions that are older than those that are kept.
+func (r *rollouts) trim(ctx context.Context, rev *v1alpha1.CapabilityRevision) steps.Result {
+	done := steps.Done(condition.ReasonReady, "Everything that was asked for is in place.")
+	c := &v1alpha1.Capability{}
+	if err := r.read.Get(ctx, client.ObjectKey{Name: rev.Spec.Capability}, c); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return done
+		}
+		return steps.Failed(ReasonFailed, fmt.Errorf("read capability %q: %w", rev.Spec.Capability, err))
+	}
+	if kind, ok := kindOf(c); ok {
+		if err := r.supervisor.keeper.Trim(ctx, c, rev.Spec.Version, kind); err != nil {
+			return steps.Failed(ReasonFailed, err)
+		}
+	}
+	return done
 }
 
 // standing is how the floating claims of the revision's version stand.

@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -102,7 +103,7 @@ func (e *Engine) approve(ctx context.Context, claim *Claim) steps.Result {
 		return steps.Waiting(ReasonApprovalAwaited, decision.Message, 0)
 	case approval.Granted:
 	}
-	if err := e.deeds.record(ctx, claim, ActionUseApproval, decision.Message); err != nil {
+	if err := e.record(ctx, claim, ActionUseApproval, decision.Message); err != nil {
 		return steps.Failed(ReasonTrailUnavailable, err)
 	}
 	claim.set("approval", v1alpha1.ClaimApprovalRecord{
@@ -119,7 +120,7 @@ func (e *Engine) provision(ctx context.Context, claim *Claim) steps.Result {
 		return result
 	}
 	if action, reason := deedOf(claim, order); action != "" {
-		if err := e.deeds.record(ctx, claim, action, reason); err != nil {
+		if err := e.record(ctx, claim, action, reason); err != nil {
 			return steps.Failed(ReasonTrailUnavailable, err)
 		}
 	}
@@ -137,7 +138,7 @@ func (e *Engine) provision(ctx context.Context, claim *Claim) steps.Result {
 		}
 	}
 	if err != nil {
-		return refused(err, 0)
+		return refused(err, kindAgain)
 	}
 	claim.set("revision", order.Revision.Name)
 	w.tell(claim, out)
@@ -195,6 +196,9 @@ func (w *work) make(ctx context.Context) (provision.Output, error) {
 		}
 		w.wrote = false
 		for _, object := range out.Objects {
+			if err := w.know(ctx, object); err != nil {
+				return provision.Output{}, err
+			}
 			if err := w.bring(ctx, object); err != nil {
 				return provision.Output{}, err
 			}
@@ -203,6 +207,20 @@ func (w *work) make(ctx context.Context) (provision.Output, error) {
 			return out, nil
 		}
 	}
+}
+
+// know has the kind of an object watched that was not known to be among the
+// claim's. Objects that are there already are found from then on.
+func (w *work) know(ctx context.Context, object *unstructured.Unstructured) error {
+	gvk := object.GroupVersionKind()
+	if _, known := w.kinds[gvk.GroupKind()]; known {
+		return nil
+	}
+	if err := w.watch(ctx, gvk, w.order); err != nil {
+		return err
+	}
+	w.kinds[gvk.GroupKind()], w.wrote = gvk, true
+	return nil
 }
 
 // ensure has a builtin do its work, and applies the objects that it wants.
@@ -220,11 +238,9 @@ func (w *work) ensure(ctx context.Context) (provision.Output, error) {
 		return provision.Output{}, err
 	}
 	for _, object := range out.Objects {
-		gvk := object.GroupVersionKind()
-		if err := w.watch(ctx, gvk, w.order); err != nil {
+		if err := w.know(ctx, object); err != nil {
 			return provision.Output{}, err
 		}
-		w.kinds[gvk.GroupKind()] = gvk
 		if err := w.bring(ctx, object); err != nil {
 			return provision.Output{}, err
 		}
@@ -321,9 +337,6 @@ func (e *Engine) ready(_ context.Context, claim *Claim) steps.Result {
 		return steps.Waiting(ReasonNotReady, sentence(now.waiting), soon)
 	}
 	done := steps.Done(condition.ReasonReady, "Everything that was claimed is in place.")
-	if endpoint := claim.status().Endpoint; endpoint != "" {
-		done.Message = fmt.Sprintf("Ready at %s.", endpoint)
-	}
 	done.After = again
 	return done
 }
@@ -341,7 +354,7 @@ func (e *Engine) leave(ctx context.Context, claim *Claim) steps.Result {
 		return steps.Waiting(ReasonUnavailable, err.Error(), unavailableAgain)
 	}
 	why := fmt.Sprintf("The claim was deleted: what was made for it is %s.", fate(order.Policy))
-	if err := e.deeds.record(ctx, claim, ActionDeprovision, why); err != nil {
+	if err := e.record(ctx, claim, ActionDeprovision, why); err != nil {
 		return steps.Failed(ReasonTrailUnavailable, err)
 	}
 	done, err := order.maker.Builtin.Delete(ctx, order.Input, provision.DeletionPolicy(order.Policy))

@@ -25,7 +25,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
-	"github.com/roadbed-dev/roadbed/internal/domain/capability/revision"
+	approvals "github.com/roadbed-dev/roadbed/internal/domain/capability/approval/operator"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/revision/keeper"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 )
@@ -42,6 +43,9 @@ const (
 type Deps struct {
 	// Factories make the provisioners of types other than Template.
 	Factories map[v1alpha1.ProvisionerType]Factory
+	// Changed is told of each change of a capability's claims; nil when nobody
+	// wants to know. It MUST be quick and safe for concurrent use.
+	Changed func(capability string)
 }
 
 // hostOf is what engines have in common.
@@ -59,6 +63,8 @@ type Supervisor struct {
 	host     hostOf
 	liveness module.Liveness
 	rollouts *rollouts
+	keeper   *keeper.Keeper
+	changed  func(capability string)
 
 	mu      sync.Mutex
 	root    context.Context     // guarded by mu; nil until the manager starts
@@ -77,8 +83,11 @@ type running struct {
 // Setup adds the claims' controllers to the host.
 func Setup(host *module.Host, deps Deps) (*Supervisor, error) {
 	mgr := host.Manager
+	if deps.Changed == nil {
+		deps.Changed = func(string) {}
+	}
 	s := &Supervisor{
-		mgr: mgr, liveness: host.Liveness, engines: map[string]*running{},
+		mgr: mgr, changed: deps.Changed, liveness: host.Liveness, engines: map[string]*running{}, keeper: keeper.New(mgr.GetClient(), mgr.GetAPIReader()),
 		host: hostOf{
 			orders: &orders{read: mgr.GetClient(), direct: mgr.GetAPIReader(), makers: NewMakers(deps.Factories)},
 			clock:  host.Clock, trail: host.Trail, log: host.Log,
@@ -96,7 +105,7 @@ func Setup(host *module.Host, deps Deps) (*Supervisor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up controller %q: %w", SupervisorName, err)
 	}
-	if err := s.rollouts.setup(mgr); err != nil {
+	if err := errors.Join(s.rollouts.setup(mgr), approvals.Setup(host)); err != nil {
 		return nil, err
 	}
 	return s, mgr.Add(s)
@@ -141,12 +150,12 @@ func (s *Supervisor) Reconcile(ctx context.Context, request reconcile.Request) (
 	err := s.mgr.GetClient().Get(ctx, request.NamespacedName, c)
 	if apierrors.IsNotFound(err) || err == nil && c.DeletionTimestamp != nil && len(c.Finalizers) == 0 {
 		s.stop(request.Name)
-		return reconcile.Result{}, nil
+		return reconcile.Result{}, s.keeper.Withdraw(ctx, request.Name)
 	}
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if err := s.keepRevisions(ctx, c); err != nil {
+	if err := s.keeper.Make(ctx, c); err != nil {
 		return reconcile.Result{}, err
 	}
 	kind, ok := kindOf(c)
@@ -167,32 +176,8 @@ func (s *Supervisor) Reconcile(ctx context.Context, request reconcile.Request) (
 	s.mu.Lock()
 	engine := s.engines[c.Name]
 	s.mu.Unlock()
+	s.rollouts.lookAtAll(ctx, c.Name)
 	return reconcile.Result{}, engine.EnqueueAll(ctx)
-}
-
-// keepRevisions makes the revisions that versions lack.
-func (s *Supervisor) keepRevisions(ctx context.Context, c *v1alpha1.Capability) error {
-	var all v1alpha1.CapabilityRevisionList
-	if err := s.mgr.GetClient().List(ctx, &all); err != nil {
-		return fmt.Errorf("list revisions: %w", err)
-	}
-	for i := range c.Spec.Versions {
-		v := &c.Spec.Versions[i]
-		if v.Stage == v1alpha1.StageRemoved {
-			continue
-		}
-		next, err := revision.Next(c, v, revision.Of(all.Items, c.Name, v.Name))
-		if err != nil {
-			return err
-		}
-		if next == nil {
-			continue
-		}
-		if err := s.mgr.GetClient().Create(ctx, next); err != nil && !apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("make revision %q: %w", next.Name, err)
-		}
-	}
-	return nil
 }
 
 // served says whether the API server serves the kind.
@@ -229,7 +214,10 @@ func (s *Supervisor) run(c *v1alpha1.Capability, kind schema.GroupVersionKind) (
 	s.stop(c.Name)
 	host := s.host
 	host.capability = c.Name
-	engine, err := newEngine(s.mgr, host, kind, external, func() { s.rollouts.poke(c.Name) })
+	engine, err := newEngine(s.mgr, host, kind, external, func() {
+		s.rollouts.poke(c.Name)
+		s.changed(c.Name)
+	})
 	if err != nil {
 		return false, err
 	}
@@ -324,12 +312,13 @@ func (s *Supervisor) revised() handler.EventHandler {
 // approved wakes the claim that an approval speaks of.
 func (s *Supervisor) approved() handler.EventHandler {
 	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ queue) { s.wakeClaim(ctx, e.Object) },
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) { s.wakeClaim(ctx, e.Object) },
+		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) { s.wakeClaim(e.Object) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ queue) { s.wakeClaim(e.ObjectNew) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) { s.wakeClaim(e.Object) },
 	}
 }
 
-func (s *Supervisor) wakeClaim(_ context.Context, object client.Object) {
+func (s *Supervisor) wakeClaim(object client.Object) {
 	a, is := object.(*v1alpha1.ClaimApproval)
 	if !is {
 		return

@@ -66,8 +66,10 @@ func compile(env *cel.Env, conversion *v1alpha1.Conversion) ([]rule, error) {
 		source := &conversion.Rules[i]
 		compiled := rule{field: strings.Split(source.Field, ".")}
 		var err error
-		if compiled.fallback, err = source.Default.Value(); err != nil {
-			return nil, fmt.Errorf("%s: default: %w", source.Field, err)
+		if source.Default != nil {
+			if err := utiljson.Unmarshal(source.Default.Raw, &compiled.fallback); err != nil {
+				return nil, fmt.Errorf("%s: default: %w", source.Field, err)
+			}
 		}
 		if source.Expression != "" {
 			if compiled.program, err = program(env, source.Expression); err != nil {

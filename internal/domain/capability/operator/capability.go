@@ -6,27 +6,25 @@ import (
 	"fmt"
 	"slices"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/contract"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/conversion"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/deed"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 )
 
 // capabilities makes Capabilities true.
-type capabilities struct{ *registry }
+type capabilities struct {
+	*registry
+	waker *waker
+	deeds *deed.Book
+}
 
 func (c *capabilities) steps() []steps.Step[*v1alpha1.Capability] {
 	return []steps.Step[*v1alpha1.Capability]{
@@ -81,7 +79,7 @@ func (c *capabilities) contracted(ctx context.Context, published *v1alpha1.Capab
 				"version %q was ga, and its contract holds; undo the change and publish another version:\n%s", v.Name, contract.Words(breaks)))
 		}
 	}
-	if err := c.record(published); err != nil {
+	if err := c.keep(published); err != nil {
 		return steps.Failed(capability.ReasonContractBroken, err)
 	}
 	return steps.Done(capability.ReasonContracted, "The contracts of all versions hold.")
@@ -90,14 +88,19 @@ func (c *capabilities) contracted(ctx context.Context, published *v1alpha1.Capab
 // publish makes the cluster contain what follows from the Capability: guards of
 // alpha versions first, the kind after them, then rights, route and documents.
 func (c *capabilities) publish(ctx context.Context, published *v1alpha1.Capability) steps.Result {
-	planned, err := capability.Plan(published, c.Settings, c.surroundings())
+	around := c.surroundings()
+	planned, err := capability.Plan(published, c.Settings, around)
 	if errors.Is(err, capability.ErrNoWebhook) {
 		return steps.Blocked(capability.ReasonConversionUnavailable, err.Error())
 	}
 	if err != nil {
 		return steps.Failed(capability.ReasonPublishFailed, err)
 	}
-	applier := apply.New(c.client, c.live)
+	if err := c.waker.follow(drifting(around)); err != nil {
+		return steps.Failed(capability.ReasonPublishFailed, err)
+	}
+	before := apply.WithBefore(func(ctx context.Context, _ apply.Ref) error { return c.publishing(ctx, published) })
+	applier := apply.New(c.client, c.live, before, apply.WithSurplus(overdone))
 	if _, err := applier.Apply(ctx, planned.Gates); err != nil {
 		return steps.Failed(capability.ReasonPublishFailed, err)
 	}
@@ -162,7 +165,9 @@ func (c *capabilities) served(ctx context.Context, published *v1alpha1.Capabilit
 		return steps.Failed(capability.ReasonNotServedYet, err)
 	}
 	c.count(ctx, published, claims)
-	return steps.Done(capability.ReasonServed, fmt.Sprintf("The API server serves %s.", live.Name))
+	done := steps.Done(capability.ReasonServed, fmt.Sprintf("The API server serves %s.", live.Name))
+	done.After = consumersAgain
+	return done
 }
 
 func established(crd *apiextensionsv1.CustomResourceDefinition) bool {
@@ -188,6 +193,9 @@ func (c *capabilities) leave(ctx context.Context, published *v1alpha1.Capability
 		return steps.Failed(capability.ReasonInUse, err)
 	}
 	if live != nil && live.Labels[v1alpha1.LabelCapability] == published.Name {
+		if err := c.record(ctx, published, ActionWithdraw, "The Capability was deleted, and nothing is claimed of it."); err != nil {
+			return steps.Failed(capability.ReasonTrailUnavailable, err)
+		}
 		err := c.client.Delete(ctx, live, client.Preconditions{UID: &live.UID, ResourceVersion: &live.ResourceVersion})
 		if client.IgnoreNotFound(err) != nil {
 			return steps.Failed(capability.ReasonInUse, fmt.Errorf("delete %s: %w", live.Name, err))
@@ -197,32 +205,4 @@ func (c *capabilities) leave(ctx context.Context, published *v1alpha1.Capability
 		return steps.Failed(capability.ReasonInUse, err)
 	}
 	return steps.Done(capability.ReasonWithdrawn, "Everything that followed from the Capability is gone.")
-}
-
-// watches wakes a Capability when what was made of it changed, and those that
-// may wait for another one.
-func (c *capabilities) watches(b *builder.Builder) *builder.Builder {
-	owner := apply.EnqueueOwner(v1alpha1.LabelCapability)
-	for _, each := range []client.Object{&admissionv1.ValidatingAdmissionPolicy{}, &admissionv1.ValidatingAdmissionPolicyBinding{}, &rbacv1.ClusterRole{}} {
-		b = b.Watches(each, owner, builder.WithPredicates(apply.Drift()))
-	}
-	return b.
-		Watches(&apiextensionsv1.CustomResourceDefinition{}, owner, builder.WithPredicates(apply.DriftOrStatus())).
-		Watches(&v1alpha1.Capability{}, handler.EnqueueRequestsFromMapFunc(c.others), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
-}
-
-// others are the Capabilities that are not accepted, and may be now.
-func (c *capabilities) others(ctx context.Context, changed client.Object) []reconcile.Request {
-	all, err := c.all(ctx)
-	if err != nil {
-		c.log.ErrorContext(ctx, "capabilities that wait for another one are not looked at", "error", err)
-		return nil
-	}
-	var found []reconcile.Request
-	for i := range all {
-		if all[i].Name != changed.GetName() && !accepted(&all[i]) {
-			found = append(found, reconcile.Request{NamespacedName: types.NamespacedName{Name: all[i].Name}})
-		}
-	}
-	return found
 }

@@ -35,6 +35,9 @@ import (
 // retry is how soon a deletion that waits for claims is looked at again.
 const retry = 5 * time.Second
 
+// consumersAgain is how soon those who use a capability are counted again.
+const consumersAgain = time.Minute
+
 // httpRoute is the kind of routes.
 var httpRoute = schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: "HTTPRoute"}
 
@@ -61,6 +64,9 @@ func (c *capabilities) define(ctx context.Context, published *v1alpha1.Capabilit
 		return err
 	}
 	if live == nil {
+		if err := c.publishing(ctx, published); err != nil {
+			return err
+		}
 		return c.client.Create(ctx, wanted, client.FieldOwner(apply.FieldManager))
 	}
 	if live.Labels[v1alpha1.LabelCapability] != published.Name {
@@ -68,6 +74,9 @@ func (c *capabilities) define(ctx context.Context, published *v1alpha1.Capabilit
 	}
 	if alike(live, wanted) {
 		return nil
+	}
+	if err := c.publishing(ctx, published); err != nil {
+		return err
 	}
 	if err := c.migrate(ctx, published, live, wanted); err != nil {
 		return err
@@ -158,9 +167,9 @@ func brokenBy(live *apiextensionsv1.CustomResourceDefinition, v *v1alpha1.Capabi
 	return nil, nil
 }
 
-// record keeps in the status since when each version is in its stage and has
+// keep keeps in the status since when each version is in its stage and has
 // its contract.
-func (c *capabilities) record(published *v1alpha1.Capability) error {
+func (c *capabilities) keep(published *v1alpha1.Capability) error {
 	now := metav1.NewTime(c.clock.Now()).Rfc3339Copy()
 	var all []v1alpha1.CapabilityVersionStatus
 	for i := range published.Spec.Versions {
@@ -229,6 +238,7 @@ func (c *capabilities) inventory(published *v1alpha1.Capability) apply.Inventory
 	kinds := []schema.GroupVersionKind{
 		admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"),
 		admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"),
+		rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"),
 		rbacv1.SchemeGroupVersion.WithKind("ClusterRole"),
 	}
 	if c.surroundings().Gateway {
@@ -244,6 +254,22 @@ func (c *capabilities) inventory(published *v1alpha1.Capability) apply.Inventory
 		},
 		Kinds: append(kinds, corev1.SchemeGroupVersion.WithKind("ConfigMap")),
 	}
+}
+
+// overdone says whether an object says more than is planned, which an earlier
+// plan has said: it would hold on.
+func overdone(live, planned client.Object) bool {
+	switch l := live.(type) {
+	case *gatewayv1.HTTPRoute:
+		return len(l.Spec.Hostnames) > len(planned.(*gatewayv1.HTTPRoute).Spec.Hostnames)
+	case *corev1.ConfigMap:
+		return len(l.Data) > len(planned.(*corev1.ConfigMap).Data)
+	case *roadv1alpha1.LifecyclePolicy:
+		p := planned.(*roadv1alpha1.LifecyclePolicy)
+		return l.Spec.Flag != "" && p.Spec.Flag == "" || l.Spec.Successor != "" && p.Spec.Successor == "" ||
+			l.Spec.Deprecated != nil && p.Spec.Deprecated == nil || l.Spec.Sunset != nil && p.Spec.Sunset == nil
+	}
+	return false
 }
 
 // flagUsers are the versions that a flag opens, as CAPABILITY/VERSION.

@@ -49,6 +49,8 @@ type platform struct {
 	client client.Client
 	hooks  *hooks
 	usage  *usage
+	domain *operator.Domain
+	trail  *book
 }
 
 var (
@@ -70,7 +72,7 @@ func install(t *testing.T) *platform {
 	env := kubetest.Lasting(t)
 	env.InstallCRDs(t)
 	env.InstallGatewayCRDs(t)
-	p := &platform{env: env, client: env.Client, hooks: newHooks(), usage: &usage{}}
+	p := &platform{env: env, client: env.Client, hooks: newHooks(), usage: &usage{}, trail: &book{}}
 	p.ensure(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: identity.SystemNamespace}})
 	for _, obj := range append(rbac.Objects(), guards.Objects()...) {
 		p.ensure(t, obj)
@@ -96,10 +98,11 @@ func (p *platform) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Trail: noTrail{}, Clock: clock.RealClock{},
+		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: clock.RealClock{},
 		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
 	}
-	if err := operator.New(operator.Deps{Usage: p.usage, Reach: p.hooks.reach}).Setup(host); err != nil {
+	p.domain = operator.New(operator.Deps{Usage: p.usage, Reach: p.hooks.reach})
+	if err := p.domain.Setup(host); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -136,9 +139,31 @@ func newManager(connection *rest.Config, p *platform) (manager.Manager, error) {
 	})
 }
 
-type noTrail struct{}
+// book is a trail that tests read.
+type book struct {
+	mu      sync.Mutex
+	records []trail.Record // guarded by mu
+}
 
-func (noTrail) Record(context.Context, trail.Record) error { return nil }
+func (b *book) Record(_ context.Context, r trail.Record) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.records = append(b.records, r)
+	return nil
+}
+
+// deeds are the actions on a Capability, in order.
+func (b *book) deeds(name string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var deeds []string
+	for _, r := range b.records {
+		if r.Object.Name == name {
+			deeds = append(deeds, r.Action)
+		}
+	}
+	return deeds
+}
 
 // usage is a ledger that tests write.
 type usage struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/conversion"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/deed"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 )
@@ -38,7 +39,10 @@ type Deps struct {
 }
 
 // Domain is capabilities as the program runs them.
-type Domain struct{ deps Deps }
+type Domain struct {
+	deps  Deps
+	waker *waker // nil until Setup
+}
 
 var _ module.Module = (*Domain)(nil)
 
@@ -75,7 +79,12 @@ func (d *Domain) Describe() module.Description {
 func (d *Domain) Setup(host *module.Host) error {
 	mgr := host.Manager
 	r := &registry{Deps: d.deps, client: mgr.GetClient(), live: mgr.GetAPIReader(), clock: host.Clock, log: host.Log}
-	if err := run(host, capabilityController, newCapability, &capabilities{registry: r}); err != nil {
+	var err error
+	if d.waker, err = newWaker(mgr, d.deps.Settings.Namespace); err != nil {
+		return err
+	}
+	made := &capabilities{registry: r, waker: d.waker, deeds: deed.NewBook(host.Trail)}
+	if err := run(host, capabilityController, newCapability, made); err != nil {
 		return err
 	}
 	if err := run(host, flagController, newFlag, &flags{registry: r}); err != nil {
@@ -85,6 +94,10 @@ func (d *Domain) Setup(host *module.Host) error {
 	mgr.GetWebhookServer().Register(capability.ConversionPath, conversion.Handler(&converters{reader: mgr.GetClient()}))
 	return nil
 }
+
+// ClaimsChanged has the claims of a capability counted again soon, once for many
+// calls. It MUST NOT be called before Setup has returned.
+func (d *Domain) ClaimsChanged(capability string) { d.waker.soon(capability) }
 
 func newCapability() *v1alpha1.Capability { return &v1alpha1.Capability{} }
 func newFlag() *v1alpha1.FeatureFlag      { return &v1alpha1.FeatureFlag{} }
