@@ -57,7 +57,7 @@ type GatewayOptions struct {
 	// 8000 more, and a Service leads from one to the other.
 	PrivilegedPorts bool
 	// Database keeps who used what: a postgres:// URL. The leader is told by default.
-	Database *gateways.Database
+	Database string
 	// AccessLog gets a line of JSON for each request; nil for none.
 	AccessLog io.Writer
 	// HealthAddr serves /healthz and /readyz, MetricsAddr /metrics; "0" serves no
@@ -122,9 +122,15 @@ func (p *program) buildGateway(ctx context.Context, opts GatewayOptions) error {
 	if err != nil {
 		return fmt.Errorf("make the direct client: %w", err)
 	}
+	var kept *gateways.Database
+	if opts.Database != "" {
+		if kept, err = p.database(ctx, Options{Database: opts.Database}); err != nil {
+			return err
+		}
+	}
 	leader := leases.NewProcess(direct, opts.Clock, opts.Log)
 	p.gateway, err = gateways.New(ctx, gateways.Options{
-		Config: opts.Config, Database: opts.Database, Redis: opts.Redis, Leader: leader, Process: rand.Text(),
+		Config: opts.Config, Database: kept, Redis: opts.Redis, Leader: leader, Process: rand.Text(),
 		OwnFront: opts.OwnFront, Spans: opts.Spans, Metrics: counted, AccessLog: opts.AccessLog, Clock: opts.Clock, Log: opts.Log,
 	})
 	if err != nil {

@@ -35,6 +35,14 @@ type InstallOptions struct {
 	Enforcement enforce.Enforcement
 	// NoKyvernoKinds leaves Kyverno's kinds out of what Manifests renders.
 	NoKyvernoKinds bool
+	// GatewayReplicas is how many processes serve Gateways beside the server, with the
+	// feature gate Gateway; GatewayPublic is what the statuses of Gateways then say,
+	// by default the name of their Service.
+	GatewayReplicas int32
+	GatewayPublic   string
+	// RedisSecret names a Secret of roadbed-system whose key "url" is that of a Redis
+	// that budgets of rate limits are shared by. Default the server that leads.
+	RedisSecret string
 	// DatabaseSecret names a Secret of roadbed-system whose key "url" is that of a
 	// PostgreSQL. Default the SQLite file on the server's volume.
 	DatabaseSecret string

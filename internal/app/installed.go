@@ -22,7 +22,7 @@ func InstalledServer() []client.Object {
 	own := func(name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: name}
 	}
-	objects := slices.DeleteFunc(workload(InstallOptions{DatabaseSecret: "any"}.withDefaults()), func(obj client.Object) bool {
+	objects := slices.DeleteFunc(workload(everything()), func(obj client.Object) bool {
 		_, volume := obj.(*corev1.PersistentVolumeClaim)
 		return volume
 	})
@@ -32,6 +32,15 @@ func InstalledServer() []client.Object {
 		&corev1.ConfigMap{ObjectMeta: own(settingsMap)},
 		&coordinationv1.Lease{ObjectMeta: own(leaderLease)},
 	)
+}
+
+// everything is an installation of all there is.
+func everything() InstallOptions {
+	opts := InstallOptions{DatabaseSecret: "any", GatewayReplicas: 1, FeatureGates: map[string]bool{}}
+	for _, gate := range Gates() {
+		opts.FeatureGates[gate] = true
+	}
+	return opts.withDefaults()
 }
 
 // InstalledRights are the identity and the rights that an installation makes,

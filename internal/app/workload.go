@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
+	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -57,14 +58,29 @@ func workload(opts InstallOptions) []client.Object {
 			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podSpec(opts)},
 		}},
 	}
+	if opts.FeatureGates[gateways.Gate] {
+		objects = append(objects, gateways.Workload(shapeOf(opts))...)
+	}
 	if opts.DatabaseSecret != "" && !opts.NoReportsAPI {
 		objects = append(objects, reports.Workload(imageOf(opts), opts.DatabaseSecret)...)
 	}
 	return objects
 }
 
+// shapeOf says how processes that only serve run.
+func shapeOf(opts InstallOptions) gateways.Shape {
+	return gateways.Shape{Image: imageOf(opts), Replicas: opts.GatewayReplicas, RedisSecret: opts.RedisSecret, Public: opts.GatewayPublic}
+}
+
 func podSpec(opts InstallOptions) corev1.PodSpec {
 	spec := serverSpec(opts)
+	if opts.FeatureGates[gateways.Gate] {
+		server := &spec.Containers[0]
+		server.Args = append(server.Args, gateways.ServerArgs(shapeOf(opts))...)
+		server.Env = append(server.Env, gateways.PodIP())
+		server.Ports = append(server.Ports, corev1.ContainerPort{Name: "leases", ContainerPort: gateways.LeasesPort})
+		gateways.Redis(&spec, opts.RedisSecret)
+	}
 	if opts.DatabaseSecret != "" {
 		volume, mount := reports.Database(opts.DatabaseSecret)
 		server := &spec.Containers[0]

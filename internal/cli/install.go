@@ -26,6 +26,9 @@ type installFlags struct {
 	database    string
 	pullSecrets []string
 	reportsAPI  bool
+	redis       string
+	gateways    int32
+	entrance    string
 	gates       []string
 	ranges      []string
 }
@@ -66,6 +69,9 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 	flags.StringVar(&f.database, "database-secret", "", "Secret in roadbed-system whose key \"url\" is that of a PostgreSQL for history; the server keeps it in a file when not given")
 	flags.StringSliceVar(&f.pullSecrets, "pull-secrets", nil, "pull secrets in roadbed-system that Roadbed may read for policies that name them")
 	flags.BoolVar(&f.reportsAPI, "reports-api", true, "serve policy reports as Kubernetes objects, by a Deployment of its own; needs --database-secret")
+	flags.Int32Var(&f.gateways, "gateway-replicas", 2, "number of processes that serve Gateways, with the feature gate Gateway; 0 leaves that to the server")
+	flags.StringVar(&f.entrance, "gateway-public-address", "", "what the statuses of Gateways say, an IP address or a host name; the Service's when not given")
+	flags.StringVar(&f.redis, "rate-limit-redis-secret", "", "Secret in roadbed-system whose key \"url\" is that of a Redis that budgets of rate limits are shared by; the server that leads shares them when not given")
 	flags.StringVar(&f.image, "image", "", "image of the Deployment; the released one when not given")
 	gatesFlag(cmd, &f.gates)
 	rangesFlag(flags, &f.ranges)
@@ -77,7 +83,11 @@ would be is shown, and the exit code is 3 when there is a difference.`,
 func (f installFlags) options() (app.InstallOptions, error) {
 	opts := app.InstallOptions{
 		Image: f.image, DatabaseSecret: f.database, PullSecrets: f.pullSecrets, NoReportsAPI: !f.reportsAPI, Deployment: true, Webhook: app.WebhookService,
+		GatewayReplicas: f.gateways, GatewayPublic: f.entrance, RedisSecret: f.redis,
 		NoKyvernoKinds: !f.kyverno || f.diff, Enforcement: enforce.Enforcement(f.enforcement),
+	}
+	if f.gateways < 0 {
+		return opts, verb.Usagef("--gateway-replicas must not be negative")
 	}
 	if !slices.Contains(enforce.Enforcements(), opts.Enforcement) {
 		return opts, verb.Usagef("--policy-enforcement %s: must be one of %v", f.enforcement, enforce.Enforcements())

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/cli/gateways"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 )
@@ -29,7 +30,9 @@ type serverFlags struct {
 	exportSecrets            bool
 	enforcement, auditLog    string
 	database, imageRoot      string
-	gateway                  string
+	gateway, leases          string
+	leasesPort               uint16
+	tuning                   gateways.Tuning
 	reportsAPI               bool
 }
 
@@ -63,6 +66,9 @@ tenants; in a cluster it should be a volume.`,
 	flags.StringSliceVar(&f.domains, "domains", nil, "domains to run; all when not given")
 	gatesFlag(cmd, &f.gates)
 	flags.StringVar(&f.gateway, "gateway-address", "127.0.0.1", "IP address that Gateways listen on, with the feature gate Gateway; on loopback, ports below 1024 become 8000 more")
+	flags.StringVar(&f.leases, "gateway-leases-address", "127.0.0.1", "IP address where other processes of the gateway ask this one for slices of budgets while it leads")
+	flags.Uint16Var(&f.leasesPort, "gateway-leases-port", 0, "port for --gateway-leases-address; a free one when 0")
+	f.tuning.AddTo(flags, "gateway-")
 	flags.BoolVar(&f.exportSecrets, "export-secrets", false, "write the values of Secrets into exports of offboarded tenants")
 	flags.StringVar(&f.enforcement, "policy-enforcement", string(enforce.EnforceAuto), "who enforces policies of Kyverno's kinds: roadbed, kyverno, or auto: a Kyverno that runs here, and else Roadbed")
 	flags.StringVar(&f.auditLog, "audit-log", "", "file of the API server's audit log, where it is on this machine: uses of policy overrides are read from it")
@@ -118,7 +124,17 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 	if err != nil {
 		return verb.Usagef("--gateway-address %s: must be an IP address", f.gateway)
 	}
+	leases, err := netip.ParseAddr(f.leases)
+	if err != nil {
+		return verb.Usagef("--gateway-leases-address %s: must be an IP address", f.leases)
+	}
+	tuning, err := f.tuning.Read(p.Getenv)
+	if err != nil {
+		return err
+	}
 	return app.Run(ctx, app.Options{
+		Gateway:          tuning,
+		LeasesAddr:       netip.AddrPortFrom(leases, f.leasesPort),
 		Config:           config,
 		TrailPath:        filepath.Join(dir, trailFile),
 		ExportDir:        filepath.Join(dir, "exports"),

@@ -12,16 +12,17 @@ type program struct{ *verb.Program }
 // Verb holds the verbs of the gateway.
 func Verb(shared *verb.Program) *cobra.Command {
 	p := &program{shared}
-	cmd := verb.Family("gateway", "Take the platform's APIs to other gateways",
+	cmd := verb.Family("gateway", "Serve the platform's APIs, or take them to other gateways",
 		`The gateway stands in front of the platform's APIs: it knows who calls, bounds what
 each tenant may ask for, and tells callers ahead what will go away.
 
 It is described by Gateway API's kinds (Gateway, HTTPRoute, GRPCRoute) and by
 AuthorizationPolicy, RateLimitPolicy, LifecyclePolicy and Subscription of the group
 gateway.roadbed.dev, which routes name in filters of type ExtensionRef.`,
-		p.exportVerb(),
+		p.runVerb(), p.exportVerb(),
 	)
-	cmd.Example = `  roadbed gateway export --for envoy-gateway > envoy-gateway.yaml
+	cmd.Example = `  roadbed gateway run --address 10.0.0.7
+  roadbed gateway export --for envoy-gateway > envoy-gateway.yaml
   roadbed gateway export --for istio --findings`
 	cmd.GroupID = verb.GroupCluster
 	cmd.Aliases = []string{"gateways"}
