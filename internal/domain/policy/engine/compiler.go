@@ -106,7 +106,7 @@ func (c *compiler) env(declared dialect.Declarations) (*cel.Env, error) {
 	if env, ok := c.checking[declared]; ok {
 		return env, nil
 	}
-	knowing, err := c.composed.Env(environment.StoredExpressions)
+	knowing, err := c.composed.Env(c.dialect.Mode())
 	if err != nil {
 		return nil, err
 	}

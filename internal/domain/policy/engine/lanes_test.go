@@ -102,9 +102,14 @@ func nativeOf(t *testing.T, p *policiesv1.ValidatingPolicy) []policy.Evaluator {
 // said is everything but names, tiers and lanes.
 func said(t *testing.T, request *policy.Request, evaluators ...policy.Evaluator) []string {
 	t.Helper()
+	return saidIn(t, policy.World{}, request, evaluators...)
+}
+
+func saidIn(t *testing.T, world policy.World, request *policy.Request, evaluators ...policy.Evaluator) []string {
+	t.Helper()
 	var all []string
 	for _, evaluator := range evaluators {
-		for _, result := range evaluator.Validate(t.Context(), request, policy.World{}) {
+		for _, result := range evaluator.Validate(t.Context(), request, world) {
 			all = append(all, fmt.Sprintf("%s %s, refuses: %v", result.Status, result.Message, result.Refuses()))
 		}
 	}

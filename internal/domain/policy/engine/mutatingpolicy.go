@@ -84,7 +84,7 @@ func NeedsMutating(p *policiesv1.MutatingPolicy) string {
 		return "it changes JSON documents, not objects"
 	}
 	s := changeSourceOf(p.Name, &p.Spec)
-	_, faults := compileChange(dialect.Kubernetes(), s, p.Spec.Mutations, "")
+	_, faults := compileChange(dialect.Admissible(), s, p.Spec.Mutations, "")
 	var expressions []string
 	for _, mutation := range p.Spec.Mutations {
 		if mutation.JSONPatch != nil {

@@ -17,7 +17,7 @@ func Needs(p *policiesv1.ValidatingPolicy) string {
 		return "it judges JSON documents, not objects"
 	}
 	s := sourceOf(p.Name, &p.Spec)
-	_, faults := compileBody(dialect.Kubernetes(), s, "")
+	_, faults := compileBody(dialect.Admissible(), s, "")
 	return reason(faults, s, nil)
 }
 

@@ -32,15 +32,23 @@ type Dialect struct {
 	envs map[Declarations]*cel.Env
 	// extended tells that there are functions that need a session.
 	extended bool
+	// mode tells what the API server evaluates from what it lets people write.
+	mode environment.Type
 }
 
 var (
-	kubernetes = sync.OnceValue(func() *Dialect { return must() })
-	kyverno    = sync.OnceValue(func() *Dialect { return must(library.Options()...) })
+	kubernetes = sync.OnceValue(func() *Dialect { return must(environment.StoredExpressions) })
+	admissible = sync.OnceValue(func() *Dialect { return must(environment.NewExpressions) })
+	kyverno    = sync.OnceValue(func() *Dialect { return must(environment.StoredExpressions, library.Options()...) })
 )
 
 // Kubernetes is what the API server understands.
 func Kubernetes() *Dialect { return kubernetes() }
+
+// Admissible is what the API server lets people write: a function that is new in
+// its version is evaluated, so that it can go back to the version before, and
+// refused in what is written.
+func Admissible() *Dialect { return admissible() }
 
 // Kyverno is Kubernetes with Kyverno's functions.
 func Kyverno() *Dialect { return kyverno() }
@@ -51,21 +59,24 @@ func (d *Dialect) Base() *environment.EnvSet { return d.base }
 // Env is the environment with these variables.
 func (d *Dialect) Env(declared Declarations) *cel.Env { return d.envs[declared] }
 
+// Mode is how environments that extend Base are to be used.
+func (d *Dialect) Mode() environment.Type { return d.mode }
+
 // Extended tells that expressions must be evaluated in a session of package
 // library.
 func (d *Dialect) Extended() bool { return d.extended }
 
 // must panics when the functions contradict each other, which no input
 // can cause: the tests would have.
-func must(functions ...cel.EnvOption) *Dialect {
-	built, err := build(functions)
+func must(mode environment.Type, functions ...cel.EnvOption) *Dialect {
+	built, err := build(mode, functions)
 	if err != nil {
 		panic(fmt.Sprintf("the CEL environment is misconfigured: %v", err))
 	}
 	return built
 }
 
-func build(functions []cel.EnvOption) (*Dialect, error) {
+func build(mode environment.Type, functions []cel.EnvOption) (*Dialect, error) {
 	base := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion())
 	if len(functions) > 0 {
 		extended, err := base.Extend(environment.VersionedOptions{
@@ -76,10 +87,14 @@ func build(functions []cel.EnvOption) (*Dialect, error) {
 		}
 		base = extended
 	}
-	built := &Dialect{base: base, envs: map[Declarations]*cel.Env{}, extended: len(functions) > 0}
+	built := &Dialect{base: base, envs: map[Declarations]*cel.Env{}, extended: len(functions) > 0, mode: mode}
+	own, err := base.Env(mode)
+	if err != nil {
+		return nil, err
+	}
 	for bits := range 8 {
 		declared := Declarations{HasParams: bits&1 != 0, HasAuthorizer: bits&2 != 0, HasPatchTypes: bits&4 != 0}
-		env, err := built.Declare(base.StoredExpressionsEnv(), declared)
+		env, err := built.Declare(own, declared)
 		if err != nil {
 			return nil, err
 		}

@@ -45,7 +45,7 @@ func (s Server) Compare(ctx context.Context, evaluator policy.Evaluator, homes H
 		return Outcome{}, err
 	}
 	outcome := Outcome{Refusal: want.Refusal}
-	decision := policy.NewSet([]policy.Evaluator{evaluator}, nil).Decide(ctx, request, policy.World{})
+	decision := policy.NewSet([]policy.Evaluator{evaluator}, nil).Decide(ctx, request, s.World)
 	if got := refusal(decision); got != strings.TrimSpace(want.Refusal) {
 		outcome.Difference = fmt.Sprintf("engine refuses: %q\nserver refuses: %q", got, want.Refusal)
 		return outcome, nil

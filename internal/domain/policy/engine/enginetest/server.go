@@ -22,7 +22,12 @@ type Server struct {
 	Client client.Client
 	// User is who the client acts as.
 	User authenticationv1.UserInfo
+	// World is what policies may look at; nothing unless it is set.
+	World policy.World
 }
+
+// ErrOther is a refusal by something else than a policy.
+var ErrOther = errors.New("refused by something else")
 
 // Verdict is what the server said of a request.
 type Verdict struct {
@@ -47,7 +52,7 @@ func (s Server) Create(ctx context.Context, namespace string, object map[string]
 	}
 	_, refusal, ok := strings.Cut(status.ErrStatus.Message, "denied request: ")
 	if !ok {
-		return Verdict{}, fmt.Errorf("refused by something else: %w", err)
+		return Verdict{}, fmt.Errorf("%w: %w", ErrOther, err)
 	}
 	return Verdict{Refusal: refusal}, nil
 }
