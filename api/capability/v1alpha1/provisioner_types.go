@@ -156,22 +156,28 @@ type TemplateResource struct {
 	ReadyWhen []CELExpression `json:"readyWhen,omitempty"`
 }
 
-// HelmProvisioner applies what a Helm chart renders.
+// HelmProvisioner applies what a Helm chart renders: a release of the claim's
+// name, in its namespace, of which the cluster keeps no record. Hooks and
+// definitions of kinds are refused, tests are left out, lookup finds nothing.
 // +kubebuilder:validation:XValidation:rule="has(self.archive) != has(self.url)",message="helm: give archive or url"
 // +kubebuilder:validation:XValidation:rule="!has(self.url) || has(self.digest)",message="helm: a chart by url needs its digest"
 type HelmProvisioner struct {
-	// archive is the packaged chart itself (.tgz), in base64.
+	// archive is the packaged chart itself (.tgz), in base64. It is a string, because
+	// the API server's rules cannot read bytes whose base64 has / or + in it.
 	// +kubebuilder:validation:MaxLength=700000
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9+/\s]+={0,2}\s*$`
 	// +optional
-	Archive []byte `json:"archive,omitempty"`
+	Archive string `json:"archive,omitempty"`
 
-	// url of the packaged chart (.tgz).
+	// url of the packaged chart (.tgz), or of its repository in a registry, by
+	// oci:// and without a tag. Neither is logged in to.
 	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:Pattern=`^https?://[^\s]+$`
+	// +kubebuilder:validation:Pattern=`^(https?|oci)://[^\s]+$`
 	// +optional
 	URL string `json:"url,omitempty"`
 
-	// digest of the packaged chart: sha256: and 64 hexadecimal digits.
+	// digest of the packaged chart, or of its manifest in the registry: sha256: and
+	// 64 hexadecimal digits.
 	// +kubebuilder:validation:MaxLength=71
 	// +kubebuilder:validation:Pattern=`^sha256:[0-9a-f]{64}$`
 	// +optional
@@ -192,6 +198,11 @@ type HelmProvisioner struct {
 	// endpoint is an expression for where the thing is reached.
 	// +optional
 	Endpoint CELExpression `json:"endpoint,omitempty"`
+
+	// status is what the claim's own status fields say: expressions by field.
+	// +kubebuilder:validation:MaxProperties=32
+	// +optional
+	Status map[string]CELExpression `json:"status,omitempty"`
 }
 
 // HTTPProvisioner asks a service of the capability's team.

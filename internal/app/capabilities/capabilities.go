@@ -5,22 +5,13 @@ package capabilities
 
 import (
 	"context"
-	"path/filepath"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
-	"github.com/roadbed-dev/roadbed/internal/adapter/folder"
-	"github.com/roadbed-dev/roadbed/internal/adapter/postgres"
-	"github.com/roadbed-dev/roadbed/internal/adapter/postgres/local"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
-	"github.com/roadbed-dev/roadbed/internal/domain/capability/database"
-	"github.com/roadbed-dev/roadbed/internal/domain/capability/environment"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/operator"
-	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/ledger"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 )
@@ -69,30 +60,12 @@ func (m *Module) Setup(host *module.Host) error {
 	if err := m.platform(host); err != nil {
 		return err
 	}
-	builtins, err := m.builtins(host)
+	factories, err := m.factories(host)
 	if err != nil {
 		return err
 	}
-	_, err = claim.Setup(host, claim.Deps{Factories: map[v1alpha1.ProvisionerType]claim.Factory{
-		v1alpha1.ProvisionerBuiltin: claim.Builtins(builtins),
-	}})
+	_, err = claim.Setup(host, claim.Deps{Factories: factories})
 	return err
-}
-
-// builtins are Roadbed's own provisioners.
-func (m *Module) builtins(host *module.Host) (map[string]provision.Builtin, error) {
-	own := local.New(filepath.Join(m.deps.Data, "postgres"), host.Clock, host.Log)
-	server := postgres.New(own)
-	backups := database.NewBackups(server, folder.New(filepath.Join(m.deps.Data, "backups")), host.Clock, host.Log)
-	for _, each := range []func(context.Context) error{own.Run, backups.Run} {
-		if err := host.Manager.Add(manager.RunnableFunc(each)); err != nil {
-			return nil, err
-		}
-	}
-	return map[string]provision.Builtin{
-		"postgres":    database.New(server, server, backups, host.Clock),
-		"environment": environment.New(host.Manager.GetClient()),
-	}, nil
 }
 
 // usage tells from the gateway's ledger who used an API.

@@ -10,6 +10,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/adapter/folder"
 	"github.com/roadbed-dev/roadbed/internal/adapter/postgres"
 	"github.com/roadbed-dev/roadbed/internal/adapter/postgres/local"
+	"github.com/roadbed-dev/roadbed/internal/adapter/render"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/bucket"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/database"
@@ -28,6 +29,7 @@ func (m *Module) factories(host *module.Host) (map[v1alpha1.ProvisionerType]clai
 	return map[v1alpha1.ProvisionerType]claim.Factory{
 		v1alpha1.ProvisionerBuiltin: claim.Builtins(own),
 		v1alpha1.ProvisionerHTTP:    claim.HTTP(given),
+		v1alpha1.ProvisionerHelm:    claim.Helm(render.NewCharts(filepath.Join(m.deps.Data, "charts"))),
 	}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/helm"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/http"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/template"
 )
@@ -73,6 +74,20 @@ func HTTP(tokens http.Tokens) Factory {
 			return nil, err
 		}
 		return &Maker{Builtin: made}, nil
+	}
+}
+
+// Helm are charts, as a Factory.
+func Helm(charts helm.Charts) Factory {
+	return func(r *v1alpha1.CapabilityRevision) (*Maker, error) {
+		if r.Spec.Provisioner.Helm == nil {
+			return nil, errors.New("provisioner.helm: it is not set")
+		}
+		made, err := helm.Compile(r.Spec.Provisioner.Helm, r.Spec.Schema.Spec.Raw, charts)
+		if err != nil {
+			return nil, err
+		}
+		return &Maker{Renderer: made}, nil
 	}
 }
 
