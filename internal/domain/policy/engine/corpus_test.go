@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/corpus"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"

@@ -23,8 +23,8 @@ type imagePolicy struct {
 	attestors    map[string]attestor
 	attestations map[string]string
 	// named is what expressions see as attestors.
-	named map[string]any
-	credentials  policy.RegistryCredentials
+	named       map[string]any
+	credentials policy.RegistryCredentials
 	// What validationConfigurations say.
 	mutateDigest, verifyDigest, required bool
 }

@@ -44,7 +44,7 @@ type examined struct {
 	name    string
 	policy  *policiesv1.ValidatingPolicy
 	example func(seed int) map[string]any
-	home string
+	home    string
 }
 
 // examinedPolicies are the native ones of the corpus and of the catalogue. Which
