@@ -40,9 +40,9 @@ func (a authenticator) Authenticate(r *http.Request, c *v1alpha1.Capability) (pl
 	case refused != nil && refused.Status == http.StatusServiceUnavailable:
 		return platformapi.Caller{}, fmt.Errorf("the gateway cannot tell: %s", refused.Reason)
 	case refused != nil:
-		return platformapi.Caller{}, &platformapi.Refusal{Status: refused.Status, Detail: refused.Detail, Challenge: refused.Challenge}
+		return platformapi.Caller{}, &platformapi.RefusalError{Status: refused.Status, Detail: refused.Detail, Challenge: refused.Challenge}
 	case who == nil:
-		return platformapi.Caller{}, &platformapi.Refusal{Status: http.StatusUnauthorized, Detail: "Send a token in the header Authorization: Bearer TOKEN."}
+		return platformapi.Caller{}, &platformapi.RefusalError{Status: http.StatusUnauthorized, Detail: "Send a token in the header Authorization: Bearer TOKEN."}
 	}
 	return platformapi.Caller{
 		Name: named(who, native), Workload: who.Kind != gateway.Person, Tenant: who.Tenant, Namespace: who.Namespace,

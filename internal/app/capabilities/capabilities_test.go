@@ -30,12 +30,13 @@ func TestMain(m *testing.M) { kubetest.Main(m) }
 
 const patience = 60 * time.Second
 
-// TestDatabase goes the way of a team: a capability is published, one of the
-// tenant's people claims a database and connects to it; nobody takes the
-// capability away while it is claimed.
-func TestDatabase(t *testing.T) {
+// TestPlatform goes the way of a team: a capability is published; one of the
+// tenant's people claims a database, and one of its workloads another over HTTP,
+// with its own token and nothing set up for it; both are connected to; nobody takes
+// the capability away while it is claimed.
+func TestPlatform(t *testing.T) {
 	t.Parallel()
-	postgrestest.Start(t) // Skips where PostgreSQL is not installed.
+	postgrestest.Need(t)
 	env := kubetest.Private(t)
 	gates := map[string]bool{gateways.Gate: true, capabilities.Gate: true}
 	apptest.Install(t, env.Admin, gates)
@@ -43,15 +44,23 @@ func TestDatabase(t *testing.T) {
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	apptest.Run(t, apptest.Options(dir, env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates))
+	url := gatewayAt(t, env, int64(apptest.FreeAddress(t).Port()))
+	options := apptest.Options(dir, env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates)
+	apptest.Run(t, options)
 	onboard(t, env)
 	capability := published(t, env)
 	person, err := client.New(env.As(t, "ada", "corp:payments"), client.Options{Scheme: env.Scheme})
 	if err != nil {
 		t.Fatal(err)
 	}
-	claim := claimed(t, person)
-	connected(t, person, claim)
+	connected(t, person, claimed(t, person))
+
+	workload := caller{url, token(t, env.Client, "tenant-payments", "default", "platform-api")}
+	connected(t, person, claimedOverHTTP(t, workload))
+	recorded(t, options.TrailPath)
+	listed(t, workload)
+	refused(t, workload, token(t, env.Client, "tenant-payments", "default", "another"))
+	limited(t, workload)
 
 	if err := env.Client.Delete(t.Context(), capability); !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) {
 		t.Errorf("a capability in use is deleted: %v", err)

@@ -21,15 +21,22 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/adapter/database"
 )
 
+// Need skips the test where no binaries of PostgreSQL are installed: for a program
+// that runs them itself.
+func Need(t testing.TB) {
+	t.Helper()
+	if binaries() == "" {
+		t.Skip("PostgreSQL is not installed")
+	}
+}
+
 // Start starts a server that ends with the test, and returns its URL. Where no
 // binaries of PostgreSQL are installed the test is skipped; make test installs
 // them.
 func Start(t testing.TB) string {
 	t.Helper()
+	Need(t)
 	bin := binaries()
-	if bin == "" {
-		t.Skip("PostgreSQL is not installed")
-	}
 	dir := t.TempDir()
 	owner := unprivileged(t, dir)
 	data := filepath.Join(dir, "data")

@@ -46,7 +46,7 @@ type authenticator struct{}
 func (authenticator) Authenticate(r *http.Request, _ *v1alpha1.Capability) (platformapi.Caller, error) {
 	caller, ok := tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	if !ok {
-		return caller, &platformapi.Refusal{Status: http.StatusUnauthorized, Detail: "send a token"}
+		return caller, &platformapi.RefusalError{Status: http.StatusUnauthorized, Detail: "send a token"}
 	}
 	return caller, nil
 }

@@ -22,8 +22,8 @@ type Caller struct {
 	Namespace string
 }
 
-// Refusal says why somebody may not make a request. It is for him to read.
-type Refusal struct {
+// RefusalError says why somebody may not make a request. It is for him to read.
+type RefusalError struct {
 	// Status is 401 where nobody knows who it is, and 403 where it is known.
 	Status int
 	// Detail is what is wrong and what to do.
@@ -34,12 +34,12 @@ type Refusal struct {
 }
 
 // Error is the detail.
-func (r *Refusal) Error() string { return r.Detail }
+func (r *RefusalError) Error() string { return r.Detail }
 
 // Authenticator says who makes a request. It must be safe for concurrent use.
 type Authenticator interface {
 	// Authenticate returns who calls an API of the Capability. It MUST believe the
-	// credential of the request itself and no header that says who calls. A Refusal
+	// credential of the request itself and no header that says who calls. A RefusalError
 	// says why he may not; every other error, that this cannot be told now. The
 	// Capability MUST NOT be changed.
 	Authenticate(r *http.Request, capability *v1alpha1.Capability) (Caller, error)

@@ -125,7 +125,7 @@ func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*target, *proble
 // caller says who makes a request of an API.
 func (h *Handler) caller(w http.ResponseWriter, r *http.Request, found *v1alpha1.Capability) (Caller, *problem.Problem) {
 	caller, err := h.authenticator.Authenticate(r, found)
-	refused, isRefusal := errors.AsType[*Refusal](err)
+	refused, isRefusal := errors.AsType[*RefusalError](err)
 	switch {
 	case isRefusal:
 		if refused.Status == http.StatusUnauthorized {
