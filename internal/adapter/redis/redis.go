@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	client "github.com/redis/go-redis/v9"
@@ -39,9 +40,20 @@ return {granted, math.ceil(whole - now)}
 // Limits keeps budgets in one Redis. It is for many goroutines at once.
 type Limits struct{ redis *client.Client }
 
+// silent says nothing: whoever asks gets the error, and tells it once.
+type silent struct{}
+
+// Printf says nothing.
+func (silent) Printf(context.Context, string, ...any) {}
+
+// hush keeps the client, of all programs in this process, from writing to the
+// standard error.
+var hush = sync.OnceFunc(func() { client.SetLogger(silent{}) })
+
 // Open returns Limits at the URL: redis://, rediss:// for TLS, or unix://. It
 // connects when it is first asked, so a Redis that is down is no error here.
 func Open(url string) (*Limits, error) {
+	hush()
 	options, err := client.ParseURL(url)
 	if err != nil {
 		// What the parser says may quote the URL, and the URL has a password.

@@ -42,27 +42,45 @@ func Options(dir string, own *rest.Config, gates map[string]bool) app.Options {
 // server that does not end well fails the test.
 func Run(t testing.TB, opts app.Options) app.Endpoints {
 	t.Helper()
+	reached, _ := Start(t, opts)
+	return reached
+}
+
+// Start is Run, of which a function ends the server before the test does.
+func Start(t testing.TB, opts app.Options) (app.Endpoints, func()) {
+	t.Helper()
 	ready := make(chan app.Endpoints, 1)
 	opts.Ready = func(e app.Endpoints) { ready <- e }
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- app.Run(ctx, opts) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	stop, ended := Until(t, func(ctx context.Context) error { return app.Run(ctx, opts) })
 	select {
 	case reached := <-ready:
-		return reached
-	case err := <-done:
-		done <- nil
-		t.Fatalf("the server ended: %v", err)
+		return reached, stop
+	case <-ended:
+		t.Fatal("the server ended")
 	case <-time.After(Patience):
 		t.Fatal("the server is not ready")
 	}
-	return app.Endpoints{}
+	return app.Endpoints{}, stop
+}
+
+// Until runs something until the returned function is called, or the test ends. Its
+// error fails the test. The channel is closed when it has ended.
+func Until(t testing.TB, run func(context.Context) error) (stop func(), ended <-chan struct{}) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := run(ctx); err != nil {
+			t.Errorf("it ended: %v", err)
+		}
+	}()
+	stop = func() {
+		cancel()
+		<-done
+	}
+	t.Cleanup(stop)
+	return stop, done
 }
 
 // Log keeps nothing.

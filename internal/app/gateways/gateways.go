@@ -133,7 +133,10 @@ func New(ctx context.Context, opts Options) (*Gateway, error) {
 
 // uses is who keeps the ledger.
 func (g *Gateway) uses(ctx context.Context, opts Options) (ledger.Sink, error) {
-	if opts.Database == nil {
+	switch {
+	case opts.Database == nil && opts.Leader == nil:
+		return nil, errors.New("nobody keeps who used what: give a database or a leader")
+	case opts.Database == nil:
 		return opts.Leader, nil
 	}
 	store, err := ledger.Open(ctx, opts.Database.DB, opts.Database.Dialect)

@@ -40,14 +40,14 @@ func TestProcesses(t *testing.T) {
 	env := kubetest.Private(t)
 	gates := map[string]bool{gateways.Gate: true}
 	apptest.Install(t, env.Admin, gates)
-	apptest.Run(t, apptest.Options(t.TempDir(), env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates))
+	_, stopLeader := apptest.Start(t, apptest.Options(t.TempDir(), env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates))
 	port := apptest.FreeAddress(t).Port()
 	roots := published(t, env, port)
 	web := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: host}}}
 	t.Cleanup(web.CloseIdleConnections)
 
 	var places []string
-	var stop []context.CancelFunc
+	var stop []func()
 	for _, address := range []string{"127.0.0.2", "127.0.0.3"} {
 		stop = append(stop, process(t, env, netip.MustParseAddr(address)))
 		places = append(places, net.JoinHostPort(address, fmt.Sprint(port)))
@@ -66,44 +66,51 @@ func TestProcesses(t *testing.T) {
 	if err := served(t, web, places[0], "/free"); err == nil {
 		t.Error("the process that ended serves")
 	}
+	stopLeader()
+	t.Run("no leader", func(t *testing.T) { leaderless(t, web, places[1]) })
+}
+
+// leaderless wants each policy to hold as it says while nobody leads.
+func leaderless(t *testing.T, web *http.Client, place string) {
+	passed := map[string]int{}
+	for path, refused := range map[string]int{"/closed": http.StatusServiceUnavailable, "/local": http.StatusTooManyRequests} {
+		for range 2 * rate {
+			status, err := ask(t, web, place, path)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case status == http.StatusFound:
+				passed[path]++
+			case status != refused:
+				t.Fatalf("%s: status %d, want %d", path, status, refused)
+			}
+		}
+	}
+	if passed["/closed"] != 0 || passed["/local"] == 0 || passed["/local"] > rate {
+		t.Errorf("%v passed, want none where the policy is Closed, and a share of %d where it is Local", passed, rate)
+	}
 }
 
 const host = "edge.corp.example"
 
 // process serves Gateways until the returned function is called.
-func process(t *testing.T, env *kubetest.Env, address netip.Addr) context.CancelFunc {
+func process(t *testing.T, env *kubetest.Env, address netip.Addr) (stop func()) {
 	t.Helper()
 	ready := make(chan struct{})
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() {
-		done <- app.ServeGateway(ctx, app.GatewayOptions{
-			Config: env.As(t, leases.User, identity.RoadbedGroups()...), Addr: address, PrivilegedPorts: true,
-			GatewayTuning: app.GatewayTuning{Public: "127.0.0.1"}, Log: apptest.Log(),
-			Ready: func(app.Endpoints) { close(ready) },
-		})
-	}()
-	ended := false
-	end := func() {
-		cancel()
-		if ended {
-			return
-		}
-		ended = true
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+	opts := app.GatewayOptions{
+		Config: env.As(t, leases.User, identity.RoadbedGroups()...), Addr: address, PrivilegedPorts: true,
+		GatewayTuning: app.GatewayTuning{Public: "127.0.0.1"}, Log: apptest.Log(),
+		Ready: func(app.Endpoints) { close(ready) },
 	}
-	t.Cleanup(end)
+	stop, ended := apptest.Until(t, func(ctx context.Context) error { return app.ServeGateway(ctx, opts) })
 	select {
 	case <-ready:
-	case err := <-done:
-		done <- nil
-		t.Fatalf("the process ended: %v", err)
+	case <-ended:
+		t.Fatal("the process ended")
 	case <-time.After(apptest.Patience):
 		t.Fatal("the process is not ready")
 	}
-	return end
+	return stop
 }
 
 // published makes a Gateway with a certificate, a route that needs no backend, and
@@ -130,21 +137,28 @@ func published(t *testing.T, env *kubetest.Env, port uint16) *x509.CertPool {
 			}),
 		}
 	}
-	limited := gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterExtensionRef, ExtensionRef: &gatewayv1.LocalObjectReference{
-		Group: gatewayv1.Group(v1alpha1.GroupVersion.Group), Kind: "RateLimitPolicy", Name: "hourly",
-	}}
+	limited := func(policy string) gatewayv1.HTTPRouteFilter {
+		return gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterExtensionRef, ExtensionRef: &gatewayv1.LocalObjectReference{
+			Group: gatewayv1.Group(v1alpha1.GroupVersion.Group), Kind: "RateLimitPolicy", Name: gatewayv1.ObjectName(policy),
+		}}
+	}
+	hourly := func(name, failure string) *v1alpha1.RateLimitPolicy {
+		return &v1alpha1.RateLimitPolicy{ObjectMeta: in(name), Spec: v1alpha1.RateLimitPolicySpec{
+			Requests: rate, Unit: v1alpha1.UnitHour, Scope: "Gateway", FailureMode: failure,
+		}}
+	}
 	for _, object := range []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: edge}}, secret("shown"), secret("hidden"),
-		&v1alpha1.RateLimitPolicy{ObjectMeta: in("hourly"), Spec: v1alpha1.RateLimitPolicySpec{
-			Requests: rate, Unit: v1alpha1.UnitHour, Scope: "Gateway", FailureMode: "Closed",
-		}},
+		hourly("limited", "Closed"), hourly("closed", "Closed"), hourly("local", "Local"),
 		&gatewayv1.Gateway{ObjectMeta: in("edge"), Spec: gatewayv1.GatewaySpec{GatewayClassName: "roadbed", Listeners: []gatewayv1.Listener{{
 			Name: "https", Port: gatewayv1.PortNumber(port), Protocol: gatewayv1.HTTPSProtocolType,
 			TLS: &gatewayv1.ListenerTLSConfig{CertificateRefs: []gatewayv1.SecretObjectReference{{Name: "shown"}}},
 		}}}},
 		&gatewayv1.HTTPRoute{ObjectMeta: in("edge"), Spec: gatewayv1.HTTPRouteSpec{
 			CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{{Name: "edge"}}},
-			Rules:           []gatewayv1.HTTPRouteRule{redirect("/free"), redirect("/limited", limited)},
+			Rules: []gatewayv1.HTTPRouteRule{
+				redirect("/free"), redirect("/limited", limited("limited")), redirect("/closed", limited("closed")), redirect("/local", limited("local")),
+			},
 		}},
 	} {
 		if err := env.Client.Create(t.Context(), object); err != nil {

@@ -15,8 +15,8 @@ import (
 
 // Spans say where spans of sampled requests go.
 type Spans struct {
-	// Endpoint is an OpenTelemetry collector's, as http://host:4318; no spans are
-	// made where it is empty.
+	// Endpoint is an OpenTelemetry collector's, as http://host:4318, with the path
+	// v1/traces unless it has one; no spans are made where it is empty.
 	Endpoint string
 	// Ratio, from 0 to 1, is the share of traces that begin at the gateway and are
 	// sampled. A request of a trace that its caller samples always is.
@@ -43,7 +43,14 @@ func (s Spans) tracer(ctx context.Context, log *slog.Logger) (*observe.Tracer, e
 	if s.Endpoint == "" {
 		return nil, nil
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(s.Endpoint))
+	at, err := url.Parse(s.Endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("make the exporter of spans: %w", err)
+	}
+	if at.Path == "" || at.Path == "/" {
+		at = at.JoinPath("v1", "traces")
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(at.String()))
 	if err != nil {
 		return nil, fmt.Errorf("make the exporter of spans: %w", err)
 	}
