@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
@@ -80,8 +81,9 @@ func (o InstallOptions) withDefaults() InstallOptions {
 
 // Install prepares the cluster: kinds, rights, guards, webhook configuration,
 // platform namespaces, policies and the shipped tiers. It may be called any
-// number of times and then upgrades what it finds. A tier, or a policy that is
-// not Mandatory, is left as it is: its owner may have changed it.
+// number of times and then upgrades what it finds. A tier, a
+// capability, or a policy that is not Mandatory, is left as it is: its owner may
+// have changed it.
 //
 // It acts as Roadbed, with a cluster admin's rights, because the guards keep
 // everybody else from changing what belongs to the platform: the API server's
@@ -147,6 +149,24 @@ func ActingClient(admin *rest.Config) (client.Client, error) {
 	return c, nil
 }
 
+// capabilitiesPart are the capabilities that Roadbed brings along. They come
+// before their webhook, which nobody answers while the platform is installed.
+const capabilitiesPart = "capabilities"
+
+// installCapability makes a capability, once: as soon as there is a webhook for
+// capabilities, those that are missing were withdrawn.
+func installCapability(ctx context.Context, c client.Client, capability *unstructured.Unstructured) error {
+	hook := &admissionv1.ValidatingWebhookConfiguration{}
+	err := c.Get(ctx, client.ObjectKey{Name: capabilityHooks}, hook)
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	if err := c.Create(ctx, capability); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("create capability %q: %w", capability.GetName(), err)
+	}
+	return nil
+}
+
 // installOne applies an object. Tiers, policies that are not Mandatory, and
 // namespaces of the platform that exist, are not ours to change.
 func installOne(ctx context.Context, c client.Client, part string, object client.Object) error {
@@ -161,6 +181,9 @@ func installOne(ctx context.Context, c client.Client, part string, object client
 			return fmt.Errorf("create %s: %w", what, err)
 		}
 		return nil
+	}
+	if part == capabilitiesPart {
+		return installCapability(ctx, c, loose)
 	}
 	if part == "webhook" {
 		// The server says where the webhooks are; the configuration must not

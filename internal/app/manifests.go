@@ -41,6 +41,9 @@ func parts(opts InstallOptions) []part {
 	if !opts.StaticGuards {
 		all = append(all, part{"policies", MandatoryPolicies()})
 	}
+	if opts.FeatureGates[capabilities.Gate] {
+		all = append(all, part{capabilitiesPart, capabilities.Shipped()})
+	}
 	if opts.Webhook != WebhookOff {
 		all = append(all, part{"webhook", installedWebhooks(opts)})
 	}

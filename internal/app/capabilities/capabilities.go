@@ -64,7 +64,7 @@ func (m *Module) Setup(host *module.Host) error {
 	if err != nil {
 		return err
 	}
-	_, err = claim.Setup(host, claim.Deps{Factories: factories})
+	_, err = claim.Setup(host, claim.Deps{Factories: factories, Changed: m.ClaimsChanged})
 	return err
 }
 

@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/database/postgrestest"
@@ -30,7 +29,7 @@ func TestMain(m *testing.M) { kubetest.Main(m) }
 
 const patience = 60 * time.Second
 
-// TestPlatform goes the way of a team: a capability is published; one of the
+// TestPlatform goes the way of a team: a capability is there; one of the
 // tenant's people claims a database, and one of its workloads another over HTTP,
 // with its own token and nothing set up for it; both are connected to; nobody takes
 // the capability away while it is claimed.
@@ -61,6 +60,7 @@ func TestPlatform(t *testing.T) {
 	listed(t, workload)
 	refused(t, workload, token(t, env.Client, "tenant-payments", "default", "another"))
 	limited(t, workload)
+	provisioned(t, env)
 
 	if err := env.Client.Delete(t.Context(), capability); !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) {
 		t.Errorf("a capability in use is deleted: %v", err)
@@ -111,20 +111,10 @@ func ready(t *testing.T, c client.Client, live *unstructured.Unstructured) {
 	})
 }
 
-// published creates the example's capability, as a platform team would.
+// published is a capability that the platform brings along.
 func published(t *testing.T, env *kubetest.Env) client.Object {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", "capabilities", "databases.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	capability := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal(text, &capability.Object); err != nil {
-		t.Fatal(err)
-	}
-	if err := env.Client.Create(t.Context(), capability); err != nil {
-		t.Fatal(err)
-	}
+	capability := object("capability.roadbed.dev/v1alpha1", "Capability", "", "databases")
 	ready(t, env.Client, capability)
 	return capability
 }

@@ -29,7 +29,7 @@ func Verbs(shared *verb.Program) []*cobra.Command {
 		`A capability is something that a team of the platform provides, published as a
 versioned API: tenants claim it by kubectl or HTTP. Its versions are alpha, beta, ga,
 deprecated and removed; what each stage promises, the server holds.`,
-		p.listVerb(), p.getVerb(), p.lintVerb(), p.diffVerb(), p.publishVerb(), p.deprecateVerb(), p.consumersVerb(), p.docsVerb(),
+		p.listVerb(), p.getVerb(), p.lintVerb(), p.diffVerb(), p.publishVerb(), p.deprecateVerb(), p.consumersVerb(), p.docsVerb(), p.shippedVerb(),
 	)
 	capabilities.Aliases = []string{"capabilities"}
 	flags := verb.Family("flag", "Switch feature flags for tenants",

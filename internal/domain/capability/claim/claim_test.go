@@ -30,7 +30,7 @@ func TestClaims(t *testing.T) {
 	t.Run("together", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *platform){
 			"chart": testChart,
-			"life": testLife, "drift": testDrift, "taken": testTaken, "plan": testPlan, "accounts": testAccounts,
+			"life":  testLife, "drift": testDrift, "taken": testTaken, "plan": testPlan, "accounts": testAccounts,
 			"no tenant": testNoTenant, "no record": testNoRecord, "retained": testRetained,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, p) })

@@ -49,6 +49,9 @@ func TestShipped(t *testing.T) {
 			if page, err := capability.Docs(stored); err != nil || len(page) < 500 {
 				t.Errorf("docs page of %d characters, %v", len(page), err)
 			}
+			if len(shipped.Text(each.Name)) == 0 {
+				t.Error("its file is named otherwise")
+			}
 			if len(stored.Spec.SLOs) == 0 {
 				t.Error("it promises nothing")
 			}
