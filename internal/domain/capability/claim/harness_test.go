@@ -57,6 +57,7 @@ type platform struct {
 	factories  map[v1alpha1.ProvisionerType]claim.Factory
 	supervisor *claim.Supervisor
 	trail      *book
+	fuses      *fuses // nil where nobody dies
 	stop       func() error
 }
 
@@ -152,6 +153,9 @@ func (p *platform) run(t *testing.T) {
 	t.Helper()
 	connection := rest.CopyConfig(p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...))
 	connection.QPS, connection.Burst = -1, -1
+	if p.fuses != nil {
+		connection.Wrap(p.fuses.wrap)
+	}
 	log := logr.FromSlogHandler(testLog().Handler())
 	ctrl.SetLogger(log)
 	mgr, err := ctrl.NewManager(connection, manager.Options{
