@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/internal/app/gateways/leases"
 	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -26,7 +27,9 @@ func InstalledServer() []client.Object {
 		_, volume := obj.(*corev1.PersistentVolumeClaim)
 		return volume
 	})
+	objects = append(objects, platformObjects(everything())...)
 	return append(objects,
+		&corev1.ConfigMap{ObjectMeta: own(leases.ConfigMap)},
 		&corev1.Secret{ObjectMeta: own(webhookSecret)},
 		&corev1.Secret{ObjectMeta: own(reports.Secret)},
 		&corev1.ConfigMap{ObjectMeta: own(settingsMap)},
@@ -36,7 +39,7 @@ func InstalledServer() []client.Object {
 
 // everything is an installation of all there is.
 func everything() InstallOptions {
-	opts := InstallOptions{DatabaseSecret: "any", GatewayReplicas: 1, FeatureGates: map[string]bool{}}
+	opts := InstallOptions{DatabaseSecret: "any", PullSecrets: []string{"any"}, GatewayReplicas: 1, FeatureGates: map[string]bool{}}
 	for _, gate := range Gates() {
 		opts.FeatureGates[gate] = true
 	}
@@ -47,7 +50,7 @@ func everything() InstallOptions {
 // with the namespace that they are in.
 func InstalledRights() []client.Object {
 	var objects []client.Object
-	for _, part := range parts(InstallOptions{PullSecrets: []string{"any"}}.withDefaults()) {
+	for _, part := range parts(everything()) {
 		if part.name == "rbac" {
 			objects = append(objects, part.objects...)
 		}

@@ -21,7 +21,8 @@ func (p *program) uninstallVerb() *cobra.Command {
 		Long: `Take out of a cluster what "roadbed install" put there: the server, its webhooks and
 rights, the guards. Finalizers of Roadbed are released, so that nothing is left that
 nobody can delete. No namespace and no volume is ever deleted: tenants keep what runs,
-their quotas, network policies and access; nobody restores those any more.
+their quotas, network policies and access, and their claims with what was provisioned
+for them; nobody looks after those any more.
 
 Without --yes nothing is changed: what would be is listed, with exit code 3. The kinds
 stay, with every Tenant, BusinessUnit and Tier, unless --delete-kinds is given.
@@ -82,6 +83,7 @@ func (p *program) showUninstallation(plan uninstall.Plan) error {
 	}
 	section("Deleted, the webhooks, the server and its rights", plan.Stop)
 	section("Deleted, the guards", plan.Guards)
+	section("Converted by the API server from then on, the kinds of claims", plan.Unhook)
 	section("Released from Roadbed's finalizers", plan.Release)
 	section("Deleted, the kinds with all their objects", plan.Kinds)
 	if len(plan.Stays) > 0 {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/report"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/reportapi"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
@@ -27,8 +28,16 @@ import (
 // held are the objects that one of Roadbed's finalizers keeps: those of its own
 // kinds, and the role bindings by which tenants keep their access to the last.
 func (r *remover) held(ctx context.Context) ([]apply.Ref, error) {
+	claims, err := r.claimKinds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kinds := append(r.ownKinds(), rbacv1.SchemeGroupVersion.WithKind("RoleBinding"))
+	for i := range claims {
+		kinds = append(kinds, claimsOf(&claims[i]))
+	}
 	var found []apply.Ref
-	for _, gvk := range append(r.ownKinds(), rbacv1.SchemeGroupVersion.WithKind("RoleBinding")) {
+	for _, gvk := range kinds {
 		objects, err := r.metadata(ctx, gvk)
 		if err != nil {
 			return nil, err
@@ -132,11 +141,15 @@ func (r *remover) stays(ctx context.Context, roles []string) ([]string, error) {
 	if objects != "" && !r.kinds {
 		said = append(said, fmt.Sprintf("The kinds with %s. --delete-kinds deletes them; namespaces stay even then.", objects))
 	}
+	claims, err := r.claims(ctx)
+	if err != nil {
+		return nil, err
+	}
 	places, err := r.places(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return append(said, places...), nil
+	return slices.Concat(said, claims, places), nil
 }
 
 // wishes counts the objects of Roadbed's kinds.
@@ -158,7 +171,7 @@ func (r *remover) wishes(ctx context.Context) (string, error) {
 func (r *remover) places(ctx context.Context) ([]string, error) {
 	var said []string
 	settings := tenancy.DefaultSettings()
-	for _, name := range []string{identity.SystemNamespace, settings.IngressNamespace, settings.ObservabilityNamespace} {
+	for _, name := range []string{identity.SystemNamespace, account.Namespace, settings.IngressNamespace, settings.ObservabilityNamespace} {
 		found, err := r.present(ctx, []client.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}})
 		if err != nil {
 			return nil, err

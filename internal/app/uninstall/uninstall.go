@@ -43,8 +43,11 @@ type Options struct {
 // or a volume among what it deletes.
 type Plan struct {
 	// Stop are the registrations of reports and the webhooks, which nobody would
-	// answer, the servers and their rights.
+	// answer, the servers, their rights, and what domains behind feature gates made.
 	Stop []apply.Ref
+	// Unhook are kinds of claims whose versions a webhook converts: from then on the
+	// API server does, which keeps what versions have in common.
+	Unhook []apply.Ref
 	// Guards are native policies: the platform's, and those that it made of
 	// other kinds of policies.
 	Guards []apply.Ref
@@ -59,7 +62,7 @@ type Plan struct {
 
 // Empty says whether there is nothing left to do.
 func (p Plan) Empty() bool {
-	return len(p.Stop)+len(p.Guards)+len(p.Release)+len(p.Kinds) == 0
+	return len(p.Stop)+len(p.Unhook)+len(p.Guards)+len(p.Release)+len(p.Kinds) == 0
 }
 
 // Look looks at the cluster and changes nothing.
@@ -83,6 +86,9 @@ func Do(ctx context.Context, opts Options, plan Plan) error {
 		return fmt.Errorf("uninstall: %w", err)
 	}
 	if err := r.deleteAll(ctx, slices.Concat(plan.Stop, plan.Guards)); err != nil {
+		return fmt.Errorf("uninstall: %w", err)
+	}
+	if err := r.unhook(ctx, plan.Unhook); err != nil {
 		return fmt.Errorf("uninstall: %w", err)
 	}
 	if err := r.releaseAll(ctx); err != nil {
@@ -144,7 +150,14 @@ func (r *remover) plan(ctx context.Context) (plan Plan, err error) {
 	if err != nil {
 		return plan, err
 	}
-	plan.Stop = slices.Concat(served, webhooks, plan.Stop)
+	gated, err := r.gated(ctx)
+	if err != nil {
+		return plan, err
+	}
+	plan.Stop = slices.Concat(served, webhooks, plan.Stop, gated)
+	if plan.Unhook, err = r.converted(ctx); err != nil {
+		return plan, err
+	}
 	if plan.Guards, err = r.admission(ctx, guardKinds); err != nil {
 		return plan, err
 	}
@@ -173,8 +186,11 @@ func (r *remover) doomedKinds() []client.Object {
 // so that a server that still runs elsewhere loses its rights at once.
 func rights() []client.Object {
 	objects := slices.DeleteFunc(app.InstalledRights(), func(obj client.Object) bool {
-		_, namespace := obj.(*corev1.Namespace)
-		return namespace
+		switch obj.(type) {
+		case *corev1.ServiceAccount, *rbacv1.ClusterRole, *rbacv1.ClusterRoleBinding, *rbacv1.Role, *rbacv1.RoleBinding:
+			return false
+		}
+		return true // guards are told apart, and namespaces stay
 	})
 	slices.SortStableFunc(objects, bindingsFirst)
 	return objects
