@@ -3,6 +3,8 @@ package app_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,6 +92,13 @@ spec:
 	w.waive(t, end)
 	w.found(t, time.Until(end), "ServiceAccount/vendor waivable/team skip")
 	kubetest.Eventually(t, time.Until(end), "it passes", again)
+	kubetest.Eventually(t, patience, "the use is on the trail, as the scan found it", func() error {
+		text, err := os.ReadFile(w.trail)
+		if err == nil && !strings.Contains(string(text), "It covers ServiceAccount shop/vendor, which policy waivable is else not content with") {
+			err = errors.New("it is not")
+		}
+		return err
+	})
 	w.found(t, time.Until(end)+5*time.Second, "ServiceAccount/vendor waivable/team fail")
 	if again() == nil {
 		t.Error("an override that ended still waives")

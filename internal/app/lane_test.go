@@ -37,6 +37,7 @@ type laneWorld struct {
 	signer   *imagestest.Signer
 	stranger *imagestest.Signer
 	history  string
+	trail    string
 	stop     func() error
 }
 
@@ -84,10 +85,11 @@ func (w *laneWorld) run(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	dir := t.TempDir()
+	w.trail = filepath.Join(dir, "trail.jsonl")
 	go func() {
 		done <- app.Run(ctx, app.Options{
 			Config:    w.env.As(t, identity.Roadbed, identity.RoadbedGroups()...),
-			TrailPath: filepath.Join(dir, "trail.jsonl"), ExportDir: filepath.Join(dir, "exports"), Database: w.history,
+			TrailPath: w.trail, ExportDir: filepath.Join(dir, "exports"), Database: w.history,
 			Ready: func(e app.Endpoints) { ready <- e }, Log: testLog(),
 		})
 	}()

@@ -25,7 +25,16 @@ type Store struct {
 	db      *sql.DB
 	dialect dialect.Dialect
 	clock   clock.PassiveClock
+	// waived hears of results that an override begins to waive; may be nil.
+	waived Waived
 }
+
+// Waived is told of a result that an override waives since now, before the result
+// is kept. Where it fails nothing is kept, so that it is told again.
+type Waived func(ctx context.Context, subject Subject, result policy.Result) error
+
+// OnWaived has a function called. It is called before anything is put.
+func (s *Store) OnWaived(waived Waived) { s.waived = waived }
 
 // Open returns a store over a database and makes its tables. Name is the dialect,
 // sqlite or postgres. The caller closes the database.
@@ -144,12 +153,16 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, j Judgement) error {
 // change writes the differences and returns the last revision; 0 when nothing differs.
 func (s *Store) change(ctx context.Context, tx *sql.Tx, id int64, j Judgement, before map[ruleKey]kept) (int64, error) {
 	var last int64
+	told := map[ruleKey]bool{}
 	for _, result := range unique(j.Results) {
 		key := ruleKey{result.Policy, result.Rule}
 		old, known := before[key]
 		delete(before, key)
 		if known && same(old.result, result) {
 			continue
+		}
+		if err := s.tell(ctx, j.Subject, old.result, result, told); err != nil {
+			return 0, err
 		}
 		revision, err := s.write(ctx, tx, id, j.Subject, old, result)
 		if err != nil {
@@ -168,6 +181,17 @@ func (s *Store) change(ctx context.Context, tx *sql.Tx, id int64, j Judgement, b
 		last = revision
 	}
 	return last, nil
+}
+
+// tell says that an override begins to waive a result; of several rules of a policy
+// once.
+func (s *Store) tell(ctx context.Context, subject Subject, before, after policy.Result, told map[ruleKey]bool) error {
+	key := ruleKey{after.Policy, after.Override}
+	if s.waived == nil || after.Override == "" || after.Override == before.Override || told[key] {
+		return nil
+	}
+	told[key] = true
+	return s.waived(ctx, subject, after)
 }
 
 // ruleKey names a result of a subject.

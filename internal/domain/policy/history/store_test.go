@@ -1,6 +1,8 @@
 package history_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -96,6 +98,44 @@ func TestPutReplaces(t *testing.T) {
 		}
 		if revision, err := store.Revision(t.Context()); err != nil || revision != changes[len(changes)-1].Revision || revision != reports[0].Revision {
 			t.Errorf("revision %d, %v; the report has %d", revision, err, reports[0].Revision)
+		}
+	})
+}
+
+// TestOnWaived: what an override begins to waive is told once, and again where the
+// listener failed, because nothing was kept then.
+func TestOnWaived(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, store *history.Store, _ *clocktesting.FakePassiveClock) {
+		var told []string
+		down := true
+		store.OnWaived(func(_ context.Context, subject history.Subject, r policy.Result) error {
+			if down {
+				return errors.New("the disk is full")
+			}
+			told = append(told, subject.Name+" "+r.Policy+" "+r.Override)
+			return nil
+		})
+		waived := func(rule, by string) policy.Result { return policy.Skipped(result(rule, policy.Fail), by) }
+		put := func(results ...policy.Result) error {
+			return store.Put(t.Context(), history.Judgement{Subject: pod("shop", "web"), Results: results})
+		}
+		if put(waived("cpu", "shop/a")) == nil {
+			t.Error("it is kept though nobody heard of it")
+		}
+		down = false
+		for _, results := range [][]policy.Result{
+			{waived("cpu", "shop/a"), waived("memory", "shop/a"), result("disk", policy.Pass)},
+			{waived("cpu", "shop/a"), waived("memory", "shop/a"), result("disk", policy.Fail)}, // nothing new
+			{result("cpu", policy.Fail)},
+			{waived("cpu", "shop/b")},
+		} {
+			if err := put(results...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff([]string{"web limits shop/a", "web limits shop/b"}, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
 		}
 	})
 }

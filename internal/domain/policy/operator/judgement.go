@@ -1,8 +1,10 @@
 package operator
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
@@ -10,6 +12,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/background"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/cluster"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/history"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/inforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/lane"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/lookup"
@@ -72,6 +75,12 @@ func (d *Domain) setupScan(host *module.Host, policies *inforce.Policies, live *
 	objects, err := dynamic.NewForConfigAndClient(host.Manager.GetConfig(), host.Manager.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("make the client for scans: %w", err)
+	}
+	if d.deps.Audit == nil {
+		found := overrides.Found(host.Trail, host.Clock)
+		d.deps.History.OnWaived(func(ctx context.Context, subject history.Subject, result policy.Result) error {
+			return found(ctx, result.Override, result.Policy, subject.Kind+" "+strings.Trim(subject.Namespace+"/"+subject.Name, "/"))
+		})
 	}
 	scanner := scan.New(scan.Deps{
 		Client: objects, Cluster: cluster.Objects{Cluster: around}, Store: d.deps.History,

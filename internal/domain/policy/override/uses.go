@@ -15,13 +15,18 @@ import (
 type Use struct {
 	// Override is the override's "namespace/name".
 	Override string
-	// Policy is the name of the native policy that it was an exception to.
+	// Policy is the name of the policy that it was an exception to: of the native one,
+	// or of the one that a webhook judged by.
 	Policy string
 	// Actor made the request.
 	Actor identity.Actor
 	// Deed says what was done, such as "create of configmaps tenant-payments/web".
 	Deed string
 }
+
+// AuditEntry is what an audit annotation with the key AuditKey says of one use,
+// where the key is not the policy's own: webhooks judge by many policies.
+func AuditEntry(policy, override string) string { return policy + "=" + override }
 
 // Uses reads an event of the API server's audit log, one line of JSON, and
 // returns the uses of overrides that its annotations name. An event of anything
@@ -45,13 +50,18 @@ func Uses(event []byte) ([]Use, error) {
 			continue
 		}
 		for name := range strings.SplitSeq(names, ",") {
-			uses = append(uses, Use{Override: name, Policy: policy, Actor: e.actor(), Deed: e.deed()})
+			use := Use{Override: name, Policy: policy, Actor: e.actor(), Deed: e.deed()}
+			if judged, waiver, ok := strings.Cut(name, "="); ok {
+				use.Policy, use.Override = judged, waiver
+			}
+			uses = append(uses, use)
 		}
 	}
 	slices.SortFunc(uses, func(a, b Use) int {
 		return cmp.Or(cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.Override, b.Override))
 	})
-	return uses, nil
+	// A policy of several rules says so of each.
+	return slices.CompactFunc(uses, func(a, b Use) bool { return a.Policy == b.Policy && a.Override == b.Override }), nil
 }
 
 // auditEvent is what Uses reads of an event of audit.k8s.io/v1.

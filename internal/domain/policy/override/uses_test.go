@@ -25,6 +25,14 @@ func TestUses(t *testing.T) {
 		want        []override.Use
 	}{
 		{"two overrides", used, []override.Use{use("a1/o", "ann", "create of configmaps a1/web", "a", "b"), use("a1/p", "ann", "create of configmaps a1/web", "a", "b")}},
+		{
+			"a webhook, by several rules of two policies",
+			strings.Replace(used, "roadbed-policy-limits/overrides\":\"a1/o,a1/p", "open.validate.policy.roadbed.dev/overrides\":\"roadbed-policy-limits=a1/o,team=a1/o,roadbed-policy-limits=a1/o", 1),
+			[]override.Use{
+				use("a1/o", "ann", "create of configmaps a1/web", "a", "b"),
+				{Override: "a1/o", Policy: "team", Actor: identity.Of("ann", "a", "b"), Deed: "create of configmaps a1/web"},
+			},
+		},
 		{"a dry run", strings.Replace(used, "configmaps\",\"verb", "configmaps?dryRun=All\",\"verb", 1), nil},
 		{"refused after all", strings.Replace(used, "201", "403", 1), nil},
 		{"still under way", strings.Replace(used, "ResponseComplete", "RequestReceived", 1), nil},

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 )
 
 // Cluster tells what admission requests leave out.
@@ -146,13 +147,13 @@ func refused(decision policy.Decision) admission.Response {
 }
 
 // annotations tell the audit event which rules were not content, and which
-// overrides were used.
+// overrides were used: override.Uses reads them.
 func annotations(results []policy.Result) map[string]string {
 	notes := map[string]string{}
 	for _, result := range results {
 		switch {
 		case result.Override != "":
-			notes["override"] = appended(notes["override"], result.Override)
+			notes[override.AuditKey] = appended(notes[override.AuditKey], override.AuditEntry(result.Policy, result.Override))
 		case result.Status == policy.Fail || result.Status == policy.Error || result.Status == policy.Warn:
 			notes["failed"] = appended(notes["failed"], result.Policy+"/"+result.Rule)
 		}

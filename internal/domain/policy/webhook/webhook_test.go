@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/webhook"
 )
 
@@ -198,6 +199,29 @@ func TestHandle(t *testing.T) {
 				t.Errorf("%s: message %q", test.reason, response.Result.Message)
 			}
 		})
+	}
+}
+
+// always is an override that covers everything.
+type always string
+
+func (a always) Waives(policy.Info, string, *policy.Request, time.Time) string { return string(a) }
+
+// TestHandleTellsOfOverrides: the audit event names them so that their use gets
+// onto the trail.
+func TestHandleTellsOfOverrides(t *testing.T) {
+	t.Parallel()
+	d := deps(t)
+	d.Policies.Use([]policy.Evaluator{fake{name: "p", lane: policy.Legacy, tier: policy.Default, resource: "pods"}}, always("shop/o"))
+	response := webhook.Validator(webhook.Open, d).Handle(t.Context(), pod(t))
+	if !response.Allowed || response.AuditAnnotations[override.AuditKey] != "p=shop/o" {
+		t.Fatalf("allowed %v, annotations %v", response.Allowed, response.AuditAnnotations)
+	}
+	event := `{"stage":"ResponseComplete","verb":"create","responseStatus":{"code":201},"user":{"username":"ann"},"objectRef":{"resource":"pods","namespace":"shop","name":"p"},` +
+		`"annotations":{"open.validate.policy.roadbed.dev/overrides":"` + response.AuditAnnotations[override.AuditKey] + `"}}`
+	uses, err := override.Uses([]byte(event))
+	if err != nil || len(uses) != 1 || uses[0].Override != "shop/o" || uses[0].Policy != "p" {
+		t.Errorf("uses %+v, %v", uses, err)
 	}
 }
 

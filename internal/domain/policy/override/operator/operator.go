@@ -48,7 +48,8 @@ type Option func(*options)
 type options struct{ audit Audit }
 
 // WithAudit puts each use of an override on the trail, as the audit log tells of
-// it. Without it, or with nil, nobody but the audit log knows of uses.
+// it. Without it, or with nil, nobody but the audit log knows of uses that no scan
+// finds: see Found.
 func WithAudit(audit Audit) Option { return func(o *options) { o.audit = audit } }
 
 // Setup adds the controllers to the host, and returns the overrides in force
@@ -75,7 +76,7 @@ func Setup(host *module.Host, policies Policies, opts ...Option) (*Live, error) 
 		return nil, err
 	}
 	if set.audit != nil {
-		if err := mgr.Add(&uses{audit: set.audit, trail: host.Trail, clock: host.Clock, log: host.Log}); err != nil {
+		if err := mgr.Add(&uses{audit: set.audit, trail: host.Trail, clock: host.Clock, after: host.Clock.After, log: host.Log}); err != nil {
 			return nil, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 )
 
@@ -30,7 +31,8 @@ const actionUse = "policy.override.use"
 type uses struct {
 	audit Audit
 	trail trail.Recorder
-	clock clock.WithTicker
+	clock clock.PassiveClock
+	after func(time.Duration) <-chan time.Time
 	log   *slog.Logger
 }
 
@@ -49,7 +51,7 @@ func (u *uses) Start(ctx context.Context) error {
 		}
 		u.log.ErrorContext(ctx, "uses of overrides cannot be recorded, which is tried again", "error", err)
 		select {
-		case <-u.clock.After(again):
+		case <-u.after(again):
 		case <-ctx.Done():
 		}
 	}
@@ -84,18 +86,32 @@ func (u *uses) step(ctx context.Context) error {
 	return commit()
 }
 
+// Found puts a use on the trail that no audit log tells of, because it is not ours:
+// a scan found an object that a policy is not content with, but for the override.
+// Who made it so is not known.
+func Found(recorder trail.Recorder, clock clock.PassiveClock) func(ctx context.Context, waiver, policy, object string) error {
+	u := &uses{trail: recorder, clock: clock}
+	return func(ctx context.Context, waiver, policy, object string) error {
+		return u.write(ctx, waiver, identity.Of(identity.Roadbed), fmt.Sprintf("It covers %s, which policy %s is else not content with, as a scan found.", object, policy))
+	}
+}
+
 func keyOfUse(use override.Use) string {
 	return strings.Join([]string{use.Override, use.Policy, use.Actor.Name, use.Deed}, "\n")
 }
 
 func (u *uses) record(ctx context.Context, use override.Use, times int) error {
-	namespace, name, _ := strings.Cut(use.Override, "/")
 	reason := fmt.Sprintf("It covered the %s, which policy %s therefore did not judge", use.Deed, use.Policy)
 	if times > 1 {
 		reason += fmt.Sprintf(", %d times", times)
 	}
+	return u.write(ctx, use.Override, use.Actor, reason+".")
+}
+
+func (u *uses) write(ctx context.Context, waiver string, actor identity.Actor, reason string) error {
+	namespace, name, _ := strings.Cut(waiver, "/")
 	err := u.trail.Record(ctx, trail.Record{
-		Time: u.clock.Now().UTC(), Actor: use.Actor, Action: actionUse, Reason: reason + ".",
+		Time: u.clock.Now().UTC(), Actor: actor, Action: actionUse, Reason: reason,
 		Object: trail.Object{Group: v1alpha1.GroupVersion.Group, Kind: "PolicyOverride", Namespace: namespace, Name: name},
 	})
 	if err != nil {

@@ -22,11 +22,17 @@ func (l *ledger) watches(b *builder.Builder) *builder.Builder {
 	one := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
 		return []reconcile.Request{{NamespacedName: ledgerKey}}
 	})
+	within := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, namespace client.Object) []reconcile.Request {
+		if len(l.within(ctx, namespace)) == 0 { // most new namespaces
+			return nil
+		}
+		return []reconcile.Request{{NamespacedName: ledgerKey}}
+	})
 	return b.
 		Watches(&v1alpha1.OverrideLedger{}, one).
 		Watches(&v1alpha1.PolicyOverride{}, one).
 		Watches(&tenancyv1alpha1.Tier{}, one).
-		Watches(&corev1.Namespace{}, one, builder.WithPredicates(moved())).
+		Watches(&corev1.Namespace{}, within, builder.WithPredicates(moved())).
 		WatchesRawSource(source.Func(l.alarm.Start)).
 		WatchesRawSource(source.Channel(changes(l.policies), one))
 }
