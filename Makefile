@@ -194,6 +194,10 @@ bench-gateway: ## Measure the gateway beside nginx and Caddy; the last line is J
 	@go build -o bin/bench/gateway ./test/bench/gateway
 	@taskset -c 1 bin/bench/gateway -caddy bin/bench/caddy $(BENCH_ARGS)
 
+.PHONY: bench-fairness
+bench-fairness: ## Measure what tenants see of one that calls too much; the last line is JSON
+	@go run ./test/bench/fairness $(BENCH_ARGS)
+
 .PHONY: bench-policy
 bench-policy: kube ## Measure what policies cost a request; the last line is JSON
 	@go run ./test/bench/policy -kube $(ROADBED_KUBE) $(BENCH_ARGS)
