@@ -10,7 +10,7 @@ const (
 	// initial is where the search begins.
 	fewest, initial, most = 8, 32, 4096
 	// tolerance is how much slower than usual answers may come.
-	tolerance = 1.1
+	tolerance = 1.2
 	// smoothing is how far one window moves the limit.
 	smoothing = 0.2
 	// rising is how far one window raises the usual latency.
