@@ -61,6 +61,7 @@ func TestServer(t *testing.T) {
 	reached, stop := serve(t, env)
 	t.Run("a tenant becomes ready", func(t *testing.T) { onboard(t, env) })
 	t.Run("a wrong tenant is refused at once", func(t *testing.T) { refused(t, env) })
+	t.Run("a new tenant has its finalizer at once", func(t *testing.T) { held(t, env) })
 	t.Run("policies are in force", func(t *testing.T) { governs(t, env) })
 	t.Run("the server writes no guards", func(t *testing.T) { confined(t, env) })
 	t.Run("wrong policies are refused", func(t *testing.T) { advises(t, env) })
@@ -227,6 +228,20 @@ func refused(t *testing.T, env *kubetest.Env) {
 		}
 		if !strings.Contains(err.Error(), "spec.tier") {
 			return fmt.Errorf("%w does not name the field", err)
+		}
+		return nil
+	})
+}
+
+// held asks with a dry run, of which no controller hears.
+func held(t *testing.T, env *kubetest.Env) {
+	kubetest.Eventually(t, patience, "the webhook gives the finalizer", func() error {
+		made := tenant("held", "retail")
+		if err := env.Client.Create(t.Context(), made, client.DryRunAll); err != nil {
+			return err
+		}
+		if len(made.Finalizers) != 1 || made.Finalizers[0] != v1alpha1.Finalizer {
+			return fmt.Errorf("finalizers %q", made.Finalizers)
 		}
 		return nil
 	})

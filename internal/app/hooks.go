@@ -38,6 +38,9 @@ func webhookRights() []client.Object {
 			Rules: []rbacv1.PolicyRule{{
 				APIGroups: []string{admissionv1.GroupName}, Resources: []string{"validatingwebhookconfigurations"},
 				ResourceNames: []string{tenancyHooks, policyHooks, capabilityHooks}, Verbs: []string{"get", "update", "patch"},
+			}, {
+				APIGroups: []string{admissionv1.GroupName}, Resources: []string{"mutatingwebhookconfigurations"},
+				ResourceNames: []string{tenancyHooks}, Verbs: []string{"get", "update", "patch"},
 			}},
 		},
 		&rbacv1.ClusterRoleBinding{
@@ -51,13 +54,14 @@ func webhookRights() []client.Object {
 // installedWebhooks are the configurations before the server first runs: they
 // reach nobody, which the failure policy allows for.
 func installedWebhooks(opts InstallOptions) []client.Object {
-	var objects []client.Object
-	for _, configuration := range advice(func(path string) admissionv1.WebhookClientConfig {
+	nowhere := func(path string) admissionv1.WebhookClientConfig {
 		if opts.Webhook == WebhookService {
 			return serviceClientConfig(path, nil)
 		}
 		return admissionv1.WebhookClientConfig{URL: new("https://127.0.0.1:1" + path)}
-	}) {
+	}
+	objects := []client.Object{holding(nowhere)}
+	for _, configuration := range advice(nowhere) {
 		if configuration.Name == capabilityHooks && !opts.FeatureGates[capabilities.Gate] {
 			continue
 		}
@@ -86,6 +90,20 @@ func advice(at reach) []*admissionv1.ValidatingWebhookConfiguration {
 			capabilityHook("capabilities", at(offers.PathCapabilities)), capabilityHook("featureflags", at(offers.PathFlags)),
 		},
 	}}
+}
+
+// holding gives new tenants their finalizer. Ignore is safe because the
+// controller gives it to those that lack it.
+func holding(at reach) *admissionv1.MutatingWebhookConfiguration {
+	hook := tenancyHook("tenants", at(operator.PathHold))
+	return &admissionv1.MutatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: tenancyHooks},
+		Webhooks: []admissionv1.MutatingWebhook{{
+			Name: hook.Name, ClientConfig: hook.ClientConfig, FailurePolicy: hook.FailurePolicy, SideEffects: hook.SideEffects,
+			TimeoutSeconds: hook.TimeoutSeconds, AdmissionReviewVersions: hook.AdmissionReviewVersions,
+			Rules: []admissionv1.RuleWithOperations{{Operations: []admissionv1.OperationType{admissionv1.Create}, Rule: hook.Rules[0].Rule}},
+		}},
+	}
 }
 
 // capabilityHook fails closed: nothing else holds the promises of stages before a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -193,16 +194,28 @@ func (h *hooks) use(cert serving.Certificate) error {
 // announceHooks writes where each installed webhook is reached. A cluster that
 // Roadbed was installed in without webhooks is left without.
 func announceHooks(ctx context.Context, client kubernetes.Interface, at reach) error {
-	configurations := client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
+	registration := client.AdmissionregistrationV1()
+	told := patchHooks(ctx, registration.MutatingWebhookConfigurations(), tenancyHooks, holding(at).Webhooks)
 	for _, wanted := range advice(at) {
-		body, err := json.Marshal(map[string]any{"webhooks": wanted.Webhooks})
-		if err != nil {
-			return fmt.Errorf("encode the webhook configuration: %w", err)
-		}
-		_, err = configurations.Patch(ctx, wanted.Name, types.StrategicMergePatchType, body, metav1.PatchOptions{FieldManager: "roadbed"})
-		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("tell the API server where the webhooks are: %w", err)
-		}
+		told = errors.Join(told, patchHooks(ctx, registration.ValidatingWebhookConfigurations(), wanted.Name, wanted.Webhooks))
+	}
+	return told
+}
+
+// hookPatcher patches configurations of validating or of mutating webhooks.
+type hookPatcher[T any] interface {
+	Patch(ctx context.Context, name string, kind types.PatchType, data []byte, opts metav1.PatchOptions, subresources ...string) (*T, error)
+}
+
+// patchHooks writes the webhooks of a configuration, if that is installed.
+func patchHooks[T any](ctx context.Context, configurations hookPatcher[T], name string, webhooks any) error {
+	body, err := json.Marshal(map[string]any{"webhooks": webhooks})
+	if err != nil {
+		return fmt.Errorf("encode the webhook configuration: %w", err)
+	}
+	_, err = configurations.Patch(ctx, name, types.StrategicMergePatchType, body, metav1.PatchOptions{FieldManager: "roadbed"})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("tell the API server where the webhooks are: %w", err)
 	}
 	return nil
 }

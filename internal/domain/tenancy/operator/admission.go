@@ -23,6 +23,8 @@ import (
 const (
 	// PathTenants validates Tenants.
 	PathTenants = "/admission/tenancy/tenants"
+	// PathHold gives new Tenants their finalizer.
+	PathHold = "/admission/tenancy/tenants/hold"
 	// PathUnits validates BusinessUnits.
 	PathUnits = "/admission/tenancy/businessunits"
 )
@@ -42,6 +44,7 @@ type admission struct {
 func admit(mgr manager.Manager, a *admission) {
 	server := mgr.GetWebhookServer()
 	server.Register(PathTenants, webhook.WithValidator[*v1alpha1.Tenant](mgr.GetScheme(), tenantAdmission{a}))
+	server.Register(PathHold, &webhook.Webhook{Handler: webhook.HandlerFunc(hold)})
 	server.Register(PathUnits, webhook.WithValidator[*v1alpha1.BusinessUnit](mgr.GetScheme(), unitAdmission{a}))
 }
 
