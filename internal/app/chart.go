@@ -12,6 +12,9 @@ import (
 // chartImage stands in the chart's Deployment where its values say the image.
 const chartImage = "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
 
+// chartDatabase stands for the Secret that the chart's values name.
+const chartDatabase = "DATABASE"
+
 // File is a file to be written, by its path below config/.
 type File struct {
 	Path string
@@ -87,16 +90,11 @@ func chartFiles(opts InstallOptions) ([]File, error) {
 		}
 		files = append(files, File{Path: "chart/templates/" + part.name + ".yaml", Data: generated(chartText(part.name, text))})
 	}
-	opts.Image = "IMAGE"
-	server, err := render(workload(opts))
+	server, err := chartServer(opts)
 	if err != nil {
 		return nil, err
 	}
-	templated, err := chartServer(server)
-	if err != nil {
-		return nil, err
-	}
-	return append(files, File{Path: "chart/templates/server.yaml", Data: generated(templated)}), nil
+	return append(files, File{Path: "chart/templates/server.yaml", Data: generated(server)}), nil
 }
 
 // chartText is YAML in which nothing is a template by accident. Tiers and
@@ -110,13 +108,35 @@ func chartText(part string, text []byte) []byte {
 	return []byte("{{- if .Release.IsInstall }}\n" + string(escaped) + "{{- end }}\n")
 }
 
-func chartServer(server []byte) ([]byte, error) {
+// chartServer is the server, with reports as Kubernetes objects where the values
+// name a database.
+func chartServer(opts InstallOptions) ([]byte, error) {
+	alone, err := chartWorkload(opts)
+	if err != nil {
+		return nil, err
+	}
+	opts.DatabaseSecret = chartDatabase
+	kept, err := chartWorkload(opts)
+	if err != nil {
+		return nil, err
+	}
+	return []byte("{{- if .Values.databaseSecret }}\n" + kept + "{{- else }}\n" + alone + "{{- end }}\n"), nil
+}
+
+// chartWorkload is what the server consists of, with what the values say in it.
+func chartWorkload(opts InstallOptions) (string, error) {
+	opts.Image = "IMAGE"
+	server, err := render(workload(opts))
+	if err != nil {
+		return "", err
+	}
 	const image = "image: IMAGE\n"
 	text := string(chartText("server", server))
-	if strings.Count(text, image) != 1 {
-		return nil, errors.New("the Deployment has no single image to take from the chart's values")
+	if !strings.Contains(text, image) {
+		return "", errors.New("the Deployment has no image to take from the chart's values")
 	}
-	return []byte(strings.Replace(text, image, "image: \""+chartImage+"\"\n", 1)), nil
+	text = strings.ReplaceAll(text, image, "image: \""+chartImage+"\"\n")
+	return strings.ReplaceAll(text, "secretName: "+chartDatabase+"\n", "secretName: \"{{ .Values.databaseSecret }}\"\n"), nil
 }
 
 const chartHead = `apiVersion: v2
@@ -133,4 +153,7 @@ const chartValues = `image:
   repository: ghcr.io/roadbed-dev/roadbed
   # Which one; the chart's appVersion when empty.
   tag: ""
+# Secret in roadbed-system whose key "url" is that of a PostgreSQL, for history. With
+# it, policy reports are served as Kubernetes objects, by a Deployment of their own.
+databaseSecret: ""
 `

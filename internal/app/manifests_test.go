@@ -110,9 +110,20 @@ func TestManifestsFollowOptions(t *testing.T) {
 	}
 }
 
-// The chart, rendered with its default values, is what Manifests has.
+// The chart, rendered with its default values, is what Manifests has, and so it is
+// with a database.
 func TestChartRendersTheSame(t *testing.T) {
 	t.Parallel()
+	for _, database := range []string{"", "history"} {
+		t.Run("database "+database, func(t *testing.T) {
+			t.Parallel()
+			chartRendersTheSame(t, database)
+		})
+	}
+}
+
+func chartRendersTheSame(t *testing.T, database string) {
+	t.Helper()
 	files, err := app.Files()
 	if err != nil {
 		t.Fatal(err)
@@ -123,10 +134,10 @@ func TestChartRendersTheSame(t *testing.T) {
 		case strings.HasPrefix(file.Path, "chart/crds/"):
 			rendered.Write(file.Data)
 		case strings.HasPrefix(file.Path, "chart/templates/"):
-			rendered.WriteString(renderChart(t, file))
+			rendered.WriteString(renderChart(t, file, database))
 		}
 	}
-	text, err := app.Manifests(app.InstallOptions{})
+	text, err := app.Manifests(app.InstallOptions{DatabaseSecret: database})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +153,7 @@ func TestChartRendersTheSame(t *testing.T) {
 }
 
 // renderChart does to a template what Helm does, as far as the chart asks.
-func renderChart(t *testing.T, file app.File) string {
+func renderChart(t *testing.T, file app.File, database string) string {
 	t.Helper()
 	parsed, err := template.New(file.Path).Funcs(template.FuncMap{"default": func(other, value string) string {
 		if value == "" {
@@ -154,7 +165,7 @@ func renderChart(t *testing.T, file app.File) string {
 		t.Fatal(err)
 	}
 	values := map[string]any{
-		"Values":  map[string]any{"image": map[string]any{"repository": "ghcr.io/roadbed-dev/roadbed", "tag": ""}},
+		"Values":  map[string]any{"image": map[string]any{"repository": "ghcr.io/roadbed-dev/roadbed", "tag": ""}, "databaseSecret": database},
 		"Chart":   map[string]any{"AppVersion": "latest"},
 		"Release": map[string]any{"IsInstall": true},
 	}
