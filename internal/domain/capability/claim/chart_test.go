@@ -17,12 +17,16 @@ import (
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/render"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
-// charts are the factories of the claims' tests.
-func charts() map[v1alpha1.ProvisionerType]claim.Factory {
-	return map[v1alpha1.ProvisionerType]claim.Factory{v1alpha1.ProvisionerHelm: claim.Helm(render.NewCharts(""))}
+// factories are those of the claims' tests.
+func factories() map[v1alpha1.ProvisionerType]claim.Factory {
+	return map[v1alpha1.ProvisionerType]claim.Factory{
+		v1alpha1.ProvisionerHelm:    claim.Helm(render.NewCharts("")),
+		v1alpha1.ProvisionerBuiltin: claim.Builtins(map[string]provision.Builtin{"safe": daily}),
+	}
 }
 
 // packaged is a chart of files, by name, as Helm packages it.

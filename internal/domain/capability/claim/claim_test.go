@@ -25,12 +25,12 @@ import (
 // TestClaims runs on a plane of its own: guards are in force for everybody.
 func TestClaims(t *testing.T) {
 	t.Parallel()
-	p := start(t, charts())
+	p := start(t, factories())
 	p.publish(t, boxes)
 	t.Run("together", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *platform){
-			"chart": testChart,
-			"life":  testLife, "drift": testDrift, "taken": testTaken, "plan": testPlan, "accounts": testAccounts,
+			"chart": testChart, "rotation": testRotation,
+			"life": testLife, "drift": testDrift, "taken": testTaken, "plan": testPlan, "accounts": testAccounts,
 			"no tenant": testNoTenant, "no record": testNoRecord, "retained": testRetained,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, p) })

@@ -1,0 +1,74 @@
+package claim_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
+)
+
+// rotating is a provisioner whose password is another each day of its clock.
+type rotating struct{ clock *testclock.FakePassiveClock }
+
+var _ provision.Builtin = rotating{}
+
+func (rotating) Available(context.Context) error { return nil }
+
+func (rotating) Plan(context.Context, provision.Input) (provision.Preview, error) {
+	return provision.Preview{ConnectionKeys: []string{"password"}}, nil
+}
+
+func (r rotating) Ensure(context.Context, provision.Input, map[string][]byte) (provision.Output, error) {
+	return provision.Output{Ready: true, Connection: map[string][]byte{"password": []byte(r.clock.Now().Format(time.DateOnly))}}, nil
+}
+
+func (rotating) Delete(context.Context, provision.Input, provision.DeletionPolicy) (bool, error) {
+	return true, nil
+}
+
+// daily is the provisioner of testRotation.
+var daily = rotating{testclock.NewFakePassiveClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
+
+// testRotation: what is outside the cluster is looked at again within the hour,
+// unasked, and a password that is due by then comes into the Secret.
+func testRotation(t *testing.T, p *platform) {
+	p.publish(t, `
+metadata: {name: safe}
+spec:
+  description: a password that changes each day, for tests
+  layer: data
+  owner: {team: vaults}
+  names: {kind: Safe, plural: safes}
+  versions:
+  - name: v1
+    stage: ga
+    storage: true
+    schema: {spec: {type: object}}
+    connection: {secretKeys: [password]}
+    provisioner: {type: Builtin, builtin: {name: safe}}
+`)
+	namespace, dev := p.tenant(t, "rotation", "tier-2", "internal")
+	made := claimed(t, dev, wish(namespace, "Safe", "one", `{}`))
+	ready(t, dev, made)
+	again := func(want string) {
+		t.Helper()
+		engine := p.supervisor.EngineOf("safe")
+		result, err := engine.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(made)})
+		if err != nil || result.RequeueAfter <= 0 || result.RequeueAfter >= time.Hour {
+			t.Errorf("looked at again after %s: %v", result.RequeueAfter, err)
+		}
+		secret := &corev1.Secret{}
+		if err := dev.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "one-connection"}, secret); err != nil || string(secret.Data["password"]) != want {
+			t.Errorf("the password is %q, want %q: %v", secret.Data["password"], want, err)
+		}
+	}
+	again("2026-11-23")
+	daily.clock.SetTime(daily.clock.Now().Add(24 * time.Hour))
+	again("2026-11-24")
+}
