@@ -61,9 +61,9 @@ func (b backends) Token(ctx context.Context, capability, name string) (string, e
 	case err != nil:
 		return "", fmt.Errorf("read Secret %s: %w", where, err)
 	case secret.Labels[v1alpha1.LabelCapability] != capability || secret.Type != corev1.SecretTypeOpaque:
-		return "", fmt.Errorf("Secret %s is not for this capability: it must be of type Opaque and have the label %s=%s", where, v1alpha1.LabelCapability, capability)
+		return "", fmt.Errorf("the Secret %s is not for this capability: it must be of type Opaque and have the label %s=%s", where, v1alpha1.LabelCapability, capability)
 	case len(secret.Data["token"]) == 0:
-		return "", fmt.Errorf("Secret %s has no key token", where)
+		return "", fmt.Errorf("the Secret %s has no key token", where)
 	}
 	return strings.TrimSpace(string(secret.Data["token"])), nil
 }

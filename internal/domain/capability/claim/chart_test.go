@@ -85,7 +85,7 @@ func testChart(t *testing.T, p *platform) {
 	namespace, dev := p.tenant(t, "chart", "tier-2", "internal")
 	made := claimed(t, dev, wish(namespace, "Crate", "one", `{"size":3,"extra":true}`))
 	ready(t, dev, made)
-	if endpoint := (made.Object["status"].(map[string]any))["endpoint"]; endpoint != "one.tenant-chart" {
+	if endpoint := made.Object["status"].(map[string]any)["endpoint"]; endpoint != "one.tenant-chart" {
 		t.Errorf("the endpoint is %v", endpoint)
 	}
 	secret := &corev1.Secret{}
