@@ -50,9 +50,9 @@ func (p *program) switchVerb(use, short string, change func(tenants []string, te
 	tenant := ""
 	cmd := &cobra.Command{
 		Use: use + " NAME", Short: short,
-		Long:    short + ".\nA tenant that is named gets its own answer; without --tenant the flag changes for all.",
+		Long:    short + ". Other tenants keep what they have.",
 		Example: "  roadbed flag " + use + " database-v3 --tenant payments",
-		Args:    cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: verb.First(p.CompleteNames(func() client.ObjectList { return &v1alpha1.FeatureFlagList{} })),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.Client()
 			if err != nil {
@@ -68,6 +68,7 @@ func (p *program) switchVerb(use, short string, change func(tenants []string, te
 		},
 	}
 	cmd.Flags().StringVar(&tenant, "tenant", "", "tenant whose flag it is")
+	verb.CompleteFlag(cmd, "tenant", p.TenantNames())
 	verb.Must(cmd.MarkFlagRequired("tenant"))
 	return cmd
 }

@@ -2,12 +2,13 @@ package capabilities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
@@ -18,47 +19,87 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/conversion"
 )
 
-func (p *program) lintVerb() *cobra.Command {
+// fileVerb is a verb that does something with the capabilities of a file.
+func (p *program) fileVerb(use, short, long string, do func(context.Context, []manifest.Document) error) *cobra.Command {
 	return &cobra.Command{
-		Use: "lint FILE", Short: "Check a capability without a cluster",
-		Long:    "Check a capability as admission will: its schemas as the API server judges them, and\nits conversions on samples, there and back.",
-		Example: "  roadbed capability lint database.yaml",
+		Use: use + " FILE", Short: short, Long: long,
+		Example: "  roadbed capability " + use + " database.yaml",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: verb.CompleteFiles,
-		RunE: func(_ *cobra.Command, args []string) error {
-			read, err := p.load(args[0])
+		RunE: func(cmd *cobra.Command, args []string) error {
+			documents, err := p.load(args[0])
 			if err != nil {
 				return err
 			}
-			if errs := capability.Validate(read); len(errs) > 0 {
-				return errs.ToAggregate()
-			}
-			if err := conversion.Check(read); err != nil {
-				return fmt.Errorf("spec.versions: conversions: %w", err)
-			}
-			_, err = fmt.Fprintf(p.Out, "capability %s can be published\n", read.Name)
-			return err
+			return do(cmd.Context(), documents)
 		},
 	}
 }
 
-func (p *program) diffVerb() *cobra.Command {
-	return &cobra.Command{
-		Use: "diff FILE", Short: "List what a changed capability would break",
-		Long:    "Compare the versions of a file with those of the cluster, by their schemas and their\nHTTP APIs, and list what would break for those who use them. Exits with 3 when something\nwould.",
-		Example: "  roadbed capability diff database.yaml",
-		Args:    cobra.ExactArgs(1), ValidArgsFunction: verb.CompleteFiles,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			read, err := p.load(args[0])
-			if err != nil {
-				return err
-			}
-			_, live, err := p.read(cmd.Context(), read.Name)
-			if err != nil {
-				return err
-			}
-			return p.diff(live, read)
-		},
+// load reads the capabilities of a file, and checks each as far as that can be
+// done without a cluster. Each mistake is told with its line.
+func (p *program) load(file string) ([]manifest.Document, error) {
+	scheme := runtime.NewScheme()
+	verb.Must(v1alpha1.AddToScheme(scheme))
+	documents, err := manifest.Read(p.Program, scheme, []string{file})
+	if err != nil {
+		return nil, err
 	}
+	var mistakes []error
+	for _, d := range documents {
+		read, is := d.Object.(*v1alpha1.Capability)
+		if !is {
+			mistakes = append(mistakes, d.Mistake("kind", "want a Capability", nil))
+			continue
+		}
+		mistakes = append(mistakes, wrong(d, read)...)
+	}
+	return documents, errors.Join(mistakes...)
+}
+
+// wrong is what is wrong with a Capability by itself.
+func wrong(d manifest.Document, read *v1alpha1.Capability) []error {
+	if capability.Storage(read) == nil {
+		return []error{d.Mistake("spec.versions", "exactly one version must have storage: true", nil)}
+	}
+	var mistakes []error
+	for _, each := range capability.Validate(read) {
+		mistakes = append(mistakes, d.Mistake(each.Field, each.ErrorBody(), nil))
+	}
+	if len(mistakes) > 0 {
+		return mistakes
+	}
+	if err := conversion.Check(read); err != nil {
+		return []error{d.Mistake("spec.versions", "conversions: "+err.Error(), nil)}
+	}
+	return nil
+}
+
+func (p *program) lintVerb() *cobra.Command {
+	return p.fileVerb("lint", "Check a capability without a cluster",
+		"Check a capability as admission will: its schemas as the API server judges them, and\nits conversions on samples, there and back.",
+		func(_ context.Context, documents []manifest.Document) error {
+			for _, d := range documents {
+				fmt.Fprintf(p.Out, "capability %s can be published\n", d.Object.GetName())
+			}
+			return nil
+		})
+}
+
+func (p *program) diffVerb() *cobra.Command {
+	return p.fileVerb("diff", "List what a changed capability would break",
+		"Compare the versions of a file with those of the cluster, by their schemas and their\nHTTP APIs, and list what would break for those who use them. Exits with 3 when something\nwould.",
+		func(ctx context.Context, documents []manifest.Document) error {
+			for _, d := range documents {
+				_, live, err := p.read(ctx, d.Object.GetName())
+				if err != nil {
+					return err
+				}
+				if err := p.diff(live, d.Object.(*v1alpha1.Capability)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 }
 
 func (p *program) diff(live, read *v1alpha1.Capability) error {
@@ -86,65 +127,62 @@ func (p *program) diff(live, read *v1alpha1.Capability) error {
 
 func (p *program) publishVerb() *cobra.Command {
 	dryRun := manifest.DryRunNone
-	cmd := &cobra.Command{
-		Use: "publish FILE", Short: "Publish a capability, or a change of one",
-		Long:    "Publish a capability, or a change of one. Admission refuses what breaks a promise and\nsays whose; --dry-run asks it without writing anything.",
-		Example: "  roadbed capability publish database.yaml --dry-run",
-		Args:    cobra.ExactArgs(1), ValidArgsFunction: verb.CompleteFiles,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := manifest.CheckDryRun(dryRun); err != nil {
-				return err
-			}
-			read, err := p.load(args[0])
-			if err != nil {
-				return err
-			}
-			if errs := capability.Validate(read); len(errs) > 0 {
-				return errs.ToAggregate()
-			}
-			if dryRun == manifest.DryRunClient {
-				_, err = fmt.Fprintf(p.Out, "capability %s would be published\n", read.Name)
-				return err
-			}
-			return p.send(cmd.Context(), read, dryRun == manifest.DryRunServer)
-		},
-	}
+	cmd := p.fileVerb("publish", "Publish capabilities, or changes of them",
+		`Publish the capabilities of a file, or changes of them. Admission refuses what breaks a
+promise and says whose, at the line that does. With --dry-run nothing is written: what
+would change is shown as a diff, and the exit code is 3 when something would.`,
+		func(ctx context.Context, documents []manifest.Document) error {
+			return p.publish(ctx, documents, dryRun)
+		})
+	cmd.Example = "  roadbed capability publish database.yaml --dry-run\n  roadbed capability publish database.yaml"
 	manifest.AddDryRunFlag(cmd, &dryRun)
 	return cmd
 }
 
-// send creates or updates a Capability.
-func (p *program) send(ctx context.Context, read *v1alpha1.Capability, dry bool) error {
+// publish sends capabilities, all or none as far as admission can tell.
+func (p *program) publish(ctx context.Context, documents []manifest.Document, dryRun string) error {
+	if err := manifest.CheckDryRun(dryRun); err != nil {
+		return err
+	}
 	c, err := p.Client()
 	if err != nil {
 		return err
 	}
-	var live v1alpha1.Capability
-	err = c.Get(ctx, client.ObjectKeyFromObject(read), &live)
-	done := "published"
-	switch {
-	case apierrors.IsNotFound(err):
-		var options []client.CreateOption
-		if dry {
-			options = append(options, client.DryRunAll)
+	// The file is what its team says: a stage that "deprecate" has set since is held
+	// by admission, not by who wrote it.
+	s := manifest.Submission{Program: p.Program, Client: c, Force: true}
+	var planned []client.Object
+	if dryRun == manifest.DryRunClient {
+		for _, d := range documents {
+			planned = append(planned, d.Object)
 		}
-		err = c.Create(ctx, read, append(options, manifest.FieldOwner)...)
-	case err == nil:
-		live.Spec, done = read.Spec, "changed"
-		var options []client.UpdateOption
-		if dry {
-			options = append(options, client.DryRunAll)
+	} else if planned, err = s.Rehearse(ctx, documents); err != nil {
+		return err
+	}
+	if dryRun == manifest.DryRunNone {
+		return s.Commit(ctx, documents)
+	}
+	return p.differences(ctx, c, planned)
+}
+
+// differences shows what would change.
+func (p *program) differences(ctx context.Context, c client.Client, planned []client.Object) error {
+	var changes []manifest.Change
+	for _, each := range planned {
+		live, err := manifest.Live(ctx, c, each)
+		if err != nil {
+			return err
 		}
-		err = c.Update(ctx, &live, append(options, manifest.FieldOwner)...)
+		change, err := manifest.NewChange(live, each)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, change)
 	}
-	if err != nil {
-		return fmt.Errorf("publish capability %q: %w", read.Name, err)
+	if manifest.PrintChanges(p.Program, changes) {
+		return verb.Exit(verb.ExitDifferences)
 	}
-	if dry {
-		done += " (dry run)"
-	}
-	_, err = fmt.Fprintf(p.Out, "capability %s %s\n", read.Name, done)
-	return err
+	return nil
 }
 
 func (p *program) deprecateVerb() *cobra.Command {
@@ -153,7 +191,7 @@ func (p *program) deprecateVerb() *cobra.Command {
 		Use: "deprecate NAME", Short: "Deprecate a version from now on",
 		Long:    "Deprecate a version from now on. It works until its sunset, a year from now unless\n--sunset gives a later day; kubectl and the gateway tell everyone who uses it.",
 		Example: "  roadbed capability deprecate database --version v1 --successor v2",
-		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.names,
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, found, err := p.read(cmd.Context(), args[0])
 			if err != nil {

@@ -12,12 +12,13 @@ const UsageWindow = 90 * 24 * time.Hour
 // Consumer is somebody who used a version of an API.
 type Consumer struct {
 	// Tenant and Client say who; Client may be empty.
-	Tenant, Client string
+	Tenant string `json:"tenant"`
+	Client string `json:"client,omitempty"`
 	// Operation as the OpenAPI document names it, such as listDatabase, or the
 	// method and path.
-	Operation string
+	Operation string `json:"operation,omitempty"`
 	// Last is when they last did.
-	Last time.Time
+	Last time.Time `json:"last"`
 }
 
 // Usage tells who used an API through the gateway. Implementations MUST be safe

@@ -120,7 +120,11 @@ func (c *capabilities) publish(ctx context.Context, published *v1alpha1.Capabili
 			return steps.Failed(capability.ReasonPublishFailed, fmt.Errorf("apply the SLOs: %w", err))
 		}
 	}
-	if _, err := applier.Prune(ctx, c.inventory(published), planned.Objects()); err != nil {
+	kept, err := capability.ConsumersOf(published, c.Settings, nil)
+	if err != nil {
+		return steps.Failed(capability.ReasonPublishFailed, err)
+	}
+	if _, err := applier.Prune(ctx, c.inventory(published), append(planned.Objects(), kept)); err != nil {
 		return steps.Failed(capability.ReasonPublishFailed, err)
 	}
 	c.note(published, planned)
@@ -164,7 +168,9 @@ func (c *capabilities) served(ctx context.Context, published *v1alpha1.Capabilit
 	if err != nil {
 		return steps.Failed(capability.ReasonNotServedYet, err)
 	}
-	c.count(ctx, published, claims)
+	if err := c.count(ctx, published, claims); err != nil {
+		return steps.Failed(capability.ReasonPublishFailed, err)
+	}
 	done := steps.Done(capability.ReasonServed, fmt.Sprintf("The API server serves %s.", live.Name))
 	done.After = consumersAgain
 	return done

@@ -199,21 +199,30 @@ func (c *capabilities) keep(published *v1alpha1.Capability) error {
 	return nil
 }
 
-// count says in the status how many claims and users each version has.
-func (c *capabilities) count(ctx context.Context, published *v1alpha1.Capability, claims map[string][]string) {
+// count says in the status how many claims and users each version has, and names
+// the users to the platform team.
+func (c *capabilities) count(ctx context.Context, published *v1alpha1.Capability, claims map[string][]string) error {
 	published.Status.Claims = 0
+	users := map[string][]capability.Consumer{}
 	for i := range published.Status.Versions {
 		status := &published.Status.Versions[i]
 		status.Claims = int32(len(claims[status.Name]))
 		published.Status.Claims += status.Claims
-		users, err := c.Usage.Consumers(ctx, capability.API(published), status.Name, c.clock.Now().Add(-capability.UsageWindow))
+		found, err := c.Usage.Consumers(ctx, capability.API(published), status.Name, c.clock.Now().Add(-capability.UsageWindow))
 		if err != nil {
 			c.log.WarnContext(ctx, "who uses a capability cannot be read", "kind", "Capability", "name", published.Name, "error", err)
-			continue
+			return nil // What was known stays.
 		}
-		status.Consumers = int32(len(users))
+		status.Consumers = int32(len(found))
+		users[status.Name] = found
 	}
 	measured().record(published)
+	named, err := capability.ConsumersOf(published, c.Settings, users)
+	if err != nil {
+		return err
+	}
+	_, err = apply.New(c.client, c.live, apply.WithSurplus(overdone)).Apply(ctx, []client.Object{named})
+	return err
 }
 
 func accepted(c *v1alpha1.Capability) bool {

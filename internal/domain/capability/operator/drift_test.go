@@ -167,6 +167,16 @@ func TestCountsAreFresh(t *testing.T) {
 		})
 	}
 	counted(2, 1)
+	kubetest.Eventually(t, patience, "they are named", func() error {
+		var named corev1.ConfigMap
+		if err := p.client.Get(t.Context(), types.NamespacedName{Namespace: "roadbed-system", Name: capability.ConsumersName(c)}, &named); err != nil {
+			return err
+		}
+		if users, err := capability.ReadConsumers(&named); err != nil || len(users["v1"]) != 1 || users["v1"][0].Tenant != "meters" {
+			return fmt.Errorf("named are %v: %w", users, err)
+		}
+		return nil
+	})
 	if err := p.client.Delete(t.Context(), one); err != nil {
 		t.Fatal(err)
 	}
