@@ -78,47 +78,34 @@ func (r *rule) responseHeaders(set []gatewayv1.HTTPHeader, links string) {
 // responseModifier is the rule's filter that changes headers of answers: there may
 // be but one.
 func (r *rule) responseModifier() *gatewayv1.HTTPHeaderFilter {
-	made := &gatewayv1.HTTPHeaderFilter{}
 	if r.route.http != nil {
-		filters := &r.route.http.Spec.Rules[r.index].Filters
-		for _, filter := range *filters {
-			if filter.ResponseHeaderModifier != nil {
-				return filter.ResponseHeaderModifier
-			}
-		}
-		*filters = append(*filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterResponseHeaderModifier, ResponseHeaderModifier: made})
-		return made
+		return modifier(&r.route.http.Spec.Rules[r.index].Filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterResponseHeaderModifier},
+			func(f *gatewayv1.HTTPRouteFilter) **gatewayv1.HTTPHeaderFilter { return &f.ResponseHeaderModifier })
 	}
-	filters := &r.route.grpc.Spec.Rules[r.index].Filters
-	for _, filter := range *filters {
-		if filter.ResponseHeaderModifier != nil {
-			return filter.ResponseHeaderModifier
-		}
-	}
-	*filters = append(*filters, gatewayv1.GRPCRouteFilter{Type: gatewayv1.GRPCRouteFilterResponseHeaderModifier, ResponseHeaderModifier: made})
-	return made
+	return modifier(&r.route.grpc.Spec.Rules[r.index].Filters, gatewayv1.GRPCRouteFilter{Type: gatewayv1.GRPCRouteFilterResponseHeaderModifier},
+		func(f *gatewayv1.GRPCRouteFilter) **gatewayv1.HTTPHeaderFilter { return &f.ResponseHeaderModifier })
 }
 
 // requestModifier is the same for requests.
 func (r *rule) requestModifier() *gatewayv1.HTTPHeaderFilter {
-	made := &gatewayv1.HTTPHeaderFilter{}
 	if r.route.http != nil {
-		filters := &r.route.http.Spec.Rules[r.index].Filters
-		for _, filter := range *filters {
-			if filter.RequestHeaderModifier != nil {
-				return filter.RequestHeaderModifier
-			}
-		}
-		*filters = append(*filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterRequestHeaderModifier, RequestHeaderModifier: made})
-		return made
+		return modifier(&r.route.http.Spec.Rules[r.index].Filters, gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterRequestHeaderModifier},
+			func(f *gatewayv1.HTTPRouteFilter) **gatewayv1.HTTPHeaderFilter { return &f.RequestHeaderModifier })
 	}
-	filters := &r.route.grpc.Spec.Rules[r.index].Filters
-	for _, filter := range *filters {
-		if filter.RequestHeaderModifier != nil {
-			return filter.RequestHeaderModifier
+	return modifier(&r.route.grpc.Spec.Rules[r.index].Filters, gatewayv1.GRPCRouteFilter{Type: gatewayv1.GRPCRouteFilterRequestHeaderModifier},
+		func(f *gatewayv1.GRPCRouteFilter) **gatewayv1.HTTPHeaderFilter { return &f.RequestHeaderModifier })
+}
+
+// modifier is the change of headers that one of the filters has, or a new one's.
+func modifier[F any](filters *[]F, fresh F, of func(*F) **gatewayv1.HTTPHeaderFilter) *gatewayv1.HTTPHeaderFilter {
+	for i := range *filters {
+		if found := *of(&(*filters)[i]); found != nil {
+			return found
 		}
 	}
-	*filters = append(*filters, gatewayv1.GRPCRouteFilter{Type: gatewayv1.GRPCRouteFilterRequestHeaderModifier, RequestHeaderModifier: made})
+	made := &gatewayv1.HTTPHeaderFilter{}
+	*of(&fresh) = made
+	*filters = append(*filters, fresh)
 	return made
 }
 

@@ -163,27 +163,34 @@ func (c *conn) idle() error {
 	return c.reader.Fill()
 }
 
-// armRead sets the deadline for reading with a quarter on top, and then leaves it
-// alone until less than the timeout is left: so most requests need not touch
-// the runtime's timers.
-func (c *conn) armRead(timeout time.Duration) error {
+// due is the deadline for a timeout: with a quarter on top, and then left alone until
+// less than the timeout is left, so most requests need not touch the runtime's timers.
+func (c *conn) due(was time.Time, timeout time.Duration) (until time.Time, move bool) {
 	now, most := c.server.options.Clock.Now(), timeout+timeout/4
-	if left := c.reading.Sub(now); left >= timeout && left <= most {
-		return nil
+	if left := was.Sub(now); left >= timeout && left <= most {
+		return was, false
 	}
-	c.reading = now.Add(most)
-	return c.nc.SetReadDeadline(c.reading)
+	return now.Add(most), true
 }
 
-// armWrite is armRead for writing.
-func (c *conn) armWrite() error {
-	timeout := c.server.options.WriteTimeout
-	now, most := c.server.options.Clock.Now(), timeout+timeout/4
-	if left := c.writing.Sub(now); left >= timeout && left <= most {
+// armRead sets the deadline for reading.
+func (c *conn) armRead(timeout time.Duration) error {
+	until, move := c.due(c.reading, timeout)
+	if !move {
 		return nil
 	}
-	c.writing = now.Add(most)
-	return c.nc.SetWriteDeadline(c.writing)
+	c.reading = until
+	return c.nc.SetReadDeadline(until)
+}
+
+// armWrite sets the deadline for writing.
+func (c *conn) armWrite() error {
+	until, move := c.due(c.writing, c.server.options.WriteTimeout)
+	if !move {
+		return nil
+	}
+	c.writing = until
+	return c.nc.SetWriteDeadline(until)
 }
 
 // foreign hands the connection over if the request is none for this front.
