@@ -198,6 +198,10 @@ bench-gateway: ## Measure the gateway beside nginx and Caddy; the last line is J
 bench-fairness: ## Measure what tenants see of one that calls too much; the last line is JSON
 	@go run ./test/bench/fairness $(BENCH_ARGS)
 
+.PHONY: bench-propagation
+bench-propagation: kube ## Measure a route's change from the API server to the first answer, with 3,000 routes; the last line is JSON
+	@go run ./test/bench/propagation -kube $(ROADBED_KUBE) $(BENCH_ARGS)
+
 .PHONY: bench-policy
 bench-policy: kube ## Measure what policies cost a request; the last line is JSON
 	@go run ./test/bench/policy -kube $(ROADBED_KUBE) $(BENCH_ARGS)
