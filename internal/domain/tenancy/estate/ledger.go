@@ -159,6 +159,9 @@ func (l *Ledger) attempt(ctx context.Context, reader client.Reader, name string,
 	}
 	base := client.MergeFromWithOptions(unit.DeepCopy(), client.MergeFromWithOptimisticLock{})
 	unit.Status.Reservations, unit.Status.Reserved = next, quota.Reserved(next)
+	if members, err := l.TenantsIn(ctx, name); err == nil {
+		unit.Status.Tenants = int32(len(members)) // spares the unit's controller a write of its own
+	}
 	if err := l.Client.Status().Patch(ctx, &unit, base); err != nil {
 		return fmt.Errorf("write reservations of business unit %q: %w", name, err)
 	}
