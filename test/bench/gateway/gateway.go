@@ -24,6 +24,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/fair"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/front"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/limit"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/observe"
@@ -108,7 +109,8 @@ func (c *child) serve(ctx context.Context, socket netip.AddrPort, transport *ups
 	return nil, fmt.Errorf("there is no chain %q", c.chain)
 }
 
-// full is the whole chain: tokens, limits, life cycle, metrics and the access log.
+// full is the whole chain: tokens, limits, fairness, life cycle, metrics and the
+// access log.
 func (c *child) full(ctx context.Context, s *served, socket, backend netip.AddrPort, transport *upstream.Transport) error {
 	keys, err := os.ReadFile(c.keys)
 	if err != nil {
@@ -127,12 +129,14 @@ func (c *child) full(ctx context.Context, s *served, socket, backend netip.AddrP
 	go access.Run(ctx)
 	limiter := limit.New(clock.RealClock{})
 	authorizer := authn.New(ctx, clock.RealClock{}, slog.New(slog.DiscardHandler), nil)
-	p := proxy.New(transport, proxy.WithAuthorizer(authorizer), proxy.WithLimiter(limiter),
+	sharing := fair.New(clock.RealClock{})
+	p := proxy.New(transport, proxy.WithAuthorizer(authorizer), proxy.WithLimiter(limiter), proxy.WithFairness(sharing),
 		proxy.WithObserver(&observe.Observer{Log: access, Metrics: metrics}))
 	s.handler, s.close = p, p.Close
 	s.apply = func(config *gateway.Config) error {
 		authorizer.Update(config)
 		limiter.Update(config)
+		sharing.Update(config)
 		transport.Update(config.Backends)
 		return p.Apply(config)
 	}
