@@ -83,18 +83,13 @@ func chartFiles(opts InstallOptions) ([]File, error) {
 		return nil, err
 	}
 	files = append(files, File{Path: "chart/crds/roadbed.yaml", Data: generated(definitions)})
-	for _, part := range parts(opts) {
-		text, err := render(part.objects)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, File{Path: "chart/templates/" + part.name + ".yaml", Data: generated(chartText(part.name, text))})
-	}
-	server, err := chartServer(opts)
+	routes, err := kinds.Gateway().Text()
 	if err != nil {
 		return nil, err
 	}
-	return append(files, File{Path: "chart/templates/server.yaml", Data: generated(server)}), nil
+	files = append(files, File{Path: "chart/crds/gateway.yaml", Data: generated(routes)})
+	templates, err := chartGates(opts)
+	return append(files, templates...), err
 }
 
 // chartText is YAML in which nothing is a template by accident. Tiers and
@@ -156,4 +151,17 @@ const chartValues = `image:
 # Secret in roadbed-system whose key "url" is that of a PostgreSQL, for history. With
 # it, policy reports are served as Kubernetes objects, by a Deployment of their own.
 databaseSecret: ""
+# Unfinished things that are switched on.
+featureGates:
+  # A gateway in front of the platform's APIs, served by processes of its own.
+  Gateway: false
+  # Capabilities that tenants claim, over HTTP too where there is a gateway. Publish
+  # some once the server runs: "roadbed install --apply" does, with the same gates.
+  Capabilities: false
+gateway:
+  # How many processes serve Gateways.
+  replicas: 2
+  # What the statuses of Gateways say, an address or a host name; the name of the
+  # processes' Service when empty.
+  publicAddress: ""
 `

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -110,19 +111,41 @@ func TestManifestsFollowOptions(t *testing.T) {
 	}
 }
 
-// The chart, rendered with its default values, is what Manifests has, and so it is
-// with a database.
+// The chart, rendered with values, is what Manifests has, and so it is with a
+// database and with feature gates. Two things differ: Helm takes all kinds there are,
+// and capabilities are published when the server runs.
 func TestChartRendersTheSame(t *testing.T) {
 	t.Parallel()
-	for _, database := range []string{"", "history"} {
-		t.Run("database "+database, func(t *testing.T) {
+	for name, test := range map[string]struct {
+		database string
+		gates    map[string]bool
+	}{
+		"defaults":     {"", map[string]bool{}},
+		"database":     {"history", map[string]bool{}},
+		"gateway":      {"", map[string]bool{"Gateway": true}},
+		"capabilities": {"", map[string]bool{"Capabilities": true}},
+		"all":          {"history", map[string]bool{"Gateway": true, "Capabilities": true}},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			chartRendersTheSame(t, database)
+			chartRendersTheSame(t, test.database, test.gates)
 		})
 	}
 }
 
-func chartRendersTheSame(t *testing.T, database string) {
+// kindless are documents without the definitions of kinds, which are most of them and
+// the same whatever the values.
+func kindless(text []byte) []byte {
+	var kept []string
+	for part := range strings.SplitSeq("\n"+string(text), "\n---\n") {
+		if !strings.Contains(part, "\nkind: CustomResourceDefinition\n") {
+			kept = append(kept, part)
+		}
+	}
+	return []byte(strings.Join(kept, "\n---\n"))
+}
+
+func chartRendersTheSame(t *testing.T, database string, gates map[string]bool) {
 	t.Helper()
 	files, err := app.Files()
 	if err != nil {
@@ -131,17 +154,21 @@ func chartRendersTheSame(t *testing.T, database string) {
 	var rendered bytes.Buffer
 	for _, file := range files {
 		switch {
-		case strings.HasPrefix(file.Path, "chart/crds/"):
+		case strings.HasPrefix(file.Path, "chart/crds/") && file.Path != "chart/crds/gateway.yaml":
 			rendered.Write(file.Data)
 		case strings.HasPrefix(file.Path, "chart/templates/"):
-			rendered.WriteString(renderChart(t, file, database))
+			rendered.WriteString("\n---\n" + renderChart(t, file, database, gates))
 		}
 	}
-	text, err := app.Manifests(app.InstallOptions{DatabaseSecret: database})
+	text, err := app.Manifests(app.InstallOptions{DatabaseSecret: database, FeatureGates: gates, GatewayReplicas: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(gates) > 0 || database != "" {
+		text, rendered = kindless(text), *bytes.NewBuffer(kindless(rendered.Bytes()))
+	}
 	got, want := parse(t, rendered.Bytes()), parse(t, text)
+	maps.DeleteFunc(want, func(name string, _ document) bool { return strings.HasPrefix(name, "Capability/") })
 	if !slices.Equal(names(got), names(want)) {
 		t.Fatalf("the chart has %v, want %v", names(got), names(want))
 	}
@@ -153,7 +180,7 @@ func chartRendersTheSame(t *testing.T, database string) {
 }
 
 // renderChart does to a template what Helm does, as far as the chart asks.
-func renderChart(t *testing.T, file app.File, database string) string {
+func renderChart(t *testing.T, file app.File, database string, gates map[string]bool) string {
 	t.Helper()
 	parsed, err := template.New(file.Path).Funcs(template.FuncMap{"default": func(other, value string) string {
 		if value == "" {
@@ -165,7 +192,10 @@ func renderChart(t *testing.T, file app.File, database string) string {
 		t.Fatal(err)
 	}
 	values := map[string]any{
-		"Values":  map[string]any{"image": map[string]any{"repository": "ghcr.io/roadbed-dev/roadbed", "tag": ""}, "databaseSecret": database},
+		"Values": map[string]any{
+			"image": map[string]any{"repository": "ghcr.io/roadbed-dev/roadbed", "tag": ""}, "databaseSecret": database,
+			"featureGates": gates, "gateway": map[string]any{"replicas": 2, "publicAddress": ""},
+		},
 		"Chart":   map[string]any{"AppVersion": "latest"},
 		"Release": map[string]any{"IsInstall": true},
 	}

@@ -63,8 +63,9 @@ type RateLimitPolicySpec struct {
 
 	// scope is what has a budget of its own: each tenant, client (service account,
 	// person, API key or certificate), value of a claim or business unit; or
-	// Gateway for one budget of all. Callers without what scope asks for share one
-	// budget.
+	// Gateway for one budget of all. Callers without an identity are told apart by
+	// their address, IPv6 by its /64; known callers without what scope asks for share
+	// one budget.
 	// +kubebuilder:validation:Enum=Tenant;Client;Claim;BusinessUnit;Gateway
 	// +kubebuilder:default=Tenant
 	// +optional
