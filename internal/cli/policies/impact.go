@@ -37,7 +37,7 @@ type impactFlags struct {
 }
 
 func (p *program) impactVerb() *cobra.Command {
-	f := &impactFlags{out: verb.NewOutput(verb.FormatTable, verb.FormatWide, verb.FormatJSON, verb.FormatYAML)}
+	f := &impactFlags{out: verb.NewOutput(verb.FormatTable, verb.FormatWide, verb.FormatJSON, verb.FormatYAML, verb.FormatSARIF, verb.FormatJUnit)}
 	cmd := &cobra.Command{
 		Use:   "impact [POLICIES...]",
 		Short: "Forecast what policies would refuse, before they are enforced",
@@ -127,8 +127,8 @@ func (p *program) forecast(ctx context.Context, f *impactFlags, evaluators []pol
 	return impact.Run(ctx, set, requests, options)
 }
 
-// replay judges recorded requests. Namespaces are those of the cluster, where
-// one answers.
+// replay judges recorded requests. Namespaces, and what policies look up, are
+// those of the cluster, where one answers.
 func (p *program) replay(ctx context.Context, f *impactFlags, set *policy.Set, options impact.Options) (*impact.Forecast, error) {
 	reader, name := p.In, "standard input"
 	if f.recorded != "-" {
@@ -141,7 +141,9 @@ func (p *program) replay(ctx context.Context, f *impactFlags, set *policy.Set, o
 	}
 	namespaces, err := p.namespaces(ctx)
 	if err != nil {
-		fmt.Fprintf(p.Err, "No cluster to ask for the labels of namespaces, so no tenants are told: %v\n", err)
+		fmt.Fprintf(p.Err, "No cluster to ask for the labels of namespaces and for what policies look up, so no tenants are told: %v\n", err)
+	} else if options.World.Lookup, err = p.liveLookup(); err != nil {
+		return nil, err
 	}
 	recording := impact.NewRecording(name, reader, func(name string) map[string]any { return namespaces[name] })
 	forecast, err := impact.Run(ctx, set, recording.Requests(), options)
@@ -233,6 +235,9 @@ func pages(ctx context.Context, client dynamic.Interface, r policy.Served, names
 }
 
 func (p *program) printForecast(out *verb.Output, f *impact.Forecast) error {
+	if done, err := p.exportForecast(out, f); done {
+		return err
+	}
 	return out.Print(p.Out, f, func() error {
 		rows := make([][]string, len(f.Rules))
 		for i, r := range f.Rules {

@@ -28,7 +28,7 @@ type lintFlags struct {
 }
 
 func (p *program) lintVerb() *cobra.Command {
-	f := &lintFlags{out: verb.NewOutput(verb.FormatText, verb.FormatJSON, verb.FormatYAML, verb.FormatSARIF)}
+	f := &lintFlags{out: verb.NewOutput(verb.FormatText, verb.FormatJSON, verb.FormatYAML, verb.FormatSARIF, verb.FormatJUnit)}
 	cmd := &cobra.Command{
 		Use:   "lint [POLICIES...]",
 		Short: "Find what is wrong with policies that are well formed",
@@ -94,8 +94,11 @@ func (p *program) lint(ctx context.Context, f *lintFlags) error {
 }
 
 func (p *program) printLint(out *verb.Output, findings []lint.Finding) error {
-	if out.Chosen == verb.FormatSARIF {
+	switch out.Chosen {
+	case verb.FormatSARIF:
 		return format.SARIF(p.Out, lintResults(findings), nil)
+	case verb.FormatJUnit:
+		return format.JUnit(p.Out, format.Cases(lintResults(findings)))
 	}
 	if findings == nil {
 		findings = []lint.Finding{}
