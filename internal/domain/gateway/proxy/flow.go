@@ -59,6 +59,7 @@ func (f *flow) end() {
 // serve is the way itself: each step answers, or leaves the request to the next.
 func (f *flow) serve(address netip.AddrPort) {
 	shape.Sanitize(&f.x.Request.Header)
+	endToEnd(f.x.Request)
 	f.identify()
 	found := f.find(address)
 	f.proxy.observer.Start(f.x)
@@ -67,6 +68,17 @@ func (f *flow) serve(address netip.AddrPort) {
 		return
 	}
 	f.forward()
+}
+
+// endToEnd takes out what is for the client's connection only, before anything is added
+// that the client could have named in Connection. A wish for another protocol stays.
+func endToEnd(r *http1.Request) {
+	protocol, wished := r.Header.Get("Upgrade"), upgrades(r)
+	r.Header.DelHopByHop()
+	if wished {
+		r.Header.Add("Connection", "Upgrade")
+		r.Header.Add("Upgrade", protocol)
+	}
 }
 
 // find chooses listener, rule and backend.
