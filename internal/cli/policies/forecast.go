@@ -1,7 +1,7 @@
 package policies
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/roadbed-dev/roadbed/internal/cli/policies/format"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
@@ -12,10 +12,10 @@ import (
 // exportForecast writes a forecast for other tools; false where the format is for
 // people, or the forecast as it is.
 func (p *program) exportForecast(out *verb.Output, f *impact.Forecast) (bool, error) {
-	switch out.Chosen {
-	case verb.FormatSARIF:
+	if out.Chosen == verb.FormatSARIF {
 		return true, format.SARIF(p.Out, forecastFindings(f), nil)
-	case verb.FormatJUnit:
+	}
+	if out.Chosen == verb.FormatJUnit {
 		return true, format.JUnit(p.Out, format.Cases(forecastFindings(f)))
 	}
 	return false, nil
@@ -36,7 +36,7 @@ func forecastFindings(f *impact.Forecast) []format.Finding {
 		if len(rule.Examples) == 0 {
 			result.Status = policy.Pass
 			found = append(found, format.Finding{
-				Result: result, Resource: format.Resource{Kind: "Requests", Name: fmt.Sprint(rule.Pass + rule.Skip)},
+				Result: result, Resource: format.Resource{Kind: "Requests", Name: strconv.Itoa(rule.Pass + rule.Skip)},
 			})
 		}
 	}

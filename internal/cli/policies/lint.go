@@ -94,10 +94,10 @@ func (p *program) lint(ctx context.Context, f *lintFlags) error {
 }
 
 func (p *program) printLint(out *verb.Output, findings []lint.Finding) error {
-	switch out.Chosen {
-	case verb.FormatSARIF:
+	if out.Chosen == verb.FormatSARIF {
 		return format.SARIF(p.Out, lintResults(findings), nil)
-	case verb.FormatJUnit:
+	}
+	if out.Chosen == verb.FormatJUnit {
 		return format.JUnit(p.Out, format.Cases(lintResults(findings)))
 	}
 	if findings == nil {
