@@ -141,8 +141,15 @@ func (a *Authorizer) gateOf(config *gateway.Config) *gate {
 	if g := a.before.Load(); g != nil && g.config == config {
 		return g
 	}
-	a.Update(config)
-	return a.current.Load()
+	return a.late(config)
+}
+
+// late is the gate of a request that began under a Config that two have replaced since.
+// It is made for this request alone: what the others are decided by stays.
+func (a *Authorizer) late(config *gateway.Config) *gate {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return compile(config, a.when, a.source) // sources that only it has go with the next Update
 }
 
 // Authorize says who calls, nil for nobody, or why the request may not pass. All
