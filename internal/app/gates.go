@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	tenancy "github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
@@ -24,4 +26,9 @@ func CheckGates(gates map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// GateObjects are the rights and guards that a feature gate adds to an installation.
+func GateObjects(gate string) []client.Object {
+	return gatedObjects(map[string]bool{gate: true})
 }

@@ -34,6 +34,7 @@ func (e examination) checks() []func(context.Context) []finding {
 		e.enforcement,
 		e.reports,
 		e.permissions,
+		e.gates,
 		e.webhooks,
 		e.storage,
 		e.dns,
