@@ -75,6 +75,8 @@ type api struct {
 	server *httptest.Server
 	trail  *memory
 	admin  client.Client
+	// contract is nil before the API is up.
+	contract *contract
 }
 
 // start serves the shipped databases on the real API server, with the accounts
@@ -115,6 +117,7 @@ func start(t *testing.T) *api {
 		}
 		return nil
 	})
+	a.contract = contractOf(t, a.server.URL)
 	return a
 }
 
@@ -135,6 +138,9 @@ func (a *api) call(t *testing.T, token, method, path, body string, header map[st
 	text, err := io.ReadAll(response.Body)
 	check(t, err)
 	var decoded map[string]any
+	if a.contract != nil {
+		a.contract.holds(t, request, body, response, text)
+	}
 	if len(text) > 0 && strings.Contains(response.Header.Get("Content-Type"), "json") {
 		check(t, json.Unmarshal(text, &decoded))
 	}
