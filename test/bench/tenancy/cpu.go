@@ -14,11 +14,12 @@ import (
 type meter struct {
 	platform *platform
 	start    map[string]time.Duration
+	pids     map[string]int
 }
 
 func (p *platform) meter() (meter, error) {
 	start, err := p.cpu()
-	return meter{platform: p, start: start}, err
+	return meter{platform: p, start: start, pids: p.pids()}, err
 }
 
 // read tells the time used since the meter was made, by process and in all.
@@ -26,6 +27,11 @@ func (m meter) read() (text string, total time.Duration, err error) {
 	now, err := m.platform.cpu()
 	if err != nil {
 		return "", 0, err
+	}
+	for name, pid := range m.platform.pids() {
+		if pid != m.pids[name] {
+			return "", 0, fmt.Errorf("%s was started anew meanwhile, so nobody knows what it used: run this again", name)
+		}
 	}
 	var told []string
 	for _, name := range m.platform.processes() {
@@ -56,6 +62,15 @@ func (b *bench) cost(ctx context.Context, p *platform, m meter, start time.Time)
 	}
 	b.report.add("  until Kubernetes came to rest", "", "%.1f s; %s", rest.Seconds(), all)
 	return until, nil
+}
+
+// pids are the process ids of the control plane's processes.
+func (p *platform) pids() map[string]int {
+	pids := map[string]int{}
+	for _, child := range p.plane.Status().Children {
+		pids[child.Name] = child.PID
+	}
+	return pids
 }
 
 // processes are the names of the platform's processes, Roadbed's server last.

@@ -46,6 +46,7 @@ type settings struct {
 	dir        string
 	profile    string
 	onboarding bool
+	least      bool
 
 	concurrency
 }
@@ -82,6 +83,7 @@ func parse(args []string, errOut io.Writer) (settings, error) {
 	flags.Uint64Var(&s.seed, "seed", 1, "chooses what is tampered with")
 	flags.StringVar(&s.dir, "dir", "", "directory for data and logs, which stay there (default a temporary one)")
 	flags.BoolVar(&s.onboarding, "onboarding", false, "measure the onboarding of all tenants together and no more")
+	flags.BoolVar(&s.least, "floor", false, "measure what Roadbed's writes cost when a bare client makes them, and no more")
 	flags.StringVar(&s.profile, "profile", "", "directory for profiles of the server")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -128,6 +130,9 @@ func (b *bench) run(ctx context.Context) error {
 	}
 	if err := b.onPlane(ctx, "bare", nil, b.bareClient); err != nil {
 		return fmt.Errorf("bare client: %w", err)
+	}
+	if b.least {
+		return b.onPlane(ctx, "floor", guardFiles(), b.floor)
 	}
 	return b.onPlane(ctx, "roadbed", guardFiles(), b.withRoadbed)
 }
