@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"strings"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
@@ -108,12 +108,22 @@ func Install(ctx context.Context, opts InstallOptions) error {
 		all = append(all, part{"workload", workload(opts)})
 	}
 	for _, part := range all {
-		for _, object := range part.objects {
-			if err := installOne(ctx, c, part.name, object); err != nil {
-				return fmt.Errorf("install: %w", err)
-			}
+		if err := installPart(ctx, c, part); err != nil {
+			return fmt.Errorf("install: %w", err)
 		}
 		opts.Log.InfoContext(ctx, "installed", "part", part.name, "objects", len(part.objects))
+	}
+	return nil
+}
+
+func installPart(ctx context.Context, c client.Client, part part) error {
+	if part.name == capabilitiesPart {
+		return capabilities.InstallShipped(ctx, c, capabilityHooks)
+	}
+	for _, object := range part.objects {
+		if err := installOne(ctx, c, part.name, object); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -153,20 +163,6 @@ func ActingClient(admin *rest.Config) (client.Client, error) {
 // before their webhook, which nobody answers while the platform is installed.
 const capabilitiesPart = "capabilities"
 
-// installCapability makes a capability, once: as soon as there is a webhook for
-// capabilities, those that are missing were withdrawn.
-func installCapability(ctx context.Context, c client.Client, capability *unstructured.Unstructured) error {
-	hook := &admissionv1.ValidatingWebhookConfiguration{}
-	err := c.Get(ctx, client.ObjectKey{Name: capabilityHooks}, hook)
-	if !apierrors.IsNotFound(err) {
-		return err
-	}
-	if err := c.Create(ctx, capability); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("create capability %q: %w", capability.GetName(), err)
-	}
-	return nil
-}
-
 // installOne applies an object. Tiers, policies that are not Mandatory, and
 // namespaces of the platform that exist, are not ours to change.
 func installOne(ctx context.Context, c client.Client, part string, object client.Object) error {
@@ -181,9 +177,6 @@ func installOne(ctx context.Context, c client.Client, part string, object client
 			return fmt.Errorf("create %s: %w", what, err)
 		}
 		return nil
-	}
-	if part == capabilitiesPart {
-		return installCapability(ctx, c, loose)
 	}
 	if part == "webhook" {
 		// The server says where the webhooks are; the configuration must not

@@ -19,8 +19,6 @@ import (
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/database/postgrestest"
 	"github.com/roadbed-dev/roadbed/internal/app/apptest"
-	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
-	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
@@ -37,14 +35,13 @@ func TestPlatform(t *testing.T) {
 	t.Parallel()
 	postgrestest.Need(t)
 	env := kubetest.Private(t)
-	gates := map[string]bool{gateways.Gate: true, capabilities.Gate: true}
-	apptest.Install(t, env.Admin, gates)
+	apptest.Install(t, env.Admin, gates())
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	url := gatewayAt(t, env, int64(apptest.FreeAddress(t).Port()))
-	options := apptest.Options(dir, env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates)
+	options := apptest.Options(dir, env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates())
 	apptest.Run(t, options)
 	onboard(t, env)
 	capability := published(t, env)

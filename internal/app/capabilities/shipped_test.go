@@ -20,10 +20,17 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
+	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
+
+// gates are those of the test's platform.
+func gates() map[string]bool {
+	return map[string]bool{gateways.Gate: true, capabilities.Gate: true}
+}
 
 // provisioned: what the platform brings along works from the start, or says what
 // it lacks, and so do services of teams.
@@ -137,6 +144,27 @@ func testBuckets(t *testing.T, env *kubetest.Env, person client.Client, namespac
 		t.Fatal(err)
 	}
 	told(t, person, claim, "cannot save what it deletes")
+	gone(t, person, claim) // it was never accepted, so there is nothing to wait for
+	withdrawn(t, env)
+}
+
+// withdrawn: a capability that is taken away does not come back when the platform
+// is installed again, as it is at each start.
+func withdrawn(t *testing.T, env *kubetest.Env) {
+	t.Helper()
+	kept := object("capability.roadbed.dev/v1alpha1", "Capability", "", "buckets")
+	kubetest.Eventually(t, patience, "the capability may be withdrawn", func() error { return env.Client.Delete(t.Context(), kept) })
+	missing := func() error {
+		if err := env.Client.Get(t.Context(), client.ObjectKeyFromObject(kept), kept); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("it is there: %w", err)
+		}
+		return nil
+	}
+	kubetest.Eventually(t, patience, "the capability is gone", missing)
+	apptest.Install(t, env.Admin, gates())
+	if err := missing(); err != nil {
+		t.Errorf("a withdrawn capability is back: %v", err)
+	}
 }
 
 // testServices: a capability's team provisions by a service of its own, which

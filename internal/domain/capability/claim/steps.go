@@ -344,13 +344,19 @@ func (e *Engine) ready(_ context.Context, claim *Claim) steps.Result {
 // leave ends what is outside the cluster; the rest goes with its owner.
 func (e *Engine) leave(ctx context.Context, claim *Claim) steps.Result {
 	order, err := e.orders.order(ctx, e.capability, claim)
-	if err != nil {
+	_, wrong := refusedBy(err)
+	never := claim.status().Version == "" // written once a claim is accepted
+	switch {
+	case wrong && never:
+		return steps.Done(ReasonDeleting, "The claim was never accepted, so nothing was made for it.")
+	case err != nil:
 		return refused(err, kindAgain)
-	}
-	if order.maker.Builtin == nil {
+	case order.maker.Builtin == nil:
 		return steps.Done(ReasonDeleting, "Nothing outside the cluster belongs to the claim.")
 	}
-	if err := order.maker.Builtin.Available(ctx); err != nil {
+	if err := order.maker.Builtin.Available(ctx); err != nil && never {
+		return steps.Done(ReasonDeleting, "The claim was never accepted, so nothing was made for it.")
+	} else if err != nil {
 		return steps.Waiting(ReasonUnavailable, err.Error(), unavailableAgain)
 	}
 	why := fmt.Sprintf("The claim was deleted: what was made for it is %s.", fate(order.Policy))
