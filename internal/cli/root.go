@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	provisioners "github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/cli/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/cli/claims"
 	"github.com/roadbed-dev/roadbed/internal/cli/gateways"
@@ -67,7 +68,7 @@ found differences.`,
 	root.AddCommand(p.tenancyVerbs()...)
 	root.AddCommand(policies.Verb(&p.Program))
 	root.AddCommand(capabilities.Verbs(&p.Program)...)
-	root.AddCommand(claims.Verb(&p.Program, nil))
+	root.AddCommand(claims.Verb(&p.Program, provisioners.Plans()))
 	root.AddCommand(gateways.Verb(&p.Program))
 	root.AddCommand(p.clusterVerbs()...)
 	root.AddCommand(p.versionVerb())

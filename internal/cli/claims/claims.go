@@ -44,6 +44,49 @@ says. Claims are named KIND/NAME, such as database/orders.`,
 	return cmd
 }
 
+// claimVerb is a verb that does something with one claim.
+func (p *program) claimVerb(use, short, long, example string, do func(context.Context, client.Client, found) error) *cobra.Command {
+	var namespace string
+	cmd := &cobra.Command{
+		Use: use + " KIND/NAME", Short: short, Long: long, Example: example,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: verb.First(p.completeClaims(&namespace)),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			c, err := p.Client()
+			if err != nil {
+				return err
+			}
+			f, err := p.read(cmd.Context(), c, namespace, names[0])
+			if err != nil {
+				return err
+			}
+			return do(cmd.Context(), c, f)
+		},
+	}
+	namespaceFlag(cmd, &namespace)
+	return cmd
+}
+
+// completeClaims offers the claims of a namespace, or of all.
+func (p *program) completeClaims(namespace *string) verb.Completion {
+	return func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		c, err := p.Client()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		all, err := list(cmd.Context(), c, *namespace, "")
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var names []string
+		for _, each := range all {
+			if name := strings.ToLower(each.GetKind()) + "/" + each.GetName(); strings.HasPrefix(name, prefix) {
+				names = append(names, name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
 // namespaceFlag gives a command the flag that says where the claim is.
 func namespaceFlag(cmd *cobra.Command, namespace *string) {
 	cmd.Flags().StringVarP(namespace, "namespace", "n", "", "namespace of the claim")

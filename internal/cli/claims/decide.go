@@ -28,22 +28,15 @@ ClaimApproval that this makes is deleted.`)
 }
 
 func (p *program) verdictVerb(verdict v1alpha1.ApprovalVerdict, use, short, long string) *cobra.Command {
-	var namespace, reason string
+	var reason string
 	var validFor time.Duration
-	cmd := &cobra.Command{
-		Use: use + " KIND/NAME", Short: short, Long: long,
-		Example: fmt.Sprintf("  roadbed claim %s database/orders -n tenant-payments --reason \"seen with the team\"", use),
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			if validFor <= 0 {
-				return verb.Usagef("--valid-for must be more than nothing")
-			}
-			return p.on(cmd.Context(), namespace, names[0], func(c client.Client, f found) error {
-				return p.decide(cmd.Context(), c, f, verdict, reason, validFor)
-			})
-		},
-	}
-	namespaceFlag(cmd, &namespace)
+	example := fmt.Sprintf("  roadbed claim %s database/orders -n tenant-payments --reason \"seen with the team\"", use)
+	cmd := p.claimVerb(use, short, long, example, func(ctx context.Context, c client.Client, f found) error {
+		if validFor <= 0 {
+			return verb.Usagef("--valid-for must be more than nothing")
+		}
+		return p.decide(ctx, c, f, verdict, reason, validFor)
+	})
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the requester and for auditors")
 	cmd.Flags().DurationVar(&validFor, "valid-for", 72*time.Hour, "how long it may be used; the capability may allow less")
 	return cmd
@@ -57,7 +50,7 @@ func (p *program) decide(ctx context.Context, c client.Client, f found, verdict 
 				APIVersion: f.claim.GetAPIVersion(), Kind: f.claim.GetKind(), Name: f.claim.GetName(), UID: string(f.claim.GetUID()),
 			},
 			Hash: approval.Hash(f.claim), Requester: approval.Requester(f.claim), Reason: reason, Verdict: verdict,
-			ExpiresAt: metav1.NewTime(time.Now().Add(validFor)),
+			ExpiresAt: metav1.NewTime(p.Clock.Now().Add(validFor)),
 		},
 	}
 	if err := c.Create(ctx, made); err != nil {

@@ -15,26 +15,19 @@ import (
 )
 
 func (p *program) rollbackVerb() *cobra.Command {
-	var namespace, to string
-	cmd := &cobra.Command{
-		Use:   "rollback KIND/NAME",
-		Short: "Have a claim rendered by an earlier revision, and pin it there",
-		Long: `Have a claim rendered by the revision before its present one, or by the one that --to
+	var to string
+	cmd := p.claimVerb("rollback", "Have a claim rendered by an earlier revision, and pin it there",
+		`Have a claim rendered by the revision before its present one, or by the one that --to
 names, and pin it there, so that no rollout takes it away again. "roadbed claim pin
 --float" has it follow its capability again.`,
-		Example: "  roadbed claim rollback database/orders -n tenant-payments",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			return p.on(cmd.Context(), namespace, names[0], func(c client.Client, f found) error {
-				target, err := before(cmd.Context(), c, f, to)
-				if err != nil {
-					return err
-				}
-				return p.move(cmd.Context(), c, f, target, v1alpha1.UpdatesPinned)
-			})
-		},
-	}
-	namespaceFlag(cmd, &namespace)
+		"  roadbed claim rollback database/orders -n tenant-payments",
+		func(ctx context.Context, c client.Client, f found) error {
+			target, err := before(ctx, c, f, to)
+			if err != nil {
+				return err
+			}
+			return p.move(ctx, c, f, target, v1alpha1.UpdatesPinned)
+		})
 	cmd.Flags().StringVar(&to, "to", "", "revision to go back to (default the one before)")
 	return cmd
 }
@@ -62,30 +55,25 @@ func before(ctx context.Context, c client.Client, f found, to string) (string, e
 }
 
 func (p *program) pinVerb() *cobra.Command {
-	var namespace, to string
+	var to string
 	var float bool
-	cmd := &cobra.Command{
-		Use:     "pin KIND/NAME",
-		Short:   "Keep a claim at its revision, or have it follow its capability again",
-		Long:    "Keep a claim at the revision it is rendered by, or have it follow its capability\nagain. A pinned claim changes only when its owner changes it.",
-		Example: "  roadbed claim pin database/orders -n tenant-payments\n  roadbed claim pin database/orders -n tenant-payments --float",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			if float && to != "" {
+	cmd := p.claimVerb("pin", "Keep a claim at its revision, or have it follow its capability again",
+		"Keep a claim at the revision it is rendered by, or have it follow its capability\nagain. A pinned claim changes only when its owner changes it.",
+		"  roadbed claim pin database/orders -n tenant-payments\n  roadbed claim pin database/orders -n tenant-payments --float",
+		func(ctx context.Context, c client.Client, f found) error {
+			switch {
+			case float && to != "":
 				return verb.Usagef("--float and --revision contradict each other")
+			case float:
+				return p.move(ctx, c, f, "", v1alpha1.UpdatesFloating)
+			case to == "":
+				to = text(f.claim, "status", "revision")
 			}
-			return p.on(cmd.Context(), namespace, names[0], func(c client.Client, f found) error {
-				if float {
-					return p.move(cmd.Context(), c, f, "", v1alpha1.UpdatesFloating)
-				}
-				if to == "" {
-					to = text(f.claim, "status", "revision")
-				}
-				return p.move(cmd.Context(), c, f, to, v1alpha1.UpdatesPinned)
-			})
-		},
-	}
-	namespaceFlag(cmd, &namespace)
+			if to == "" {
+				return fmt.Errorf("claim %q is rendered by no revision yet: name one with --revision", f.claim.GetName())
+			}
+			return p.move(ctx, c, f, to, v1alpha1.UpdatesPinned)
+		})
 	cmd.Flags().StringVar(&to, "revision", "", "revision to pin to (default the present one)")
 	cmd.Flags().BoolVar(&float, "float", false, "follow the capability again")
 	return cmd
@@ -113,35 +101,27 @@ func (p *program) move(ctx context.Context, c client.Client, f found, to string,
 }
 
 func (p *program) deleteVerb() *cobra.Command {
-	var namespace string
 	var dryRun, yes bool
-	cmd := &cobra.Command{
-		Use:   "delete KIND/NAME",
-		Short: "Delete a claim, or say what would become of what was made for it",
-		Long: `Delete a claim. What was made for it is kept, saved or deleted, as its deletion
+	cmd := p.claimVerb("delete", "Delete a claim, or say what would become of what was made for it",
+		`Delete a claim. What was made for it is kept, saved or deleted, as its deletion
 policy says, or else its tenant's data class. With --dry-run that is said, and
 nothing is done.`,
-		Example: "  roadbed claim delete database/orders -n tenant-payments --dry-run",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			return p.on(cmd.Context(), namespace, names[0], func(c client.Client, f found) error {
-				describe(p.Out, f)
-				if dryRun {
-					return nil
-				}
-				question := fmt.Sprintf("Delete %s %q?", f.claim.GetKind(), f.claim.GetName())
-				if err := p.sure(yes, question, f.claim.GetName()); err != nil {
-					return err
-				}
-				if err := c.Delete(cmd.Context(), f.claim); err != nil {
-					return fmt.Errorf("delete claim %q: %w", f.claim.GetName(), err)
-				}
-				fmt.Fprintf(p.Out, "%s %s/%s is being deleted\n", f.claim.GetKind(), f.claim.GetNamespace(), f.claim.GetName())
+		"  roadbed claim delete database/orders -n tenant-payments --dry-run",
+		func(ctx context.Context, c client.Client, f found) error {
+			describe(p.Out, f)
+			if dryRun {
 				return nil
-			})
-		},
-	}
-	namespaceFlag(cmd, &namespace)
+			}
+			question := fmt.Sprintf("Delete %s %q?", f.claim.GetKind(), f.claim.GetName())
+			if err := p.sure(yes, question, f.claim.GetName()); err != nil {
+				return err
+			}
+			if err := c.Delete(ctx, f.claim); err != nil {
+				return fmt.Errorf("delete claim %q: %w", f.claim.GetName(), err)
+			}
+			fmt.Fprintf(p.Out, "%s %s/%s is being deleted\n", f.claim.GetKind(), f.claim.GetNamespace(), f.claim.GetName())
+			return nil
+		})
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would become of it, and do nothing")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it without asking")
 	return cmd

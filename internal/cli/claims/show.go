@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/approval"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
@@ -35,7 +36,7 @@ func (p *program) listVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return out.Print(p.Out, all, func() error { return verb.Table(p.Out, headings, rows(all)) })
+			return p.print(out, all, all)
 		},
 	}
 	namespaceFlag(cmd, &namespace)
@@ -44,7 +45,13 @@ func (p *program) listVerb() *cobra.Command {
 	return cmd
 }
 
-var headings = []string{"NAMESPACE", "CLAIM", "VERSION", "REVISION", "READY", "MESSAGE"}
+func headings(wide bool) []string {
+	short := []string{"NAMESPACE", "CLAIM", "VERSION", "REVISION", "READY", "MESSAGE"}
+	if wide {
+		return append(short, "ENDPOINT", "SECRET", "REQUESTER")
+	}
+	return short
+}
 
 // list are the claims of a namespace, or of all.
 func list(ctx context.Context, c client.Client, namespace, kind string) ([]*unstructured.Unstructured, error) {
@@ -74,72 +81,59 @@ func list(ctx context.Context, c client.Client, namespace, kind string) ([]*unst
 	return found, nil
 }
 
-func rows(all []*unstructured.Unstructured) [][]string {
+func rows(all []*unstructured.Unstructured, wide bool) [][]string {
 	made := make([][]string, 0, len(all))
 	for _, each := range all {
 		status, message := "Unknown", "Roadbed has not looked at it yet."
 		if ready := condition.Get((&claim.Claim{Unstructured: each}).GetConditions(), condition.Ready); ready != nil {
 			status, message = string(ready.Status), ready.Message
 		}
-		made = append(made, []string{
+		row := []string{
 			each.GetNamespace(), each.GetKind() + "/" + each.GetName(), text(each, "status", "version"), text(each, "status", "revision"), status, message,
-		})
+		}
+		if wide {
+			row = append(row, text(each, "status", "endpoint"), text(each, "status", "connectionSecretRef", "name"), approval.Requester(each))
+		}
+		made = append(made, row)
 	}
 	return made
 }
 
 func (p *program) getVerb() *cobra.Command {
-	var namespace string
 	out := verb.ListOutput()
-	cmd := &cobra.Command{
-		Use:     "get KIND/NAME",
-		Short:   "Show one claim in a line, or whole with -o",
-		Long:    "Show one claim in a line, or whole with -o yaml or -o json. The kind may be a plural\nor a short name, as kubectl has it.",
-		Example: "  roadbed claim get database/orders -n tenant-payments -o yaml",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			return p.on(cmd.Context(), namespace, names[0], func(_ client.Client, f found) error {
-				return out.Print(p.Out, f.claim.Object, func() error {
-					return verb.Table(p.Out, headings, rows([]*unstructured.Unstructured{f.claim}))
-				})
-			})
-		},
-	}
-	namespaceFlag(cmd, &namespace)
+	cmd := p.claimVerb("get", "Show one claim in a line, or whole with -o",
+		"Show one claim in a line, or whole with -o yaml or -o json. The kind may be a plural\nor a short name, as kubectl has it.",
+		"  roadbed claim get database/orders -n tenant-payments -o yaml",
+		func(_ context.Context, _ client.Client, f found) error {
+			return p.print(out, f.claim.Object, []*unstructured.Unstructured{f.claim})
+		})
 	out.AddFlag(cmd)
 	return cmd
 }
 
-// on reads a claim and does something with it.
-func (p *program) on(ctx context.Context, namespace, name string, do func(client.Client, found) error) error {
-	c, err := p.Client()
-	if err != nil {
-		return err
-	}
-	f, err := p.read(ctx, c, namespace, name)
-	if err != nil {
-		return err
-	}
-	return do(c, f)
+// print writes claims in the chosen format; whole is what JSON and YAML show.
+func (p *program) print(out *verb.Output, whole any, all []*unstructured.Unstructured) error {
+	return out.Print(p.Out, whole, func() error {
+		if out.Chosen != verb.FormatName {
+			return verb.Table(p.Out, headings(out.Chosen == verb.FormatWide), rows(all, out.Chosen == verb.FormatWide))
+		}
+		for _, each := range all {
+			if _, err := fmt.Fprintln(p.Out, manifest.FullName(each)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (p *program) describeVerb() *cobra.Command {
-	var namespace string
-	cmd := &cobra.Command{
-		Use:     "describe KIND/NAME",
-		Short:   "Say how a claim stands, what it consists of and what it waits for",
-		Long:    "Say how a claim stands, what it consists of and what it waits for: its conditions, the\nobjects that were made for it, its connection Secret, its cost and its approvals.",
-		Example: "  roadbed claim describe database/orders -n tenant-payments",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			return p.on(cmd.Context(), namespace, names[0], func(_ client.Client, f found) error {
-				describe(p.Out, f)
-				return nil
-			})
-		},
-	}
-	namespaceFlag(cmd, &namespace)
-	return cmd
+	return p.claimVerb("describe", "Say how a claim stands, what it consists of and what it waits for",
+		"Say how a claim stands, what it consists of and what it waits for: its conditions, the\nobjects that were made for it, its connection Secret, its cost and its approvals.",
+		"  roadbed claim describe database/orders -n tenant-payments",
+		func(_ context.Context, _ client.Client, f found) error {
+			describe(p.Out, f)
+			return nil
+		})
 }
 
 func describe(out io.Writer, f found) {

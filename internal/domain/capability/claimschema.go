@@ -96,12 +96,18 @@ func statusSchema() schema.Props {
 				"apiVersion": textSchema("", 253), "kind": textSchema("", 63), "name": textSchema("", 253),
 				"namespace": textSchema("", 63), "id": textSchema("", 63),
 			}, "apiVersion", "kind", "name"),
-			"approval": objectSchema("approval is the approval that was used.", map[string]schema.Props{
-				"name": textSchema("", 253), "approver": textSchema("", 256), "hash": textSchema("", 64),
-				"at": {Type: "string", Format: "date-time"},
-			}, "approver", "hash", "at"),
+			"approval": objectSchema("approval says who agreed to the claim as it was provisioned.", map[string]schema.Props{
+				"approvers": approversSchema(), "hash": textSchema("", 64), "at": {Type: "string", Format: "date-time"},
+			}, "approvers", "hash", "at"),
 			"lastAppliedHash": textSchema("lastAppliedHash is the hash of what was last applied.", 64),
 		},
+	}
+}
+
+func approversSchema() schema.Props {
+	most, set, name := int64(8), "set", textSchema("", 256)
+	return schema.Props{
+		Type: "array", MaxItems: &most, XListType: &set, Items: &apiextensionsv1.JSONSchemaPropsOrArray{Schema: &name},
 	}
 }
 

@@ -2,6 +2,7 @@ package claim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -116,6 +118,9 @@ func (r *rollouts) rollOut(ctx context.Context, rev *v1alpha1.CapabilityRevision
 		return steps.Done(ReasonSuperseded, fmt.Sprintf("Revision %s has taken over.", known[0].Name))
 	}
 	standing, err := r.standing(ctx, c, rev)
+	if _, early := errors.AsType[*cache.ErrCacheNotStarted](err); early {
+		return steps.Waiting(ReasonRollingOut, "The claims are not known yet.", pace).Briefly()
+	}
 	if err != nil {
 		return steps.Failed(ReasonFailed, err)
 	}
