@@ -51,7 +51,7 @@ func (p *program) entrance(ctx context.Context, opts Options) (deps operator.Dep
 	}
 	p.gateway, err = gateways.New(ctx, gateways.Options{
 		Config: opts.Config, Database: db, Redis: opts.Gateway.Redis, Leader: leader, Process: rand.Text(),
-		OwnFront: opts.Gateway.OwnFront, Spans: opts.Gateway.Spans,
+		OwnFront: opts.Gateway.OwnFront, MaxBody: opts.Gateway.MaxBody, Spans: opts.Gateway.Spans,
 		Metrics: counted, AccessLog: log, Clock: clock.RealClock{}, Log: opts.Log.With("domain", "gateway"),
 	})
 	if err != nil {

@@ -42,6 +42,8 @@ type GatewayTuning struct {
 	Redis string
 	// OwnFront answers HTTP/1.1 without net/http.
 	OwnFront bool
+	// MaxBody bounds bodies of requests, in bytes; 0 is no bound.
+	MaxBody int64
 	// Spans of sampled requests; none by default.
 	Spans gateways.Spans
 }
@@ -131,7 +133,7 @@ func (p *program) buildGateway(ctx context.Context, opts GatewayOptions) error {
 	leader := leases.NewProcess(direct, opts.Clock, opts.Log)
 	p.gateway, err = gateways.New(ctx, gateways.Options{
 		Config: opts.Config, Database: kept, Redis: opts.Redis, Leader: leader, Process: rand.Text(),
-		OwnFront: opts.OwnFront, Spans: opts.Spans, Metrics: counted, AccessLog: opts.AccessLog, Clock: opts.Clock, Log: opts.Log,
+		OwnFront: opts.OwnFront, MaxBody: opts.MaxBody, Spans: opts.Spans, Metrics: counted, AccessLog: opts.AccessLog, Clock: opts.Clock, Log: opts.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("put the gateway together: %w", err)

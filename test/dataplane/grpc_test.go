@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/proxy"
 )
 
 // talk is the service of the tests: it says back what it hears, message by message,
@@ -72,7 +73,7 @@ func TestGRPC(t *testing.T) {
 	fronts(t, func(t *testing.T, own bool) {
 		c := config([]*gateway.Backend{talker(t)}, rule("/talk.Talk", "apis/talk:80"))
 		c.Listeners[0].Routes[0].Kind = gateway.GRPCRoute
-		p := open(t, c, options{own: own})
+		p := open(t, c, options{own: own, proxy: []proxy.Option{proxy.WithMaxBody(100)}}) // no bound for streams
 		conn, err := grpc.NewClient("passthrough:///"+p.address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Fatal(err)

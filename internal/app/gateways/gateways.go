@@ -50,6 +50,8 @@ type Options struct {
 	Process string
 	// OwnFront answers HTTP/1.1 without net/http.
 	OwnFront bool
+	// MaxBody bounds bodies of requests, in bytes; 0 is no bound.
+	MaxBody int64
 	// Spans of sampled requests. Optional.
 	Spans Spans
 	// Metrics are counted here.
@@ -124,7 +126,7 @@ func New(ctx context.Context, opts Options) (*Gateway, error) {
 		observer.Log = g.log
 	}
 	g.proxy = proxy.New(g.transport, proxy.WithAuthorizer(g.authorizer), proxy.WithLimiter(g.limiter),
-		proxy.WithFairness(g.fair), proxy.WithObserver(observer), proxy.WithClock(opts.Clock))
+		proxy.WithFairness(g.fair), proxy.WithObserver(observer), proxy.WithClock(opts.Clock), proxy.WithMaxBody(opts.MaxBody))
 	g.sockets = listen.New(g.proxy, listen.Options{
 		Logger: opts.Log, OwnFront: func([]*gateway.Listener) bool { return opts.OwnFront },
 	})

@@ -57,8 +57,8 @@ func TestObjectivesSelectRealSeries(t *testing.T) {
 	}
 	events := slos[0].(map[string]any)["sli"].(map[string]any)["events"].(map[string]any)
 	for query, want := range map[string]float64{
-		events["errorQuery"].(string): 2,
-		events["totalQuery"].(string): 2,
+		events["errorQuery"].(string):                     2,
+		events["totalQuery"].(string):                     2,
 		strings.SplitAfterN(platformQueries, "]))", 2)[0]: 3,
 		strings.SplitAfterN(platformQueries, "]))", 2)[1]: 3,
 	} {

@@ -209,7 +209,7 @@ func shapeAll(h *http1.Header, t *target) {
 // measure refuses bodies that say they are too large.
 func (f *flow) measure() bool {
 	most := f.found.Rule.MaxBody
-	if most == 0 {
+	if most == 0 && !f.grpc { // a stream may go on for as long as it likes
 		most = f.proxy.defaults.body
 	}
 	if most > 0 && f.x.Request.ContentLength > most {

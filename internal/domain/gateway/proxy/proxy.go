@@ -69,8 +69,8 @@ func WithPauses(read, write time.Duration) Option {
 	return func(p *Proxy) { p.pauses = pauses{read, write} }
 }
 
-// WithMaxBody bounds bodies of requests whose rule says nothing, in bytes; 0,
-// which is none, else.
+// WithMaxBody bounds bodies of requests whose rule says nothing, but for gRPC's
+// streams, in bytes; 0, which is none, else.
 func WithMaxBody(bytes int64) Option { return func(p *Proxy) { p.defaults.body = bytes } }
 
 // WithSessionKey says by what sessions are derived from endpoints: processes
