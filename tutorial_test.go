@@ -6,12 +6,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/roadbed-dev/roadbed/internal/adapter/database/postgrestest"
+	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
@@ -53,22 +56,54 @@ func TestTutorialSteps(t *testing.T) {
 	}
 }
 
-// TestTutorial follows the tutorial on a platform of its own.
+// TestTutorial follows the first tutorial on a platform of its own.
 func TestTutorial(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("docs/tutorial/first-tenant.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	shell := newShell(t)
 	shell.must(t, "roadbed up")
 	t.Cleanup(func() { shell.must(t, "roadbed down") })
-	for _, s := range tutorialSteps(string(text)) {
-		output := shell.must(t, s.commands)
-		for _, part := range s.prints {
-			if !strings.Contains(output, strings.TrimSpace(part)) {
-				t.Errorf("line %d prints no %q:\n%s", s.line, part, output)
-			}
+	for _, s := range tutorialSteps(read(t, "docs/tutorial/first-tenant.md")) {
+		shell.follow(t, s)
+	}
+}
+
+// TestCapabilityTutorial follows the second one, which starts the platform itself.
+// Its Gateway is moved to a port that is free here, before anybody asks it.
+func TestCapabilityTutorial(t *testing.T) {
+	t.Parallel()
+	postgrestest.Need(t)
+	shell := newShell(t)
+	for _, dir := range []string{shell.dir, filepath.Dir(shell.dir)} {
+		if err := os.Chmod(dir, 0o755); err != nil { // PostgreSQL never runs as root, and must reach its folder
+			t.Fatal(err)
+		}
+	}
+	port := strconv.Itoa(int(apptest.FreeAddress(t).Port()))
+	steps := tutorialSteps(strings.ReplaceAll(read(t, "docs/tutorial/first-capability.md"), "127.0.0.1:8080", "127.0.0.1:"+port))
+	t.Cleanup(func() { shell.must(t, "roadbed down") })
+	shell.follow(t, steps[0])
+	shell.must(t, `roadbed kubectl -n roadbed-system patch gateway platform-api --type json -p '[{"op": "replace", "path": "/spec/listeners/0/port", "value": `+port+`}]'`)
+	for _, s := range steps[1:] {
+		shell.follow(t, s)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// follow runs a step and looks for what it must print.
+func (s shell) follow(t *testing.T, step step) {
+	t.Helper()
+	output := s.must(t, step.commands)
+	for _, part := range step.prints {
+		if !strings.Contains(output, strings.TrimSpace(part)) {
+			t.Errorf("line %d prints no %q:\n%s", step.line, part, output)
 		}
 	}
 }

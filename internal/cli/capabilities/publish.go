@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
@@ -193,22 +194,10 @@ func (p *program) deprecateVerb() *cobra.Command {
 		Example: "  roadbed capability deprecate database --version v1 --successor v2",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, found, err := p.read(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			v := capability.Version(found, version)
-			if v == nil {
-				return verb.Usagef("--version: capability %q has no version %q", found.Name, version)
-			}
-			if err := deprecate(v, p.Clock.Now(), successor, sunset); err != nil {
-				return err
-			}
-			if err := c.Update(cmd.Context(), found, manifest.FieldOwner); err != nil {
-				return fmt.Errorf("deprecate version %q of capability %q: %w", version, found.Name, err)
-			}
-			_, err = fmt.Fprintf(p.Out, "%s\n", capability.Warning(found, v))
-			return err
+			// The server may write the status in between.
+			return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+				return p.deprecate(cmd.Context(), args[0], version, successor, sunset)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&version, "version", "", "version that is deprecated")
@@ -216,6 +205,25 @@ func (p *program) deprecateVerb() *cobra.Command {
 	cmd.Flags().StringVar(&sunset, "sunset", "", "day on which it may go, such as 2028-01-31")
 	verb.Must(cmd.MarkFlagRequired("version"))
 	return cmd
+}
+
+func (p *program) deprecate(ctx context.Context, name, version, successor, sunset string) error {
+	c, found, err := p.read(ctx, name)
+	if err != nil {
+		return err
+	}
+	v := capability.Version(found, version)
+	if v == nil {
+		return verb.Usagef("--version: capability %q has no version %q", found.Name, version)
+	}
+	if err := deprecate(v, p.Clock.Now(), successor, sunset); err != nil {
+		return err
+	}
+	if err := c.Update(ctx, found, manifest.FieldOwner); err != nil {
+		return fmt.Errorf("deprecate version %q of capability %q: %w", version, found.Name, err)
+	}
+	_, err = fmt.Fprintf(p.Out, "%s\n", capability.Warning(found, v))
+	return err
 }
 
 func deprecate(v *v1alpha1.CapabilityVersion, now time.Time, successor, sunset string) error {
