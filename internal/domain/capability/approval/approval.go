@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
 )
 
 // validFor is how long an approval may be used when the capability says nothing.
@@ -33,6 +34,19 @@ func Hash(claim *unstructured.Unstructured) string {
 // Requester is who asked for the claim as it is.
 func Requester(claim *unstructured.Unstructured) string {
 	return claim.GetAnnotations()[v1alpha1.AnnotationRequester]
+}
+
+// asker is who asked for the claim as it is, and whether the cluster knows him by
+// that name. Over HTTP the requester is the API's account, and the claim says on
+// whose behalf: a workload of the cluster, or somebody whom another issuer vouches
+// for and whose name in the cluster, if he has one, is not known.
+func asker(claim *unstructured.Unstructured) (name string, known bool) {
+	requester := Requester(claim)
+	if !strings.HasPrefix(requester, account.User(account.PlatformAPI, "")) {
+		return requester, true
+	}
+	by := claim.GetAnnotations()[v1alpha1.AnnotationAskedBy]
+	return by, strings.HasPrefix(by, "system:serviceaccount:")
 }
 
 // Needed is how many people must approve.
@@ -71,13 +85,17 @@ type Decision struct {
 
 // Decide decides about a claim with a requester and a hash. approvals may be of
 // any claims: those of others, of other hashes, of people who may not approve,
-// of the requester, and those that are over, count nothing.
+// of the requester, and those that are over, count nothing. Where the cluster does
+// not know who asked, one of the approvers may be he, and one more is needed.
 func Decide(policy v1alpha1.ApprovalPolicy, claim *unstructured.Unstructured, hash string, approvals []v1alpha1.ClaimApproval, now time.Time) Decision {
 	needed := Needed(policy.Mode)
 	if needed == 0 {
 		return Decision{Verdict: Granted, Message: "The capability needs nobody's approval."}
 	}
-	requester := Requester(claim)
+	requester, known := asker(claim)
+	if !known {
+		needed++
+	}
 	if requester == "" {
 		return Decision{Verdict: Awaited, Message: "It is not known who asked, because the claim was made before approvals were watched over: change its spec, so that it is."}
 	}
@@ -97,7 +115,7 @@ func Decide(policy v1alpha1.ApprovalPolicy, claim *unstructured.Unstructured, ha
 	if len(approvers) >= needed {
 		return Decision{Verdict: Granted, Approvers: approvers, Message: fmt.Sprintf("Approved by %s.", strings.Join(approvers, " and "))}
 	}
-	return Decision{Verdict: Awaited, Approvers: approvers, Message: awaited(policy, needed, requester, approvers)}
+	return Decision{Verdict: Awaited, Approvers: approvers, Message: awaited(policy, needed, uncounted(requester, known), approvers)}
 }
 
 func because(reason string) string {
@@ -107,8 +125,16 @@ func because(reason string) string {
 	return fmt.Sprintf(" (%s)", reason)
 }
 
+// uncounted says why who asked does not count.
+func uncounted(requester string, known bool) string {
+	if !known {
+		return fmt.Sprintf("one of them may be %s, who asked over HTTP and whose name here is not known", requester)
+	}
+	return requester + ", who asked, is not counted"
+}
+
 // awaited says what is missing.
-func awaited(policy v1alpha1.ApprovalPolicy, needed int, requester string, approvers []string) string {
+func awaited(policy v1alpha1.ApprovalPolicy, needed int, uncounted string, approvers []string) string {
 	people := "1 person"
 	if needed > 1 {
 		people = fmt.Sprintf("%d people", needed)
@@ -117,8 +143,8 @@ func awaited(policy v1alpha1.ApprovalPolicy, needed int, requester string, appro
 	if len(approvers) > 0 {
 		so = fmt.Sprintf(", and %s did", strings.Join(approvers, " and "))
 	}
-	return fmt.Sprintf("%s of %s must approve the claim as it is%s; %s, who asked, is not counted: use 'roadbed claim approve'.",
-		people, strings.Join(slices.Sorted(slices.Values(policy.ApproverGroups)), " or "), so, requester)
+	return fmt.Sprintf("%s of %s must approve the claim as it is%s; %s: use 'roadbed claim approve'.",
+		people, strings.Join(slices.Sorted(slices.Values(policy.ApproverGroups)), " or "), so, uncounted)
 }
 
 // counts says whether an approval speaks of the claim as it is, is in force, and

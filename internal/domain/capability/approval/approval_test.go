@@ -134,3 +134,36 @@ func TestEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestAskedOverHTTP: the requester is the API's account, and who asked is still not
+// among those who approve.
+func TestAskedOverHTTP(t *testing.T) {
+	t.Parallel()
+	const workload, foreigner = "system:serviceaccount:tenant-a:ci", "https://id.example#ada"
+	simple := v1alpha1.ApprovalPolicy{Mode: v1alpha1.ApprovalSimple, ApproverGroups: []string{"approvers"}}
+	for _, test := range []struct {
+		name, asker string
+		approvals   []v1alpha1.ClaimApproval
+		want        approval.Verdict
+		says        string
+	}{
+		{"nobody yet", workload, nil, approval.Awaited, workload + ", who asked, is not counted"},
+		{"a workload approves its own", workload, []v1alpha1.ClaimApproval{by(workload)}, approval.Awaited, "1 person"},
+		{"another approves a workload's", workload, []v1alpha1.ClaimApproval{by("bob")}, approval.Granted, "bob"},
+		{"who knows whether it is he", foreigner, []v1alpha1.ClaimApproval{by("bob")}, approval.Awaited, "one of them may be " + foreigner},
+		{"one of two is not he", foreigner, []v1alpha1.ClaimApproval{by("bob"), by("cleo")}, approval.Granted, "bob and cleo"},
+		{"nobody says who it was", "", []v1alpha1.ClaimApproval{by("bob"), by("cleo")}, approval.Awaited, "not known who asked"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			claim := claimOf("system:serviceaccount:roadbed-capabilities:platform-api.tenant-a")
+			annotations := claim.GetAnnotations()
+			annotations[v1alpha1.AnnotationAskedBy] = test.asker
+			claim.SetAnnotations(annotations)
+			got := approval.Decide(simple, claim, approval.Hash(claim), test.approvals, now)
+			if got.Verdict != test.want || !strings.Contains(got.Message, test.says) {
+				t.Errorf("%+v, want %s and %q", got, test.want, test.says)
+			}
+		})
+	}
+}

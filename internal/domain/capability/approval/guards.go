@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
@@ -31,6 +32,7 @@ func Guards(groups ...string) []client.Object {
 		Sources: sources, Kinds: runtime.NewSchemeBuilder(admissionregistrationv1.AddToScheme),
 		Funcs: template.FuncMap{
 			"roadbed": func() string { return identity.Roadbed },
+			"api":     func() string { return account.User(account.PlatformAPI, "") },
 			"groups":  func() string { return strings.Join(groups, ", ") },
 		},
 	}.Objects("guard-requester.yaml", "guard-approver.yaml", "guard-revisions.yaml")

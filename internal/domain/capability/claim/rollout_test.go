@@ -175,6 +175,10 @@ func testApprovals(t *testing.T, p *platform) {
 	if err := dev.Patch(t.Context(), made.DeepCopy(), forged); err == nil || !strings.Contains(err.Error(), "leave it as it is") {
 		t.Errorf("the requester can be forged: %v", err)
 	}
+	forged = client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"capability.roadbed.dev/asked-by":"bob"}}}`))
+	if err := dev.Patch(t.Context(), made.DeepCopy(), forged); err == nil || !strings.Contains(err.Error(), "asked-by") {
+		t.Errorf("for whom it was asked can be forged: %v", err)
+	}
 	if err := p.approve(t, own, made, "own"); err == nil || !strings.Contains(err.Error(), "nobody approves his own") {
 		t.Errorf("one's own claim can be approved: %v", err)
 	}
