@@ -139,6 +139,16 @@ conformance-gateway: kube ## Run Gateway API's conformance suite against both fr
 		cat $$at/summary.txt || tail -20 $$at/log.txt; \
 	done; test -z "$${passed:-}"
 
+# Kyverno's module is fetched for its tests alone, outside of this one; nothing of
+# it is built.
+KYVERNO_VERSION ?= v1.19.0
+
+.PHONY: conformance-kyverno
+conformance-kyverno: ## Run the tests that Kyverno has of its command line, and print what is met
+	@mkdir -p bin/kyverno && cd bin/kyverno && printf 'module fetched\n\ngo 1.26.0\n' >go.mod && \
+		GOFLAGS=-mod=mod go mod download github.com/kyverno/kyverno@$(KYVERNO_VERSION)
+	@ROADBED_KYVERNO="$$(go env GOMODCACHE)/github.com/kyverno/kyverno@$(KYVERNO_VERSION)" go test ./test/kyverno -count=1 -v
+
 .PHONY: conformance-export
 conformance-export: kube ## Hold what "roadbed gateway export" writes against the definitions of Envoy Gateway, Istio and Kong
 	@go -C test/gateway-export test -count=1 -v ./...

@@ -37,7 +37,9 @@ type Test struct {
 	OldResources []string `json:"oldResources,omitempty"`
 	// APICallResponses are answers to requests of policies.
 	APICallResponses []APICallResponse `json:"apiCallResponses,omitempty"`
-	Results          []Expectation     `json:"results,omitempty"`
+	// GlobalContextEntries are entries of the global context.
+	GlobalContextEntries []GlobalContextEntry `json:"globalContextEntries,omitempty"`
+	Results              []Expectation        `json:"results,omitempty"`
 
 	// The others are read to be reported.
 	JSONPayload  string            `json:"jsonPayload,omitempty"`
@@ -45,6 +47,21 @@ type Test struct {
 	HTTPPayload  string            `json:"httpPayload,omitempty"`
 	EnvoyPayload string            `json:"envoyPayload,omitempty"`
 	Checks       []json.RawMessage `json:"checks,omitempty"`
+}
+
+// GlobalContextEntry is an entry of the global context: data, or a list of objects,
+// and what expressions of JMESPath make of it.
+type GlobalContextEntry struct {
+	Name          string           `json:"name"`
+	Data          any              `json:"data,omitempty"`
+	Resources     []map[string]any `json:"resources,omitempty"`
+	ResourceFiles []string         `json:"resourceFiles,omitempty"`
+	FieldPath     string           `json:"fieldPath,omitempty"`
+	Projections   []struct {
+		Name     string `json:"name"`
+		Path     string `json:"path,omitempty"`
+		JMESPath string `json:"jmesPath,omitempty"`
+	} `json:"projections,omitempty"`
 }
 
 // APICallResponse is the answer to one request of a policy.

@@ -52,6 +52,9 @@ func (b *bench) loadAround() ([]scenario.Object, error) {
 		answers = append(answers, scenario.HTTPAnswer{Method: each.Method, URL: each.URL, Status: each.Response.StatusCode, Body: each.Response.Body})
 	}
 	b.world.HTTP = scenario.NewHTTP(answers)
+	if b.scene.Global, err = b.globals(); err != nil {
+		return nil, err
+	}
 	if b.test.Context == "" {
 		return around, nil
 	}
@@ -65,7 +68,7 @@ func (b *bench) loadAround() ([]scenario.Object, error) {
 		around = append(around, scenario.Of(fields))
 	}
 	b.world.Images = scenario.NewImages(given.Images)
-	b.scene.Global = given.GlobalContext
+	b.scene.Global = append(b.scene.Global, given.GlobalContext...)
 	b.world.HTTP = scenario.NewHTTP(append(answers, given.HTTP...))
 	return around, nil
 }
@@ -158,6 +161,7 @@ func (b *bench) loadPolicies() error {
 		return err
 	}
 	exceptions = append(exception.Among(exceptions), exception.Among(documents)...)
+	b.unscored = unscored(documents)
 	options := b.runner.Options
 	options.Exceptions = exception.Allowing(exceptions)
 	evaluators, problems := load.Compile(documents, load.Standard(options))
