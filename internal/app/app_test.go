@@ -24,6 +24,8 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/health"
+	"github.com/roadbed-dev/roadbed/internal/app/policies"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
@@ -44,7 +46,7 @@ func TestServer(t *testing.T) {
 	for _, each := range guards.Static() {
 		files = append(files, standalone.Manifest{Name: each.Name, Data: each.Data})
 	}
-	for _, each := range app.StaticPolicies() {
+	for _, each := range policies.Static() {
 		files = append(files, standalone.Manifest{Name: each.Name, Data: each.Data})
 	}
 	env := kubetest.Private(t, kubetest.WithAdmission(files...))
@@ -261,7 +263,7 @@ func healthy(t *testing.T, reached app.Endpoints) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var domains []app.Domain
+	var domains []health.Domain
 	if err := json.Unmarshal(body, &domains); err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways/leases"
+	"github.com/roadbed-dev/roadbed/internal/app/health"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
@@ -90,7 +91,7 @@ func ServeGateway(ctx context.Context, opts GatewayOptions) error {
 		opts.Clock = clock.RealClock{}
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(opts.Log.Handler()))
-	p := &program{ready: &readiness{liveness: steps.NewLiveness(opts.Clock, steps.SilenceLimit)}}
+	p := &program{ready: &health.Readiness{Liveness: steps.NewLiveness(opts.Clock, steps.SilenceLimit)}}
 	defer p.close()
 	if err := p.buildGateway(ctx, opts); err != nil {
 		return fmt.Errorf("serve gateways: %w", err)
@@ -153,12 +154,12 @@ func (p *program) watchGateway(opts GatewayOptions) error {
 	}
 	routes := http.NewServeMux()
 	p.modules = []module.Module{operator.New(deps)}
-	host := &module.Host{Manager: p.manager, Routes: routes, Trail: noTrail{}, Liveness: p.ready.liveness, Clock: opts.Clock, Log: opts.Log}
+	host := &module.Host{Manager: p.manager, Routes: routes, Trail: noTrail{}, Liveness: p.ready.Liveness, Clock: opts.Clock, Log: opts.Log}
 	if err := p.modules[0].Setup(host); err != nil {
 		return err
 	}
-	p.ready.serves = p.gateway.Ready
-	healthRoutes(routes, p.ready, p.modules)
+	p.ready.Serves = p.gateway.Ready
+	health.Routes(routes, p.ready, p.modules)
 	at := Options{HealthAddr: opts.HealthAddr, MetricsAddr: opts.MetricsAddr, Ready: opts.Ready, Log: opts.Log}
 	if err := p.listen(at, routes); err != nil {
 		return err

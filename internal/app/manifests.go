@@ -17,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/kinds"
+	"github.com/roadbed-dev/roadbed/internal/app/policies"
 	policyrbac "github.com/roadbed-dev/roadbed/internal/domain/policy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
@@ -36,10 +37,10 @@ func parts(opts InstallOptions) []part {
 	all := []part{
 		{"rbac", slices.Concat(rbac.Objects(), policyrbac.Objects(), webhookRights(), settingsRights(), policyrbac.PullSecrets(opts.PullSecrets), gatedObjects(opts.FeatureGates))},
 		{"install", append(platformNamespaces(opts.Settings), platformEntry(opts)...)},
-		{"admission", append(guardObjects(opts), overrideGuards(opts.StaticGuards)...)},
+		{"admission", append(guardObjects(opts), policies.OverrideGuards(opts.StaticGuards)...)},
 	}
 	if !opts.StaticGuards {
-		all = append(all, part{"policies", MandatoryPolicies()})
+		all = append(all, part{"policies", policies.Mandatory()})
 	}
 	if opts.FeatureGates[capabilities.Gate] {
 		all = append(all, part{capabilitiesPart, capabilities.Shipped()})
@@ -50,7 +51,7 @@ func parts(opts InstallOptions) []part {
 	if behind := platformObjects(opts); len(behind) > 0 {
 		all = append(all, part{"platform", behind})
 	}
-	return append(all, part{"tiers", tierObjects()}, part{"catalogue", advisedObjects()})
+	return append(all, part{"tiers", tierObjects()}, part{"catalogue", policies.Advised()})
 }
 
 // GuardedPlatform is what guards are told of the settings, so that they and the

@@ -3,14 +3,8 @@ package app_test
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"os"
-	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
-	"text/template"
 
 	"sigs.k8s.io/yaml"
 
@@ -108,128 +102,5 @@ func TestManifestsFollowOptions(t *testing.T) {
 	}
 	if !strings.Contains(string(text), "--feature-gates=IsolationModels=true") {
 		t.Error("the server is not told of the gate")
-	}
-}
-
-// The chart, rendered with values, is what Manifests has, and so it is with a
-// database and with feature gates. Two things differ: Helm takes all kinds there are,
-// and capabilities are published when the server runs.
-func TestChartRendersTheSame(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		database string
-		gates    map[string]bool
-	}{
-		"defaults":     {"", map[string]bool{}},
-		"database":     {"history", map[string]bool{}},
-		"gateway":      {"", map[string]bool{"Gateway": true}},
-		"capabilities": {"", map[string]bool{"Capabilities": true}},
-		"all":          {"history", map[string]bool{"Gateway": true, "Capabilities": true}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			chartRendersTheSame(t, test.database, test.gates)
-		})
-	}
-}
-
-// kindless are documents without the definitions of kinds, which are most of them and
-// the same whatever the values.
-func kindless(text []byte) []byte {
-	var kept []string
-	for part := range strings.SplitSeq("\n"+string(text), "\n---\n") {
-		if !strings.Contains(part, "\nkind: CustomResourceDefinition\n") {
-			kept = append(kept, part)
-		}
-	}
-	return []byte(strings.Join(kept, "\n---\n"))
-}
-
-func chartRendersTheSame(t *testing.T, database string, gates map[string]bool) {
-	t.Helper()
-	files, err := app.Files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rendered bytes.Buffer
-	for _, file := range files {
-		switch {
-		case strings.HasPrefix(file.Path, "chart/crds/") && file.Path != "chart/crds/gateway.yaml":
-			rendered.Write(file.Data)
-		case strings.HasPrefix(file.Path, "chart/templates/"):
-			rendered.WriteString("\n---\n" + renderChart(t, file, database, gates))
-		}
-	}
-	text, err := app.Manifests(app.InstallOptions{DatabaseSecret: database, FeatureGates: gates, GatewayReplicas: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(gates) > 0 || database != "" {
-		text, rendered = kindless(text), *bytes.NewBuffer(kindless(rendered.Bytes()))
-	}
-	got, want := parse(t, rendered.Bytes()), parse(t, text)
-	maps.DeleteFunc(want, func(name string, _ document) bool { return strings.HasPrefix(name, "Capability/") })
-	if !slices.Equal(names(got), names(want)) {
-		t.Fatalf("the chart has %v, want %v", names(got), names(want))
-	}
-	for name := range want {
-		if !reflect.DeepEqual(got[name], want[name]) {
-			t.Errorf("%s differs in the chart:\n%v\nwant:\n%v", name, got[name], want[name])
-		}
-	}
-}
-
-// renderChart does to a template what Helm does, as far as the chart asks.
-func renderChart(t *testing.T, file app.File, database string, gates map[string]bool) string {
-	t.Helper()
-	parsed, err := template.New(file.Path).Funcs(template.FuncMap{"default": func(other, value string) string {
-		if value == "" {
-			return other
-		}
-		return value
-	}}).Parse(string(file.Data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := map[string]any{
-		"Values": map[string]any{
-			"image": map[string]any{"repository": "ghcr.io/roadbed-dev/roadbed", "tag": ""}, "databaseSecret": database,
-			"featureGates": gates, "gateway": map[string]any{"replicas": 2, "publicAddress": ""},
-		},
-		"Chart":   map[string]any{"AppVersion": "latest"},
-		"Release": map[string]any{"IsInstall": true},
-	}
-	var out strings.Builder
-	if err := parsed.Execute(&out, values); err != nil {
-		t.Fatal(err)
-	}
-	return out.String()
-}
-
-func names(found map[string]document) []string {
-	var list []string
-	for name := range found {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	return list
-}
-
-// What is in config/ is what "make generate" would write.
-func TestConfigIsFresh(t *testing.T) {
-	t.Parallel()
-	files, err := app.Files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(filepath.Join("..", "..", "config", filepath.FromSlash(file.Path)))
-		if err != nil {
-			t.Errorf("run \"make generate\": %v", err)
-			continue
-		}
-		if !bytes.Equal(text, file.Data) {
-			t.Errorf("config/%s is not what \"make generate\" writes", file.Path)
-		}
 	}
 }

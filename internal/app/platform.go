@@ -9,6 +9,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
+	"github.com/roadbed-dev/roadbed/internal/app/health"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate"
 )
@@ -31,7 +32,7 @@ func (p *program) openPlatform(opts Options) (own map[translate.Key][]gateway.En
 	if p.platform.Cluster {
 		address = ":" + strconv.Itoa(capabilities.Port)
 	}
-	if p.platform.Listener, err = listen("the HTTP API", address); err != nil {
+	if p.platform.Listener, err = health.Listen("the HTTP API", address); err != nil {
 		return nil, err
 	}
 	p.closers = append(p.closers, p.platform.Listener.Close)

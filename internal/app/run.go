@@ -20,6 +20,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways/leases"
+	"github.com/roadbed-dev/roadbed/internal/app/health"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/operator"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
@@ -67,7 +68,7 @@ func tuned(config *rest.Config) *rest.Config {
 type program struct {
 	manager   manager.Manager
 	modules   []module.Module
-	ready     *readiness
+	ready     *health.Readiness
 	endpoints Endpoints
 	// history keeps what policies say of objects; nil without the policy domain.
 	history *reports.History
@@ -91,7 +92,7 @@ func (p *program) close() {
 
 // assemble joins everything and starts nothing.
 func assemble(ctx context.Context, opts Options, record trail.Recorder) (*program, error) {
-	p := &program{ready: &readiness{liveness: steps.NewLiveness(opts.Clock, steps.SilenceLimit)}}
+	p := &program{ready: &health.Readiness{Liveness: steps.NewLiveness(opts.Clock, steps.SilenceLimit)}}
 	if err := p.build(ctx, opts, record); err != nil {
 		p.close()
 		return nil, err
@@ -128,14 +129,14 @@ func (p *program) complete(ctx context.Context, opts Options, record trail.Recor
 	for _, m := range p.modules {
 		name := m.Describe().Name
 		host := &module.Host{
-			Manager: p.manager, Routes: routes, Trail: record, Liveness: p.ready.liveness,
+			Manager: p.manager, Routes: routes, Trail: record, Liveness: p.ready.Liveness,
 			Clock: opts.Clock, Log: opts.Log.With("domain", name),
 		}
 		if err := m.Setup(host); err != nil {
 			return fmt.Errorf("set up domain %q: %w", name, err)
 		}
 	}
-	healthRoutes(routes, p.ready, p.modules)
+	health.Routes(routes, p.ready, p.modules)
 	if err := p.listen(opts, routes); err != nil {
 		return err
 	}
@@ -165,19 +166,19 @@ func (p *program) complete(ctx context.Context, opts Options, record trail.Recor
 
 // listen opens the addresses for operators and hands them to the manager.
 func (p *program) listen(opts Options, routes http.Handler) error {
-	health, err := listen("health", opts.HealthAddr)
+	probed, err := health.Listen("health", opts.HealthAddr)
 	if err != nil {
 		return err
 	}
-	p.closers = append(p.closers, health.Close)
-	p.endpoints.Health = health.Addr().String()
-	if err := p.manager.Add(&server{name: "health", listener: health, handler: routes}); err != nil {
+	p.closers = append(p.closers, probed.Close)
+	p.endpoints.Health = probed.Addr().String()
+	if err := p.manager.Add(&health.Server{Name: "health", Listener: probed, Handler: routes}); err != nil {
 		return err
 	}
 	if opts.MetricsAddr == "0" {
 		return nil
 	}
-	numbers, err := listen("metrics", opts.MetricsAddr)
+	numbers, err := health.Listen("metrics", opts.MetricsAddr)
 	if err != nil {
 		return err
 	}
@@ -185,7 +186,7 @@ func (p *program) listen(opts Options, routes http.Handler) error {
 	p.endpoints.Metrics = numbers.Addr().String()
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{}))
-	return p.manager.Add(&server{name: "metrics", listener: numbers, handler: mux})
+	return p.manager.Add(&health.Server{Name: "metrics", Listener: numbers, Handler: mux})
 }
 
 // everywhere runs in every copy of the program, also in those that stand by.
@@ -205,8 +206,8 @@ func (p *program) watch(ctx context.Context, opts Options) error {
 	if !p.manager.GetCache().WaitForCacheSync(ctx) {
 		return nil // The context ended first.
 	}
-	p.ready.synced.Store(true)
-	announce(ctx, p.ready, func() {
+	p.ready.Synced.Store(true)
+	health.Announce(ctx, p.ready, func() {
 		opts.Log.Info("server is ready")
 		if opts.Ready != nil {
 			opts.Ready(p.endpoints)

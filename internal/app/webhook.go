@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
+	"github.com/roadbed-dev/roadbed/internal/app/health"
 	"github.com/roadbed-dev/roadbed/internal/app/serving"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
@@ -62,7 +63,7 @@ func newHooks(opts Options) (*hooks, error) {
 		address = ":" + strconv.Itoa(opts.WebhookPort)
 	case WebhookLoopback:
 	}
-	listener, err := listen("webhooks", address)
+	listener, err := health.Listen("webhooks", address)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func (h *hooks) Start(ctx context.Context) error {
 		NextProtos:     []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return h.cert.Load(), nil },
 	}
-	return (&server{name: "webhooks", listener: tls.NewListener(h.listener, config), handler: h.mux}).Start(ctx)
+	return (&health.Server{Name: "webhooks", Listener: tls.NewListener(h.listener, config), Handler: h.mux}).Start(ctx)
 }
 
 // keepFresh looks after the certificate until the context ends. An attempt

@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/policies"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
@@ -75,7 +76,7 @@ func staticGuards() []standalone.Manifest {
 	for _, guard := range guards.Static() {
 		manifests = append(manifests, standalone.Manifest{Name: guard.Name, Data: guard.Data})
 	}
-	for _, policy := range app.StaticPolicies() {
+	for _, policy := range policies.Static() {
 		manifests = append(manifests, standalone.Manifest{Name: policy.Name, Data: policy.Data})
 	}
 	return manifests

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/health"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
@@ -46,20 +47,20 @@ says the running server, whose address --server gives.`,
 }
 
 // domains are those of the server or, without one, of this program.
-func (p *program) domains(ctx context.Context, server string) ([]app.Domain, error) {
+func (p *program) domains(ctx context.Context, server string) ([]health.Domain, error) {
 	if server != "" {
 		return askDomains(ctx, server)
 	}
-	var domains []app.Domain
+	var domains []health.Domain
 	for _, m := range app.Modules(app.Options{}) {
-		domain := app.DescribeDomain(m.Describe())
+		domain := health.DescribeDomain(m.Describe())
 		domain.Health = "not asked"
 		domains = append(domains, domain)
 	}
 	return domains, nil
 }
 
-func askDomains(ctx context.Context, server string) ([]app.Domain, error) {
+func askDomains(ctx context.Context, server string) ([]health.Domain, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	if !strings.Contains(server, "://") {
@@ -77,14 +78,14 @@ func askDomains(ctx context.Context, server string) ([]app.Domain, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask the server: %s answers %s", request.URL, response.Status)
 	}
-	var domains []app.Domain
+	var domains []health.Domain
 	if err := json.NewDecoder(response.Body).Decode(&domains); err != nil {
 		return nil, fmt.Errorf("ask the server: %s is no list of domains: %w", request.URL, err)
 	}
 	return domains, nil
 }
 
-func printDomains(p *program, domains []app.Domain, wide bool) error {
+func printDomains(p *program, domains []health.Domain, wide bool) error {
 	headings := []string{"NAME", "STAGE", "KINDS", "ROUTES", "HEALTH"}
 	if wide {
 		headings = append(headings, "CONTROLLERS", "SUMMARY")

@@ -120,13 +120,9 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 	if err != nil {
 		return err
 	}
-	entrance, err := netip.ParseAddr(f.gateway)
+	entrance, leases, err := f.addresses()
 	if err != nil {
-		return verb.Usagef("--gateway-address %s: must be an IP address", f.gateway)
-	}
-	leases, err := netip.ParseAddr(f.leases)
-	if err != nil {
-		return verb.Usagef("--gateway-leases-address %s: must be an IP address", f.leases)
+		return err
 	}
 	tuning, err := f.tuning.Read(p.Getenv)
 	if err != nil {
@@ -134,7 +130,7 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 	}
 	return app.Run(ctx, app.Options{
 		Gateway:          tuning,
-		LeasesAddr:       netip.AddrPortFrom(leases, f.leasesPort),
+		LeasesAddr:       leases,
 		Config:           config,
 		TrailPath:        filepath.Join(dir, trailFile),
 		ExportDir:        filepath.Join(dir, "exports"),
@@ -161,6 +157,19 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 		Log:   slog.New(slog.NewJSONHandler(p.Err, nil)),
 		Clock: p.Clock,
 	})
+}
+
+// addresses are what the gateway listens on, and where it is asked while it leads.
+func (f serverFlags) addresses() (entrance netip.Addr, leases netip.AddrPort, err error) {
+	entrance, err = netip.ParseAddr(f.gateway)
+	if err != nil {
+		return entrance, leases, verb.Usagef("--gateway-address %s: must be an IP address", f.gateway)
+	}
+	at, err := netip.ParseAddr(f.leases)
+	if err != nil {
+		return entrance, leases, verb.Usagef("--gateway-leases-address %s: must be an IP address", f.leases)
+	}
+	return entrance, netip.AddrPortFrom(at, f.leasesPort), nil
 }
 
 // databaseOf is where a database is; @FILE names a file that says so, because a

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/app/embedded"
+	"github.com/roadbed-dev/roadbed/internal/app/health"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
@@ -17,7 +17,7 @@ import (
 type platformStatus struct {
 	embedded.State `json:",inline"`
 	// Domains are the server's, as it reports them.
-	Domains []app.Domain `json:"domains,omitempty"`
+	Domains []health.Domain `json:"domains,omitempty"`
 }
 
 func (p *program) statusVerb() *cobra.Command {

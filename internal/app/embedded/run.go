@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/policies"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
@@ -128,7 +129,7 @@ func staticGuards(settings tenancy.Settings) []standalone.Manifest {
 	for _, file := range guards.Static(guards.WithPlatform(app.GuardedPlatform(settings))) {
 		manifests = append(manifests, standalone.Manifest{Name: file.Name, Data: file.Data})
 	}
-	for _, file := range app.StaticPolicies() {
+	for _, file := range policies.Static() {
 		manifests = append(manifests, standalone.Manifest{Name: file.Name, Data: file.Data})
 	}
 	return manifests

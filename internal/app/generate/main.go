@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/chart"
 )
 
 func main() {
@@ -25,7 +25,7 @@ func run(args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("want one argument, the path of config/, got %q", args)
 	}
-	files, err := app.Files()
+	files, err := chart.Files()
 	if err != nil {
 		return err
 	}

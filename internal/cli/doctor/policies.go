@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
-	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/policies"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
@@ -35,7 +35,7 @@ func (e examination) mandatory(ctx context.Context) []finding {
 		return []finding{undecided(check, err)}
 	}
 	var missing []string
-	for _, want := range app.MandatoryPolicies() {
+	for _, want := range policies.Mandatory() {
 		live, err := manifest.Live(ctx, e.client, want)
 		if err != nil {
 			return []finding{undecided(check, err)}

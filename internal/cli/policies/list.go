@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/roadbed-dev/roadbed/internal/app"
+	platform "github.com/roadbed-dev/roadbed/internal/app/policies"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
@@ -141,7 +141,7 @@ func (p *program) listed(ctx context.Context, s source) ([]listed, error) {
 		return nil, err
 	}
 	if s.catalogue {
-		for _, guard := range app.GuardPolicies() {
+		for _, guard := range platform.Guards() {
 			documents = append(documents, load.Of(guard, "guards"))
 		}
 	}

@@ -1,4 +1,4 @@
-package app
+package chart
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 )
@@ -45,7 +46,7 @@ func values(gates ...string) string {
 	return all.String()
 }
 
-func (v variant) of(opts InstallOptions) InstallOptions {
+func (v variant) of(opts app.InstallOptions) app.InstallOptions {
 	opts.FeatureGates = map[string]bool{}
 	for _, gate := range v.gates {
 		opts.FeatureGates[gate] = true
@@ -69,7 +70,7 @@ func chartMarks(text string) string {
 
 // chartGates are the chart's templates: what there always is, what each choice of
 // feature gates adds, and the server as each has it.
-func chartGates(opts InstallOptions) ([]File, error) {
+func chartGates(opts app.InstallOptions) ([]File, error) {
 	opts.GatewayPublic, opts.GatewayReplicas = publicMark, replicasMark
 	var files []File
 	add := func(name, text string) {
@@ -87,7 +88,7 @@ func chartGates(opts InstallOptions) ([]File, error) {
 	all := map[string][]stated{}
 	for _, v := range variants() {
 		var err error
-		if all[v.prefix], err = statedIn(parts(v.of(opts))); err != nil {
+		if all[v.prefix], err = statedIn(app.Parts(v.of(opts))); err != nil {
 			return nil, err
 		}
 	}
@@ -119,18 +120,18 @@ type stated struct {
 
 // statedIn are the objects of parts. The capabilities that ship with Roadbed are not
 // among them: their webhook fails closed, and is not there before the server.
-func statedIn(parts []part) ([]stated, error) {
+func statedIn(parts []app.Part) ([]stated, error) {
 	var all []stated
 	for _, part := range parts {
-		if part.name == capabilitiesPart {
+		if part.Name == app.CapabilitiesPart {
 			continue
 		}
-		for _, object := range part.objects {
-			text, err := render([]client.Object{object})
+		for _, object := range part.Objects {
+			text, err := app.Render([]client.Object{object})
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, stated{part.name, fmt.Sprintf("%T %s", object, client.ObjectKeyFromObject(object)), text})
+			all = append(all, stated{part.Name, fmt.Sprintf("%T %s", object, client.ObjectKeyFromObject(object)), text})
 		}
 	}
 	return all, nil

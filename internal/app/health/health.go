@@ -1,4 +1,6 @@
-package app
+// Package health answers operators and kubelets: whether the program is ready, how
+// its domains are, and whatever else is served on ports of its own.
+package health
 
 import (
 	"context"
@@ -11,28 +13,30 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 )
 
-// readiness answers for the program: it is ready once its caches are filled
+// Readiness answers for the program: it is ready once its caches are filled
 // and for as long as every controller reconciles.
-type readiness struct {
-	liveness module.Liveness
-	synced   atomic.Bool
-	// serves tells whether a gateway serves; nil for a program that waits for none.
-	serves func() bool
+type Readiness struct {
+	// Liveness hears from the controllers.
+	Liveness module.Liveness
+	// Synced says that the caches are filled.
+	Synced atomic.Bool
+	// Serves tells whether a gateway serves; nil for a program that waits for none.
+	Serves func() bool
 }
 
 // check says why the program is not ready, or nil.
-func (r *readiness) check(ctx context.Context) error {
-	if !r.synced.Load() {
+func (r *Readiness) check(ctx context.Context) error {
+	if !r.Synced.Load() {
 		return errors.New("the caches are not filled yet")
 	}
-	if r.serves != nil && !r.serves() {
+	if r.Serves != nil && !r.Serves() {
 		return errors.New("the gateway's objects are not read yet")
 	}
-	return r.liveness.Check(ctx)
+	return r.Liveness.Check(ctx)
 }
 
 // ServeHTTP answers 200 or 503 with the reason, one line each.
-func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (r *Readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if err := r.check(req.Context()); err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -42,8 +46,8 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 }
 
-// healthRoutes adds what an operator and a kubelet ask to the domains' routes.
-func healthRoutes(mux *http.ServeMux, ready *readiness, modules []module.Module) {
+// Routes adds what an operator and a kubelet ask to the domains' routes.
+func Routes(mux *http.ServeMux, ready *Readiness, modules []module.Module) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ok\n"))
 	})
@@ -66,7 +70,7 @@ type Domain struct {
 	Health string `json:"health"`
 }
 
-func domainList(ctx context.Context, modules []module.Module, ready *readiness) []Domain {
+func domainList(ctx context.Context, modules []module.Module, ready *Readiness) []Domain {
 	health := "ok"
 	if err := ready.check(ctx); err != nil {
 		health = err.Error()
@@ -93,9 +97,9 @@ func DescribeDomain(d module.Description) Domain {
 	}
 }
 
-// announce calls ready once, when the program is ready. It returns when it has
+// Announce calls ready once, when the program is ready. It returns when it has
 // or when the context ends.
-func announce(ctx context.Context, state *readiness, ready func()) {
+func Announce(ctx context.Context, state *Readiness, ready func()) {
 	const pause = 50 * time.Millisecond
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()

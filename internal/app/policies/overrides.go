@@ -1,4 +1,4 @@
-package app
+package policies
 
 import (
 	"fmt"
@@ -9,9 +9,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/guards"
 )
 
-// overrideGuards are the rules about overrides that are objects. With static
+// OverrideGuards are the rules about overrides that are objects. With static
 // true the ledger's is a file of the API server.
-func overrideGuards(static bool) []client.Object {
+func OverrideGuards(static bool) []client.Object {
 	objects := guards.Rules()
 	if !static {
 		objects = append(guards.Ledger(), objects...)
@@ -21,11 +21,11 @@ func overrideGuards(static bool) []client.Object {
 
 // ledgerFile is the ledger's guard as a file. It panics when that is not
 // possible, which the tests rule out.
-func ledgerFile() PolicyFile {
+func ledgerFile() File {
 	objects := guards.Ledger()
 	data, err := native.Static(objects)
 	if err != nil {
 		panic(fmt.Sprintf("the guard of overrides as a file: %v", err))
 	}
-	return PolicyFile{Name: objects[0].GetName() + ".yaml", Data: data}
+	return File{Name: objects[0].GetName() + ".yaml", Data: data}
 }

@@ -1,4 +1,4 @@
-package app
+package health
 
 import (
 	"net/http"
@@ -18,9 +18,9 @@ func TestReadyzNamesTheControllerThatStopped(t *testing.T) {
 	t.Parallel()
 	clock := clocktesting.NewFakeClock(time.Unix(1000, 0))
 	liveness := steps.NewLiveness(clock, steps.SilenceLimit)
-	state := &readiness{liveness: liveness}
+	state := &Readiness{Liveness: liveness}
 	mux := http.NewServeMux()
-	healthRoutes(mux, state, nil)
+	Routes(mux, state, nil)
 	expect := func(code int, text string) {
 		t.Helper()
 		answer := httptest.NewRecorder()
@@ -32,7 +32,7 @@ func TestReadyzNamesTheControllerThatStopped(t *testing.T) {
 	liveness.Beat("tenant")
 	liveness.Beat("tier")
 	expect(http.StatusServiceUnavailable, "the caches are not filled yet")
-	state.synced.Store(true)
+	state.Synced.Store(true)
 	expect(http.StatusOK, "ok")
 	clock.Step(29 * time.Second)
 	liveness.Beat("tier")

@@ -1,4 +1,6 @@
-package app
+// Package chart writes an installation as files: its parts as YAML, and a Helm chart
+// whose values choose among feature gates.
+package chart
 
 import (
 	"bytes"
@@ -6,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 )
 
@@ -25,16 +28,16 @@ type File struct {
 // writes: the parts of an installation as YAML, Kyverno's kinds completed, and a
 // Helm chart of the whole.
 func Files() ([]File, error) {
-	opts := InstallOptions{}.withDefaults()
+	opts := app.InstallOptions{}
 	var files []File
-	for _, part := range parts(opts) {
-		text, err := render(part.objects)
+	for _, part := range app.Parts(opts) {
+		text, err := app.Render(part.Objects)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, File{Path: part.name + "/" + part.name + ".yaml", Data: generated(text)})
+		files = append(files, File{Path: part.Name + "/" + part.Name + ".yaml", Data: generated(text)})
 	}
-	server, err := render(workload(opts))
+	server, err := app.Render(app.Workload(opts))
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +76,7 @@ func generated(text []byte) []byte { return append([]byte(generatedNote), text..
 
 // chartFiles are a Helm chart that installs the same objects. Helm installs the
 // kinds first, and what is in templates/ in the order of its kinds.
-func chartFiles(opts InstallOptions) ([]File, error) {
+func chartFiles(opts app.InstallOptions) ([]File, error) {
 	files := []File{
 		{Path: "chart/Chart.yaml", Data: []byte(generatedNote + chartHead)},
 		{Path: "chart/values.yaml", Data: []byte(generatedNote + chartValues)},
@@ -105,7 +108,7 @@ func chartText(part string, text []byte) []byte {
 
 // chartServer is the server, with reports as Kubernetes objects where the values
 // name a database.
-func chartServer(opts InstallOptions) ([]byte, error) {
+func chartServer(opts app.InstallOptions) ([]byte, error) {
 	alone, err := chartWorkload(opts)
 	if err != nil {
 		return nil, err
@@ -119,9 +122,9 @@ func chartServer(opts InstallOptions) ([]byte, error) {
 }
 
 // chartWorkload is what the server consists of, with what the values say in it.
-func chartWorkload(opts InstallOptions) (string, error) {
+func chartWorkload(opts app.InstallOptions) (string, error) {
 	opts.Image = "IMAGE"
-	server, err := render(workload(opts))
+	server, err := app.Render(app.Workload(opts))
 	if err != nil {
 		return "", err
 	}

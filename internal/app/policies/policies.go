@@ -1,4 +1,7 @@
-package app
+// Package policies has what the platform brings of policies, as objects for a
+// cluster and as files for an API server of ours. It panics where the catalogue
+// cannot be compiled, which the catalogue's tests rule out.
+package policies
 
 import (
 	"fmt"
@@ -13,34 +16,34 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 )
 
-// PolicyFile is a Mandatory policy of the platform as a file for the API server.
-type PolicyFile struct {
+// File is a Mandatory policy of the platform as a file for the API server.
+type File struct {
 	// Name of the file, such as roadbed-policy-public-buckets.yaml.
 	Name string
 	// Data is YAML: native policies and their bindings.
 	Data []byte
 }
 
-// StaticPolicies renders the platform's Mandatory policies as files, with the
+// Static renders the platform's Mandatory policies as files, with the
 // guard of what waives the others and the one that keeps Roadbed's server to its
 // own admission policies.
-func StaticPolicies() []PolicyFile {
+func Static() []File {
 	name, data := policyrbac.OwnWrites()
-	files := []PolicyFile{ledgerFile(), {Name: name, Data: data}}
+	files := []File{ledgerFile(), {Name: name, Data: data}}
 	for _, entry := range catalogue.Of(policy.Mandatory) {
 		data, err := native.Static(nativeOf(entry))
 		if err != nil {
 			panic(fmt.Sprintf("policy %q of the catalogue as a file: %v", entry.Name, err))
 		}
-		files = append(files, PolicyFile{Name: native.Name(entry.Object) + ".yaml", Data: data})
+		files = append(files, File{Name: native.Name(entry.Object) + ".yaml", Data: data})
 	}
 	return files
 }
 
-// MandatoryPolicies are the same policies as objects, for an API server whose
+// Mandatory are the same policies as objects, for an API server whose
 // files are not ours. They belong to the installation: no policy object stands
 // behind them, and so nothing that is deleted takes them along.
-func MandatoryPolicies() []client.Object {
+func Mandatory() []client.Object {
 	var objects []client.Object
 	for _, entry := range catalogue.Of(policy.Mandatory) {
 		objects = append(objects, nativeOf(entry)...)
@@ -48,9 +51,9 @@ func MandatoryPolicies() []client.Object {
 	return objects
 }
 
-// advisedObjects are the platform's other policies, as its people may change
+// Advised are the platform's other policies, as its people may change
 // them: they are made once and then belong to them, as tiers do.
-func advisedObjects() []client.Object {
+func Advised() []client.Object {
 	var objects []client.Object
 	for _, entry := range catalogue.Of(policy.Default, policy.Recommended) {
 		objects = append(objects, entry.Object)
@@ -72,9 +75,9 @@ func nativeOf(entry catalogue.Entry) native.Objects {
 	return objects
 }
 
-// GuardPolicies are tenancy's guards as lists of policies show them, with their
+// Guards are tenancy's guards as lists of policies show them, with their
 // bindings: the native policies themselves, with a title. No override waives one.
-func GuardPolicies() []client.Object {
+func Guards() []client.Object {
 	var objects []client.Object
 	for _, guard := range guards.All() {
 		for _, object := range guard.Objects {

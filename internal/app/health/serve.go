@@ -1,4 +1,4 @@
-package app
+package health
 
 import (
 	"context"
@@ -11,23 +11,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// server serves HTTP on an open listener for as long as the manager runs. It
+// Server serves HTTP on an open listener for as long as the manager runs. It
 // does so whether or not this copy of the program is the elected one.
-type server struct {
-	name     string
-	listener net.Listener
-	handler  http.Handler
+type Server struct {
+	// Name is for messages.
+	Name     string
+	Listener net.Listener
+	Handler  http.Handler
 }
 
-var _ manager.LeaderElectionRunnable = (*server)(nil)
+var _ manager.LeaderElectionRunnable = (*Server)(nil)
 
 // NeedLeaderElection says no: every copy answers for itself.
-func (*server) NeedLeaderElection() bool { return false }
+func (*Server) NeedLeaderElection() bool { return false }
 
 // Start serves until the context ends, then lets running requests finish.
-func (s *server) Start(ctx context.Context) error {
+func (s *Server) Start(ctx context.Context) error {
 	web := &http.Server{
-		Handler:           s.handler,
+		Handler:           s.Handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
@@ -41,18 +42,18 @@ func (s *server) Start(ctx context.Context) error {
 			_ = web.Close() // What outlived the grace period is cut off.
 		}
 	})
-	err := web.Serve(s.listener)
+	err := web.Serve(s.Listener)
 	if !stop() {
 		<-drained
 	}
 	if err != nil && !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s: %w", s.name, err)
+		return fmt.Errorf("serve %s: %w", s.Name, err)
 	}
 	return nil
 }
 
-// listen opens a TCP address.
-func listen(what, address string) (net.Listener, error) {
+// Listen opens a TCP address.
+func Listen(what, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for %s: %w", what, err)
