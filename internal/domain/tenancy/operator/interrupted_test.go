@@ -16,9 +16,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
-// What cannot be recorded is not done, and is done once it can. Between any two
-// stages of an offboarding Roadbed may end, and goes on where it was.
-func TestNothingGoesOnUnrecorded(t *testing.T) {
+// TestAlone stops Roadbed and, at the end, takes its kinds away: nobody else can
+// use the control plane meanwhile.
+func TestAlone(t *testing.T) {
 	t.Parallel()
 	p := install(t, kubetest.Private(t))
 	t.Cleanup(func() {
@@ -26,6 +26,13 @@ func TestNothingGoesOnUnrecorded(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("nothing goes on unrecorded", func(t *testing.T) { p.goesOnRecorded(t) })
+	t.Run("deleted kinds keep namespaces", func(t *testing.T) { p.losesKinds(t) })
+}
+
+// What cannot be recorded is not done, and is done once it can. Between any two
+// stages of an offboarding Roadbed may end, and goes on where it was.
+func (p *platform) goesOnRecorded(t *testing.T) {
 	p.unit(t, "careful")
 	t.Run("onboarding", func(t *testing.T) { p.onboardsRecorded(t) })
 	t.Run("opening", func(t *testing.T) { p.opensRecorded(t) })

@@ -275,15 +275,7 @@ func TestLeftReservationIsReleased(t *testing.T) {
 }
 
 // Deleting the kinds deletes no namespace: Capsule's did.
-func TestDeletedKindsKeepNamespaces(t *testing.T) {
-	t.Parallel()
-	env := kubetest.Private(t)
-	p := install(t, env)
-	t.Cleanup(func() {
-		if err := p.halt(); err != nil {
-			t.Error(err)
-		}
-	})
+func (p *platform) losesKinds(t *testing.T) {
 	p.unit(t, "crd")
 	p.tenant(t, "crd-a", "crd")
 	p.ready(t, "crd-a")
