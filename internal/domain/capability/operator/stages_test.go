@@ -1,0 +1,84 @@
+package operator_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+)
+
+// heard keeps the warnings that the API server gives, as kubectl shows them.
+type heard struct {
+	mu   sync.Mutex
+	said []string // guarded by mu
+}
+
+func (h *heard) HandleWarningHeaderWithContext(_ context.Context, _ int, _, text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.said = append(h.said, text)
+}
+
+// Whoever uses a deprecated version by kubectl is told so, and of its successor.
+func TestKubectlWarnsOfDeprecatedVersions(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	c := p.publish(t, "lathe", version("v1", v1alpha1.StageGA, `"size":{"type":"integer"}`))
+	begun, ends := metav1.Now(), metav1.NewTime(time.Now().Add(400*24*time.Hour))
+	if err := p.change(t, c, func(c *v1alpha1.Capability) {
+		next := version("v2", v1alpha1.StageGA, `"size":{"type":"integer"}`)
+		next.Storage, c.Spec.Versions[0].Storage = true, false
+		first := &c.Spec.Versions[0]
+		first.Stage, first.Deprecated, first.Sunset, first.Successor = v1alpha1.StageDeprecated, &begun, &ends, "v2"
+		c.Spec.Versions = append(c.Spec.Versions, next)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p.ready(t, c)
+	listener := &heard{}
+	config := rest.CopyConfig(p.env.Admin)
+	config.WarningHandlerWithContext = listener
+	kubectl, err := client.New(config, client.Options{Scheme: p.env.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	namespace := p.place(t, "lathes", "dev")
+	for _, name := range []string{"v2", "v1"} {
+		if err := kubectl.Create(t.Context(), claim(c, name, namespace, "for-"+name, map[string]any{"size": int64(1)})); err != nil {
+			t.Fatal(err)
+		}
+		listener.mu.Lock()
+		said := strings.Join(listener.said, "\n")
+		listener.mu.Unlock()
+		warned := strings.Contains(said, ends.UTC().Format(time.DateOnly)) && strings.Contains(said, "v2")
+		if warned != (name == "v1") {
+			t.Errorf("whoever claims %s hears %q", name, said)
+		}
+	}
+}
+
+// A Capability takes none of the platform's own names, whoever publishes it.
+func TestPlatformsNamesAreTaken(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	one := version("v1", v1alpha1.StageGA, `"size":{"type":"integer"}`)
+	one.Storage = true
+	err := p.client.Create(t.Context(), &v1alpha1.Capability{
+		ObjectMeta: metav1.ObjectMeta{Name: "platform-api"},
+		Spec: v1alpha1.CapabilitySpec{
+			Description: "Something that nobody should publish.", Layer: v1alpha1.LayerData, Owner: v1alpha1.CapabilityOwner{Team: "data"},
+			Names: v1alpha1.ClaimNames{Kind: "Proxy", Plural: "proxies"}, Versions: []v1alpha1.CapabilityVersion{one},
+		},
+	})
+	if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "HTTP API's own account") {
+		t.Errorf("it is published: %v", err)
+	}
+}
