@@ -16,7 +16,8 @@ export GOLANGCI_LINT_CACHE ?= $(CURDIR)/bin/lint-cache
 # Packages with goroutines or locks of ours: always under the race detector.
 POLICY := ./internal/domain/policy
 GATEWAY := ./internal/domain/gateway
-RACE := ./internal/kernel/... ./internal/standalone/... ./internal/domain/tenancy/... $(addprefix $(POLICY)/,\
+RACE := ./internal/kernel/... ./internal/standalone/... \
+	$(addprefix ./internal/domain/tenancy/,estate offboard operator) $(addprefix $(POLICY)/,\
 	background cluster enforce engine history images impact inforce lane legacy override/operator reportapi scan webhook) \
 	$(addprefix $(GATEWAY)/,authn fair limit)
 # Two packages at a time, so that tests that drive the API server keep pace.
