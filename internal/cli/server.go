@@ -109,12 +109,9 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 	if err != nil {
 		return err
 	}
-	dir, err := p.DataDir()
+	dir, err := p.dataFolder()
 	if err != nil {
 		return err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
 	}
 	where, err := databaseOf(f.database)
 	if err != nil {
@@ -157,6 +154,18 @@ func (p *program) server(ctx context.Context, f serverFlags) error {
 		Log:   slog.New(slog.NewJSONHandler(p.Err, nil)),
 		Clock: p.Clock,
 	})
+}
+
+// dataFolder is made where there is none.
+func (p *program) dataFolder() (string, error) {
+	dir, err := p.DataDir()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the data folder: %w", err)
+	}
+	return dir, nil
 }
 
 // addresses are what the gateway listens on, and where it is asked while it leads.
