@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -95,7 +94,7 @@ func TestChangeInTheOlderVersionKeepsWhatItLacks(t *testing.T) {
 func TestDefaultWhereThereIsNothingToRead(t *testing.T) {
 	t.Parallel()
 	rule := gb()
-	rule.Default = &apiextensionsv1.JSON{Raw: []byte("1")}
+	rule.Default = &runtime.RawExtension{Raw: []byte("1")}
 	converter, err := conversion.New(database(rule))
 	if err != nil {
 		t.Fatal(err)
