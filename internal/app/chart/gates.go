@@ -76,15 +76,15 @@ func chartGates(opts app.InstallOptions) ([]File, error) {
 	add := func(name, text string) {
 		files = append(files, File{Path: "chart/templates/" + name + ".yaml", Data: generated([]byte(text))})
 	}
-	servers := ""
+	var servers strings.Builder
 	for _, v := range slices.Backward(variants()) {
 		server, err := chartServer(v.of(opts))
 		if err != nil {
 			return nil, err
 		}
-		servers += "{{- else if and true" + values(v.gates...) + " }}\n" + chartMarks(string(server))
+		servers.WriteString("{{- else if and true" + values(v.gates...) + " }}\n" + chartMarks(string(server)))
 	}
-	add("server", strings.Replace(servers, "else if", "if", 1)+"{{- end }}\n")
+	add("server", strings.Replace(servers.String(), "else if", "if", 1)+"{{- end }}\n")
 	all := map[string][]stated{}
 	for _, v := range variants() {
 		var err error

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -50,7 +51,7 @@ func TestProcesses(t *testing.T) {
 	var stop []func()
 	for _, address := range []string{"127.0.0.2", "127.0.0.3"} {
 		stop = append(stop, process(t, env, netip.MustParseAddr(address)))
-		places = append(places, net.JoinHostPort(address, fmt.Sprint(port)))
+		places = append(places, net.JoinHostPort(address, strconv.FormatUint(uint64(port), 10)))
 	}
 	for _, place := range places {
 		kubetest.Eventually(t, patience, place+" serves", func() error { return served(t, web, place, "/free") })

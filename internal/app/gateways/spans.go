@@ -3,6 +3,7 @@ package gateways
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -33,7 +34,7 @@ func (s Spans) Validate() error {
 	}
 	at, err := url.Parse(s.Endpoint)
 	if err != nil || at.Host == "" || at.User != nil || at.Scheme != "http" && at.Scheme != "https" {
-		return fmt.Errorf("the endpoint for spans must be http://HOST:PORT or https://HOST:PORT, without a user")
+		return errors.New("the endpoint for spans must be http://HOST:PORT or https://HOST:PORT, without a user")
 	}
 	return nil
 }

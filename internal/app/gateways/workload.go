@@ -139,8 +139,10 @@ func podSpec(shape Shape, selector *metav1.LabelSelector) corev1.PodSpec {
 			},
 			Env: []corev1.EnvVar{PodIP()},
 			Ports: []corev1.ContainerPort{
-				{Name: "http", ContainerPort: httpPort}, {Name: "https", ContainerPort: httpsPort},
-				{Name: "health", ContainerPort: healthPort}, {Name: "metrics", ContainerPort: metricsPort},
+				{Name: "http", ContainerPort: httpPort},
+				{Name: "https", ContainerPort: httpsPort},
+				{Name: "health", ContainerPort: healthPort},
+				{Name: "metrics", ContainerPort: metricsPort},
 			},
 			LivenessProbe: probe("/healthz"), ReadinessProbe: probe("/readyz"),
 			Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: leaveFirst}}},

@@ -24,6 +24,10 @@ import (
 // published marks what was made of a Capability.
 var published = client.MatchingLabels{capabilityv1.LabelPublished: "true"}
 
+func gatewayKind(kind string) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: gatewayv1.GroupVersion.Version, Kind: kind}
+}
+
 // gated are what domains behind feature gates made while they ran: routes to an
 // API that nobody serves any more, guards of early versions, the class of Gateways,
 // and roles by which single Secrets were read.
@@ -34,7 +38,7 @@ func (r *remover) gated(ctx context.Context) ([]apply.Ref, error) {
 		kind schema.GroupVersionKind
 		of   client.ListOption
 	}{
-		{gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute"), published},
+		{gatewayKind("HTTPRoute"), published},
 		{admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"), published},
 		{admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"), published},
 		{rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), granted},
@@ -58,7 +62,7 @@ func (r *remover) gated(ctx context.Context) ([]apply.Ref, error) {
 		return nil, fmt.Errorf("read GatewayClass %q: %w", name, err)
 	}
 	if err == nil && class.Spec.ControllerName == translate.Controller {
-		found = append(found, apply.Ref{GVK: gatewayv1.SchemeGroupVersion.WithKind("GatewayClass"), Name: name})
+		found = append(found, apply.Ref{GVK: gatewayKind("GatewayClass"), Name: name})
 	}
 	return found, nil
 }
