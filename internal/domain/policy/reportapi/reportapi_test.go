@@ -224,6 +224,22 @@ func TestKubectl(t *testing.T) {
 			}
 		})
 	}
+	t.Run("explained", func(t *testing.T) {
+		kubetest.Eventually(t, patience, "the API server has asked for the schemas", func() error {
+			for field, want := range map[string]string{
+				"polr.results.result": "result is pass, fail, warn, error or skip", "creps": "KIND:       ClusterReport", "reports.summary": "skip counts the rules",
+			} {
+				said, err := s.kubectl(t, admin, "explain", field)
+				if err == nil && !strings.Contains(said, want) {
+					err = fmt.Errorf("kubectl explain %s says\n%s\nwithout %q", field, said, want)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
 	t.Run("nothing is written", func(t *testing.T) {
 		said, err := s.kubectl(t, admin, "delete", "polr", "uid-apples-web", "-n", "apples")
 		if err == nil {

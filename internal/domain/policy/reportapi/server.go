@@ -70,7 +70,7 @@ func (s *Server) build() (http.Handler, error) {
 	config.Authentication.Authenticator = s.access.authenticator
 	config.Authentication.RequestHeaderConfig = s.access.headers
 	config.Authorization.Authorizer = s.access.authorizer
-	// Nothing is written, so nobody needs the schemas of what could be.
+	// Nothing is written, so the server itself needs no schemas: see openAPI.
 	config.OpenAPIV3Config = &common.OpenAPIV3Config{IgnorePrefixes: []string{"/"}, GetDefinitions: noDefinitions}
 	config.SkipOpenAPIInstallation = true
 	server, err := config.Complete(nil).New("roadbed-reports", genericapiserver.NewEmptyDelegate())
@@ -81,7 +81,11 @@ func (s *Server) build() (http.Handler, error) {
 		return nil, err
 	}
 	server.PrepareRun()
-	return onlyAPIs(server.Handler), nil
+	explained, err := openAPI()
+	if err != nil {
+		return nil, err
+	}
+	return onlyAPIs(server.Handler, explained), nil
 }
 
 func noDefinitions(common.ReferenceCallback) map[string]common.OpenAPIDefinition { return nil }
@@ -105,8 +109,12 @@ func (s *Server) groups(scheme *runtime.Scheme, codecs serializer.CodecFactory) 
 
 // onlyAPIs serves what the cluster's API server asks for, and nothing else that
 // a generic server has.
-func onlyAPIs(next http.Handler) http.Handler {
+func onlyAPIs(next, explained http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == openAPIPath || strings.HasPrefix(r.URL.Path, openAPIPath+"/") {
+			explained.ServeHTTP(w, r)
+			return
+		}
 		if r.URL.Path != "/apis" && !strings.HasPrefix(r.URL.Path, "/apis/") {
 			http.NotFound(w, r)
 			return
