@@ -42,7 +42,7 @@ var _ module.Module = (*Module)(nil)
 
 // New returns the domain.
 func New(deps Deps) *Module {
-	given := operator.Deps{}
+	given := operator.Deps{Settings: settings(deps.Platform != nil)}
 	if deps.Uses != nil {
 		given.Usage = usage{deps.Uses}
 	}

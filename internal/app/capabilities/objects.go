@@ -99,8 +99,17 @@ func fenced(program string) client.Object {
 	}}
 }
 
-// Entry are the platform's own Gateway, and the route to what anybody may read:
-// the OpenAPI document and the docs. They are made once, and belong to the
+// settings are the platform's names where claims are served over HTTP: one policy
+// guards all APIs, to which the platform's people add issuers.
+func settings(served bool) capability.Settings {
+	if !served {
+		return capability.Settings{}.WithDefaults()
+	}
+	return capability.Settings{Authorization: gatewayName}.WithDefaults()
+}
+
+// Entry are the platform's own Gateway, who may call its APIs, and the route to
+// what anybody may read: the OpenAPI document and the docs. They are made once, and belong to the
 // platform's people then. In a cluster the Gateway speaks TLS, with the
 // certificate that the organisation puts into a Secret.
 func Entry(cluster bool) []client.Object {
@@ -116,6 +125,11 @@ func Entry(cluster bool) []client.Object {
 	return []client.Object{
 		&gatewayv1.Gateway{ObjectMeta: meta(gatewayName), Spec: gatewayv1.GatewaySpec{
 			GatewayClassName: "roadbed", Listeners: []gatewayv1.Listener{listener},
+		}},
+		&gatewayv1alpha1.AuthorizationPolicy{ObjectMeta: meta(gatewayName), Spec: gatewayv1alpha1.AuthorizationPolicySpec{
+			Issuers:            []gatewayv1alpha1.TokenIssuer{{Type: "Cluster"}},
+			APIKeys:            &gatewayv1alpha1.APIKeys{Header: "x-api-key", ToBackend: "Passed"},
+			ClientCertificates: "Ignore", Anonymous: "Refuse", Tenant: "Required",
 		}},
 		&gatewayv1alpha1.RateLimitPolicy{ObjectMeta: meta(documents), Spec: gatewayv1alpha1.RateLimitPolicySpec{
 			Requests: 300, Unit: gatewayv1alpha1.UnitMinute, Scope: "Client", FailureMode: "Local",

@@ -47,7 +47,7 @@ func (m *Module) platform(host *module.Host) error {
 	if err != nil {
 		return err
 	}
-	handler := platformapi.New(authenticator{with.Callers, capability.Settings{}.WithDefaults()}, known, accounts,
+	handler := platformapi.New(authenticator{with.Callers, settings(true)}, known, accounts,
 		platformapi.Documents{OpenAPI: capability.OpenAPI, Docs: capability.Docs}, host.Trail, host.Log)
 	return host.Manager.Add(&server{Platform: *with, handler: handler, direct: direct, clock: host.Clock, log: host.Log})
 }
