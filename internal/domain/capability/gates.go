@@ -44,6 +44,17 @@ const (
 		`variables.environment == '' && variables.tier == 'tier-1'`
 )
 
+// labelled is the version that a claim's label says.
+func labelled(claim string) string {
+	return fmt.Sprintf("%s.?metadata.?labels[?'%s'].orValue('')", claim, v1alpha1.LabelVersion)
+}
+
+// isOf is whether a request makes a claim of the version, or leaves it one: it is
+// written in the version, or its label says so, which claims are rendered by.
+func isOf(version string) string {
+	return fmt.Sprintf("request.kind.version == '%s' || %s == '%s'", version, labelled("object"), version)
+}
+
 func gate(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion) *admissionv1.ValidatingAdmissionPolicy {
 	what := fmt.Sprintf("%s of %s/%s", c.Spec.Names.Plural, Group(c), v.Name)
 	exact, fail, scope := admissionv1.Exact, admissionv1.Fail, admissionv1.NamespacedScope
@@ -58,16 +69,17 @@ func gate(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion) *admissionv1.Va
 			FailurePolicy: &fail,
 			ParamKind:     &admissionv1.ParamKind{APIVersion: v1alpha1.GroupVersion.String(), Kind: "FeatureFlag"},
 			MatchConstraints: &admissionv1.MatchResources{
-				// A claim written in another version is not written in this one.
+				// In every version, as it is sent: see isOf.
 				MatchPolicy: &exact, NamespaceSelector: &metav1.LabelSelector{}, ObjectSelector: &metav1.LabelSelector{},
 				ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
 					Operations: []admissionv1.OperationType{admissionv1.Create, admissionv1.Update},
-					Rule:       admissionv1.Rule{APIGroups: []string{Group(c)}, APIVersions: []string{v.Name}, Resources: []string{c.Spec.Names.Plural}, Scope: &scope},
+					Rule:       admissionv1.Rule{APIGroups: []string{Group(c)}, APIVersions: []string{"*"}, Resources: []string{c.Spec.Names.Plural}, Scope: &scope},
 				}}},
 			},
 			MatchConditions: []admissionv1.MatchCondition{
 				{Name: "not-roadbed", Expression: fmt.Sprintf("request.userInfo.username != '%s'", identity.Roadbed)},
-				{Name: "something-claimed", Expression: "oldObject == null || object.?spec != oldObject.?spec"},
+				{Name: "of-this-version", Expression: isOf(v.Name)},
+				{Name: "something-claimed", Expression: fmt.Sprintf("oldObject == null || object.?spec != oldObject.?spec || %s != %s", labelled("object"), labelled("oldObject"))},
 			},
 			Variables: []admissionv1.Variable{label("tenant", "tenant"), label("unit", "business-unit"), label("tier", "tier"), label("environment", "environment")},
 			Validations: []admissionv1.Validation{

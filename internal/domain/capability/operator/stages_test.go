@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -9,10 +10,12 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
 // heard keeps the warnings that the API server gives, as kubectl shows them.
@@ -81,4 +84,38 @@ func TestPlatformsNamesAreTaken(t *testing.T) {
 	if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "HTTP API's own account") {
 		t.Errorf("it is published: %v", err)
 	}
+}
+
+// The label that says which version a claim is of opens no alpha version: not
+// when a claim is made, not later, and not in production.
+func TestLabelsDoNotOpenAlpha(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.ensure(t, &v1alpha1.FeatureFlag{
+		ObjectMeta: metav1.ObjectMeta{Name: "press-alpha"}, Spec: v1alpha1.FeatureFlagSpec{Targets: v1alpha1.FlagTargets{Tenants: []string{"pressers"}}},
+	})
+	alpha := version("v2alpha1", v1alpha1.StageAlpha, `"size":{"type":"integer"}`)
+	alpha.Flag = "press-alpha"
+	c := p.publish(t, "press", version("v1", v1alpha1.StageGA, `"size":{"type":"integer"}`), alpha)
+	try := func(namespace, label string) error {
+		made := claim(c, "v1", namespace, "one", map[string]any{"size": int64(1)})
+		made.SetLabels(map[string]string{v1alpha1.LabelVersion: label})
+		return p.client.Create(t.Context(), made, client.DryRunAll)
+	}
+	shut, prod, open := p.place(t, "readers", "dev"), p.place(t, "pressers", "prod"), p.place(t, "pressers", "dev")
+	for namespace, why := range map[string]string{shut: "roadbed flag enable press-alpha --tenant readers", prod: "not for production"} {
+		kubetest.Eventually(t, patience, "made with the label in "+namespace, func() error {
+			if err := try(namespace, "v2alpha1"); err == nil || !strings.Contains(err.Error(), why) {
+				return fmt.Errorf("create = %w, want %q", err, why)
+			}
+			return nil
+		})
+		made := claim(c, "v1", namespace, "one", map[string]any{"size": int64(1)})
+		if err := p.client.Create(t.Context(), made); err != nil {
+			t.Fatalf("v1: %v", err)
+		}
+		label := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"`+v1alpha1.LabelVersion+`":"v2alpha1"}}}`))
+		refused(t, p.client.Patch(t.Context(), made, label), why)
+	}
+	kubetest.Eventually(t, patience, "the flag opens it", func() error { return try(open, "v2alpha1") })
 }
