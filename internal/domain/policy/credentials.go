@@ -1,5 +1,7 @@
 package policy
 
+import "fmt"
+
 // RegistryCredentials are what a policy says of how to read its registries. The
 // zero value says nothing: what the operator gave holds.
 type RegistryCredentials struct {
@@ -31,11 +33,18 @@ func (w World) With(credentials RegistryCredentials) World {
 	return w
 }
 
-// ProviderLogin says why a provider of credentials that a policy names is not
-// asked; empty for the one that is: the operator's own configuration.
-func ProviderLogin(provider string) string {
-	if provider == "default" {
-		return ""
+// ReadCredentials checks what a policy says of registries, and has what is wrong or
+// unsupported noted by the field below the credentials. Pull secrets are the
+// platform's own, so that a policy of a namespace may name none.
+func ReadCredentials(namespaced bool, said RegistryCredentials, providers []string, note func(field, why string, unsupported bool)) RegistryCredentials {
+	for i, provider := range providers {
+		if provider != "default" {
+			note(fmt.Sprintf("providers[%d]", i), "logging in by the provider "+provider+
+				" is not supported; name pull secrets, or give the server a Docker configuration whose helper logs in", true)
+		}
 	}
-	return "logging in by the provider " + provider + " is not supported; name pull secrets, or give the server a Docker configuration whose helper logs in"
+	if namespaced && len(said.Secrets) > 0 {
+		note("secrets", "only policies of the cluster may name pull secrets, which are the platform's", false)
+	}
+	return said
 }

@@ -58,21 +58,10 @@ func (r *attestorReader) unsupported(path, what string, asked bool) {
 	}
 }
 
-// credentials understands how registries are to be read. Pull secrets are the
-// platform's own, so that a policy of a namespace may name none.
-func (r *attestorReader) credentials(namespace string, from *policiesv1.Credentials) policy.RegistryCredentials {
-	if from == nil {
-		return policy.RegistryCredentials{}
-	}
-	for i, provider := range from.Providers {
-		if why := policy.ProviderLogin(provider); why != "" {
-			r.faults = append(r.faults, Fault{Field: fmt.Sprintf("spec.credentials.providers[%d]", i), Message: why, Unsupported: true})
-		}
-	}
-	if namespace != "" && len(from.Secrets) > 0 {
-		r.faults = append(r.faults, Fault{Field: "spec.credentials.secrets", Message: "only policies of the cluster may name pull secrets, which are the platform's"})
-	}
-	return policy.RegistryCredentials{Secrets: from.Secrets, Insecure: from.AllowInsecureRegistry}
+func (r *attestorReader) credentials(namespace string, from policiesv1.Credentials) policy.RegistryCredentials {
+	return policy.ReadCredentials(namespace != "", policy.RegistryCredentials{Secrets: from.Secrets, Insecure: from.AllowInsecureRegistry}, from.Providers, func(field, why string, unsupported bool) {
+		r.faults = append(r.faults, Fault{Field: "spec.credentials." + field, Message: why, Unsupported: unsupported})
+	})
 }
 
 // read understands one attestor.

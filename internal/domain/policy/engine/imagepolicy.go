@@ -7,6 +7,7 @@ import (
 
 	celgo "github.com/google/cel-go/cel"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
+	"k8s.io/utils/ptr"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
@@ -60,8 +61,7 @@ type imageReference struct {
 //
 // The policy changes tags into digests, unless mutateDigest is false, and judges
 // in this order: its own validations, then that every selected image has a digest
-// (verifyDigest) and was proved by one of its validations (required). Registries
-// are read as spec.credentials says.
+// (verifyDigest) and was proved by one of its validations (required).
 func CompileImageValidating(p *policiesv1.ImageValidatingPolicy, options Options) (policy.Mutator, error) {
 	made := &imagePolicy{shared: newShared(p.Labels, p.Namespace, p.Spec.Evaluation, options)}
 	made.failure = p.Spec.FailurePolicy
@@ -71,7 +71,7 @@ func CompileImageValidating(p *policiesv1.ImageValidatingPolicy, options Options
 	made.info.Lane, made.info.LaneReason = policy.Engine, "it verifies images"
 	faults = append(faults, made.references.compile(p.Spec.MatchImageReferences)...)
 	reader := &attestorReader{}
-	made.credentials = reader.credentials(p.Namespace, p.Spec.Credentials)
+	made.credentials = reader.credentials(p.Namespace, ptr.Deref(p.Spec.Credentials, policiesv1.Credentials{}))
 	faults = append(faults, made.read(reader, &p.Spec)...)
 	faults = append(faults, made.add(p.Name, &p.Spec, reader, "")...)
 	if len(faults) > 0 {
