@@ -15,6 +15,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -222,6 +223,12 @@ func (s *scene) control(ctx context.Context, scheme *runtime.Scheme) error {
 		var revisions v1alpha1.CapabilityRevisionList
 		if err := s.roadbed.List(ctx, &revisions); err != nil || len(revisions.Items) != 1 {
 			return false, err
+		}
+		boxes := &unstructured.UnstructuredList{}
+		boxes.SetAPIVersion("claims.roadbed.dev/v1")
+		boxes.SetKind("BoxList")
+		if s.roadbed.List(ctx, boxes) != nil {
+			return false, nil // Discovery does not know the kind yet.
 		}
 		return len(supervisor.Running()) == 1 && condition.IsTrue(revisions.Items[0].Status.Conditions, claim.ConditionRolledOut), nil
 	})
