@@ -12,6 +12,7 @@ var (
 	ErrByte      = errors.New("the path has a character that must be percent-encoded")
 	ErrEscape    = errors.New(`the path has a "%" that two hexadecimal digits do not follow, or an encoded NUL`)
 	ErrAmbiguous = errors.New("the path has a dot segment beside an encoded slash or backslash")
+	ErrParameter = errors.New(`the path has a dot segment with a parameter, such as "..;"`)
 )
 
 // Clean returns the path in the one form that is matched and that backends get,
@@ -23,6 +24,7 @@ var (
 //	/a%2fb        /a%2Fb    other escapes stay, in upper case: an encoded slash
 //	                        does not separate elements
 //	/a/..%2Fb     refused   a backend that decodes first would see a dot segment
+//	/a/..;/b      refused   a servlet takes the parameter off, and then resolves
 //	/a\b  /a%zz   refused   not a path by RFC 3986, and read differently by many
 //
 // A path that is clean already is returned as it is, without allocating. "*" of
@@ -69,6 +71,9 @@ func rewrite(path string) (string, error) {
 	}
 	if separators && hiddenDots(decoded) {
 		return "", ErrAmbiguous
+	}
+	if parameterDots(decoded) {
+		return "", ErrParameter
 	}
 	return resolve(decoded), nil
 }
@@ -128,6 +133,21 @@ func unreserved(c byte) bool {
 func hiddenDots(path string) bool {
 	for element := range strings.SplitSeq(separated.Replace(path), "/") {
 		if element == ".." || element == "." {
+			return true
+		}
+	}
+	return false
+}
+
+// parameterDots tells whether an element is a dot segment once its parameters are
+// taken off, in whatever order a backend decodes, separates and takes off.
+func parameterDots(path string) bool {
+	if !strings.Contains(path, ".;") && !strings.Contains(path, ".%3B") {
+		return false
+	}
+	for element := range strings.SplitSeq(separated.Replace(path), "/") {
+		name, _, has := strings.Cut(strings.ReplaceAll(element, "%3B", ";"), ";")
+		if has && (name == ".." || name == ".") {
 			return true
 		}
 	}

@@ -32,6 +32,13 @@ func TestClean(t *testing.T) {
 		"SlashAndDots":     {reason: "a backend that decodes first would leave the prefix", path: "/public/..%2Fadmin", err: match.ErrAmbiguous},
 		"SlashAroundDots":  {reason: "all of the segment may be encoded", path: "/public/x%2f%2e%2e%2fadmin", err: match.ErrAmbiguous},
 		"BackslashAndDots": {reason: "some read an encoded backslash as a slash", path: "/public/..%5Cadmin", err: match.ErrAmbiguous},
+		"DotsParameter":    {reason: "servlets take a parameter off before they resolve", path: "/open/..;/secure", err: match.ErrParameter},
+		"DotParameter":     {reason: "a single dot too", path: "/open/.;x=1/secure", err: match.ErrParameter},
+		"EncodedDotsParam": {reason: "encoded dots are dots", path: "/open/%2e%2E;/secure", err: match.ErrParameter},
+		"EncodedParameter": {reason: "some decode the semicolon first", path: "/open/..%3bx/secure", err: match.ErrParameter},
+		"SlashParameter":   {reason: "a backend that decodes first sees a dot segment", path: "/open/x%2f..;%5csecure", err: match.ErrParameter},
+		"ParameterAtEnd":   {reason: "the last element is one too", path: "/open/a/..;", err: match.ErrParameter},
+		"Parameter":        {reason: "parameters of names stay", path: "/a;v=1/..b;/.c;x", want: "/a;v=1/..b;/.c;x"},
 		"Backslash":        {reason: "a backslash is no character of a path", path: `/a\b`, err: match.ErrByte},
 		"Space":            {reason: "a space is no character of a path", path: "/a b", err: match.ErrByte},
 		"Control":          {reason: "control characters never are", path: "/a\x00b", err: match.ErrByte},
@@ -55,7 +62,7 @@ func TestClean(t *testing.T) {
 }
 
 func FuzzClean(f *testing.F) {
-	for _, seed := range []string{"/", "*", "/a/../b", "//", "/%2e%2e/", "/a%2f..", "/%", "/..%5c", "/a/%c3%a9/."} {
+	for _, seed := range []string{"/", "*", "/a/../b", "//", "/%2e%2e/", "/a%2f..", "/%", "/..%5c", "/a/%c3%a9/.", "/a/..;/b"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
