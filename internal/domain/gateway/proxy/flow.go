@@ -71,13 +71,13 @@ func (f *flow) serve(address netip.AddrPort) {
 }
 
 // endToEnd takes out what is for the client's connection only, before anything is added
-// that the client could have named in Connection. A wish for another protocol stays.
+// that the client could have named in Connection. A wish for WebSocket stays.
 func endToEnd(r *http1.Request) {
-	protocol, wished := r.Header.Get("Upgrade"), upgrades(r)
+	wished := upgrades(r)
 	r.Header.DelHopByHop()
 	if wished {
 		r.Header.Add("Connection", "Upgrade")
-		r.Header.Add("Upgrade", protocol)
+		r.Header.Add("Upgrade", webSocket)
 	}
 }
 
@@ -89,6 +89,10 @@ func (f *flow) find(address netip.AddrPort) bool {
 		return f.refuse(http.StatusServiceUnavailable, exchange.FlagNoRoute, "no Config yet", "The gateway is starting. Try again later.")
 	}
 	f.x.Config = f.snapshot.config
+	if r.Method == http.MethodConnect { // what follows it is nobody's request
+		f.response.Header.Add("Connection", "close")
+		return f.refuse(http.StatusNotImplemented, exchange.FlagNoRoute, "CONNECT", "The gateway is no tunnel: it does not take the method CONNECT.")
+	}
 	path, err := match.Clean(r.Path)
 	if err != nil {
 		return f.refuse(http.StatusBadRequest, exchange.FlagNoRoute, err.Error(), "The gateway does not take the path: "+err.Error()+".")

@@ -299,15 +299,19 @@ func (f *flow) fail(ctx context.Context, err error) exchange.Outcome {
 // statusClientGone is what the access log says of clients that did not wait.
 const statusClientGone = 499
 
-// upgrades tells whether a request asks for another protocol. HTTP/2 is agreed
-// on otherwise: asking for it so is not passed on.
+// webSocket is the one protocol that is tunnelled.
+const webSocket = "websocket"
+
+// upgrades tells whether a request asks for WebSocket, among others or alone. A wish
+// for anything else is ignored, as RFC 9110, 7.8 allows: what follows it could not be
+// guarded, and HTTP/2 is agreed on otherwise.
 func upgrades(r *http1.Request) bool {
-	protocol := r.Header.Get("Upgrade")
-	if protocol == "" || http1.EqualFold(protocol, "h2c") {
-		return false
-	}
-	for value := range r.Header.Values("Connection") {
-		if shape.HasToken(value, "upgrade") {
+	return lists(&r.Header, "Upgrade", webSocket) && lists(&r.Header, "Connection", "upgrade")
+}
+
+func lists(h *http1.Header, name, token string) bool {
+	for value := range h.Values(name) {
+		if shape.HasToken(value, token) {
 			return true
 		}
 	}
