@@ -227,10 +227,8 @@ func (s *scene) control(ctx context.Context, scheme *runtime.Scheme) error {
 		boxes := &unstructured.UnstructuredList{}
 		boxes.SetAPIVersion("claims.roadbed.dev/v1")
 		boxes.SetKind("BoxList")
-		if s.roadbed.List(ctx, boxes) != nil {
-			return false, nil // Discovery does not know the kind yet.
-		}
-		return len(supervisor.Running()) == 1 && condition.IsTrue(revisions.Items[0].Status.Conditions, claim.ConditionRolledOut), nil
+		served := s.roadbed.List(ctx, boxes) == nil // Discovery learns of the kind a moment later.
+		return served && len(supervisor.Running()) == 1 && condition.IsTrue(revisions.Items[0].Status.Conditions, claim.ConditionRolledOut), nil
 	})
 }
 
