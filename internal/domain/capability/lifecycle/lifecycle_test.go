@@ -41,6 +41,8 @@ func window(deprecated, sunset int) func(*v1alpha1.CapabilityVersion) {
 	return func(v *v1alpha1.CapabilityVersion) { v.Deprecated, v.Sunset = days(deprecated), days(sunset) }
 }
 
+func unserved(v *v1alpha1.CapabilityVersion) { v.Served = new(false) }
+
 func notice(published int) func(*v1alpha1.CapabilityVersion) {
 	return func(v *v1alpha1.CapabilityVersion) {
 		v.Notice = &v1alpha1.ReleaseNotice{Message: "size shrinks", Published: *days(published)}
@@ -77,7 +79,18 @@ func TestReview(t *testing.T) {
 		"removed when nobody can tell":  {at(v1alpha1.StageDeprecated, roomy, window(-400, -1)), at(v1alpha1.StageRemoved, roomy, window(-400, -1)), lifecycle.World{Now: now, Unknown: errors.New("the ledger is away")}, []string{"the ledger is away"}},
 		"removed when it is over":       {at(v1alpha1.StageDeprecated, roomy, window(-400, -1)), at(v1alpha1.StageRemoved, roomy, window(-400, -1)), alone, nil},
 		"ga to removed":                 {at(v1alpha1.StageGA, roomy), at(v1alpha1.StageRemoved, roomy, window(-400, -1)), alone, []string{"legal: stay ga, deprecated"}},
-		"no longer served":              {at(v1alpha1.StageGA, roomy), at(v1alpha1.StageGA, roomy, func(v *v1alpha1.CapabilityVersion) { v.Served = new(false) }), alone, []string{"served until its sunset"}},
+		"no longer served":              {at(v1alpha1.StageGA, roomy), at(v1alpha1.StageGA, roomy, unserved), alone, []string{"served until its sunset"}},
+		"deprecated in the past":        {at(v1alpha1.StageGA, roomy), at(v1alpha1.StageDeprecated, roomy, window(-364, 20)), alone, []string{"from now on", "2026-06-01 at the soonest"}},
+		"deprecated since midnight":     {at(v1alpha1.StageGA, roomy), at(v1alpha1.StageDeprecated, roomy, window(-1, 365)), alone, nil},
+		"dates put down while ga":       {at(v1alpha1.StageGA, roomy, window(-364, 20)), at(v1alpha1.StageDeprecated, roomy, window(0, 20)), alone, []string{"365 days"}},
+		"old dates put down while ga":   {at(v1alpha1.StageGA, roomy, window(-364, 20)), at(v1alpha1.StageDeprecated, roomy, window(-364, 20)), alone, []string{"from now on"}},
+		"moved into the past":           {at(v1alpha1.StageDeprecated, roomy, window(-10, 400)), at(v1alpha1.StageDeprecated, roomy, window(-20, 400)), alone, []string{"from now on"}},
+		"a later sunset":                {at(v1alpha1.StageDeprecated, roomy, window(-10, 400)), at(v1alpha1.StageDeprecated, roomy, window(-10, 500)), alone, nil},
+		"deprecated and unserved":       {at(v1alpha1.StageGA, roomy), at(v1alpha1.StageDeprecated, roomy, window(0, 365), unserved), used, []string{"promised until 2027-06-01", "payments by listDatabase"}},
+		"unserved too early":            {at(v1alpha1.StageDeprecated, roomy, window(-360, 30)), at(v1alpha1.StageDeprecated, roomy, window(-360, 30), unserved), alone, []string{"promised until 2026-07-01"}},
+		"unserved while used":           {at(v1alpha1.StageDeprecated, roomy, window(-400, -1)), at(v1alpha1.StageDeprecated, roomy, window(-400, -1), unserved), used, []string{"payments by listDatabase"}},
+		"unserved while claimed":        {at(v1alpha1.StageDeprecated, roomy, window(-400, -1)), at(v1alpha1.StageDeprecated, roomy, window(-400, -1), unserved), claimed, []string{"tenant-payments/orders"}},
+		"unserved when it is over":      {at(v1alpha1.StageDeprecated, roomy, window(-400, -1)), at(v1alpha1.StageDeprecated, roomy, window(-400, -1), unserved), alone, nil},
 		"left out instead of removed":   {at(v1alpha1.StageGA, roomy), &v1alpha1.Capability{}, alone, []string{"cannot be left out"}},
 		"left out after it was removed": {at(v1alpha1.StageRemoved, roomy), &v1alpha1.Capability{}, alone, nil},
 	} {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
@@ -19,6 +20,9 @@ const (
 	WindowGA = 365 * 24 * time.Hour
 	// WindowBeta is for versions that were beta.
 	WindowBeta = 90 * 24 * time.Hour
+	// tolerance is how long before a change a deprecation may have begun: a day is
+	// written as its midnight, and changes take time to be agreed on.
+	tolerance = 24 * time.Hour
 )
 
 // World is what a decision looks at besides the Capability.
@@ -62,9 +66,8 @@ func Review(before, after *v1alpha1.Capability, w World) field.ErrorList {
 			errs = append(errs, found)
 			continue
 		}
-		errs = append(errs, dates(before, was, is, path)...)
-		errs = append(errs, removal(was, is, w, path)...)
-		errs = append(errs, unserved(was, is, w, path)...)
+		errs = append(errs, dates(before, was, is, w.Now, path)...)
+		errs = append(errs, withdrawal(was, is, w, path)...)
 		errs = append(errs, breaks(before, after, was, is, w, path)...)
 	}
 	return errs
@@ -94,18 +97,30 @@ func legal(v *v1alpha1.CapabilityVersion) string {
 }
 
 // dates hold the window between deprecation and sunset open, and never shorten
-// it once it was promised.
-func dates(c *v1alpha1.Capability, was, is *v1alpha1.CapabilityVersion, at *field.Path) field.ErrorList {
+// it once it was promised. A notice begins when it is given: dates that lie in
+// the past, or that were put down before the version was deprecated, are none.
+func dates(c *v1alpha1.Capability, was, is *v1alpha1.CapabilityVersion, now time.Time, at *field.Path) field.ErrorList {
 	if is.Deprecated == nil || is.Sunset == nil {
 		return nil
 	}
+	begun := was.Stage == v1alpha1.StageDeprecated && was.Deprecated != nil && was.Sunset != nil
+	if begun && is.Deprecated.Equal(was.Deprecated) && is.Sunset.Equal(was.Sunset) {
+		return nil
+	}
 	var errs field.ErrorList
-	if window := windowOf(c, was); is.Sunset.Sub(is.Deprecated.Time) < window && (was.Sunset == nil || !was.Sunset.Equal(is.Sunset)) {
+	window, early := windowOf(c, was), now.Add(-tolerance)
+	moved := !begun || is.Deprecated.Before(was.Deprecated)
+	if is.Stage == v1alpha1.StageDeprecated && window > 0 && moved && is.Deprecated.Time.Before(early) {
+		errs = append(errs, field.Forbidden(at.Child("deprecated"), fmt.Sprintf(
+			"a version that was %s is deprecated from now on, not since before: %s at the soonest",
+			promised(c, was), now.UTC().Format(time.DateOnly))))
+	}
+	if is.Sunset.Sub(is.Deprecated.Time) < window {
 		errs = append(errs, field.Forbidden(at.Child("sunset"), fmt.Sprintf(
 			"a version that was %s works for %d days after it is deprecated: %s at the soonest",
 			promised(c, was), int(window.Hours()/24), is.Deprecated.Add(window).UTC().Format(time.DateOnly))))
 	}
-	if was.Stage == v1alpha1.StageDeprecated && was.Sunset != nil && is.Sunset.Before(was.Sunset) {
+	if begun && is.Sunset.Before(was.Sunset) {
 		errs = append(errs, field.Forbidden(at.Child("sunset"), fmt.Sprintf(
 			"%s was promised and is not brought forward: a later day is legal", was.Sunset.UTC().Format(time.DateOnly))))
 	}
@@ -130,37 +145,51 @@ func windowOf(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion) time.Durati
 	return map[v1alpha1.Stage]time.Duration{v1alpha1.StageGA: WindowGA, v1alpha1.StageBeta: WindowBeta}[promised(c, v)]
 }
 
-// removal waits for the sunset and for the last who uses the version.
-func removal(was, is *v1alpha1.CapabilityVersion, w World, at *field.Path) field.ErrorList {
-	if is.Stage != v1alpha1.StageRemoved || was.Stage == v1alpha1.StageRemoved {
+// withdrawal waits for the sunset and for the last who uses the version. To stop
+// serving a version takes it away as removing it does.
+func withdrawal(was, is *v1alpha1.CapabilityVersion, w World, at *field.Path) field.ErrorList {
+	removed := is.Stage == v1alpha1.StageRemoved && was.Stage != v1alpha1.StageRemoved
+	unserved := is.Stage != v1alpha1.StageRemoved && capability.Served(was) && !capability.Served(is)
+	switch {
+	case removed:
+		at = at.Child("stage")
+	case unserved:
+		at = at.Child("served")
+	default:
 		return nil
 	}
 	var errs field.ErrorList
-	refuse := func(why string) { errs = append(errs, field.Forbidden(at.Child("stage"), why)) }
-	if was.Stage == v1alpha1.StageDeprecated && was.Sunset != nil && w.Now.Before(was.Sunset.Time) {
-		refuse(fmt.Sprintf("version %q is promised until %s: remove it after that", was.Name, was.Sunset.UTC().Format(time.DateOnly)))
+	refuse := func(format string, args ...any) {
+		errs = append(errs, field.Forbidden(at, fmt.Sprintf(format, args...)))
+	}
+	if sunset := sunsetOf(was, is); sunset != nil && w.Now.Before(sunset.Time) {
+		refuse("version %q is promised until %s: remove it after that", was.Name, sunset.UTC().Format(time.DateOnly))
+	}
+	if unserved && (is.Stage == v1alpha1.StageBeta || is.Stage == v1alpha1.StageGA) {
+		refuse("a %s version is served until its sunset: deprecate it, and remove it then", is.Stage)
 	}
 	if claims := w.Claims[was.Name]; len(claims) > 0 {
-		refuse(fmt.Sprintf("version %q is still claimed by %s: move them to another version first", was.Name, few(claims)))
+		refuse("version %q is still claimed by %s: move them to another version first", was.Name, few(claims))
 	}
 	if users := Users(w.Consumers[was.Name]); len(users) > 0 {
-		refuse(fmt.Sprintf("version %q was used in the last 90 days by %s: talk to them first", was.Name, few(users)))
+		refuse("version %q was used in the last 90 days by %s: talk to them first", was.Name, few(users))
 	}
 	if w.Unknown != nil {
-		refuse(fmt.Sprintf("who uses version %q cannot be known now, so it stays: %v", was.Name, w.Unknown))
+		refuse("who uses version %q cannot be known now, so it stays: %v", was.Name, w.Unknown)
 	}
 	return errs
 }
 
-// unserved refuses to stop serving what people use by another door.
-func unserved(was, is *v1alpha1.CapabilityVersion, w World, at *field.Path) field.ErrorList {
-	if !capability.Served(was) || capability.Served(is) || is.Stage == v1alpha1.StageRemoved || is.Stage == v1alpha1.StageAlpha {
-		return nil
+// sunsetOf is the sunset that was promised, or is by the change itself; nil when
+// none is.
+func sunsetOf(was, is *v1alpha1.CapabilityVersion) *metav1.Time {
+	switch {
+	case was.Stage == v1alpha1.StageDeprecated:
+		return was.Sunset
+	case is.Stage == v1alpha1.StageDeprecated:
+		return is.Sunset
 	}
-	if is.Stage == v1alpha1.StageDeprecated && is.Sunset != nil && !w.Now.Before(is.Sunset.Time) && len(w.Claims[was.Name]) == 0 {
-		return nil
-	}
-	return field.ErrorList{field.Forbidden(at.Child("served"), fmt.Sprintf("a %s version is served until its sunset: deprecate it, and remove it then", is.Stage))}
+	return nil
 }
 
 // breaks holds stages to what they promise of contracts.

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +52,23 @@ type platform struct {
 	usage  *usage
 	domain *operator.Domain
 	trail  *book
+	clock  *calendar
+}
+
+// calendar is a clock whose days tests let pass.
+type calendar struct {
+	clock.RealClock
+
+	ahead atomic.Int64
+}
+
+func (c *calendar) Now() time.Time { return c.RealClock.Now().Add(time.Duration(c.ahead.Load())) }
+
+// pass lets time pass until the test ends. A test that does must not be parallel.
+func (c *calendar) pass(t *testing.T, by time.Duration) {
+	t.Helper()
+	c.ahead.Add(int64(by))
+	t.Cleanup(func() { c.ahead.Add(-int64(by)) })
 }
 
 var (
@@ -72,7 +90,7 @@ func install(t *testing.T) *platform {
 	env := kubetest.Lasting(t)
 	env.InstallCRDs(t)
 	env.InstallGatewayCRDs(t)
-	p := &platform{env: env, client: env.Client, hooks: newHooks(), usage: &usage{}, trail: &book{}}
+	p := &platform{env: env, client: env.Client, hooks: newHooks(), usage: &usage{}, trail: &book{}, clock: &calendar{}}
 	p.ensure(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: identity.SystemNamespace}})
 	for _, obj := range append(rbac.Objects(), guards.Objects()...) {
 		p.ensure(t, obj)
@@ -98,7 +116,7 @@ func (p *platform) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: clock.RealClock{},
+		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: p.clock,
 		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
 	}
 	p.domain = operator.New(operator.Deps{Usage: p.usage, Reach: p.hooks.reach})
@@ -184,6 +202,13 @@ func (u *usage) use(api, version string, who capability.Consumer) {
 		u.used = map[string][]capability.Consumer{}
 	}
 	u.used[api+"/"+version] = append(u.used[api+"/"+version], who)
+}
+
+// leave forgets who used a version.
+func (u *usage) leave(api, version string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.used, api+"/"+version)
 }
 
 // hooks serve webhooks on loopback.

@@ -206,8 +206,8 @@ func TestAlphaIsBehindItsFlag(t *testing.T) {
 	refused(t, p.client.Delete(t.Context(), flag), "cache/v1alpha1", "DISABLED")
 }
 
+// It is not parallel, because it lets years pass.
 func TestLifeCycleIsHeld(t *testing.T) {
-	t.Parallel()
 	p := start(t)
 	c := p.publish(t, "disk", version("v1", v1alpha1.StageGA, `"size":{"type":"integer","maximum":9}`))
 	p.usage.use("disks", "v1", capability.Consumer{Tenant: "payments", Operation: "createDisk"})
@@ -218,20 +218,39 @@ func TestLifeCycleIsHeld(t *testing.T) {
 	refused(t, p.change(t, c, set(func(v *v1alpha1.CapabilityVersion) {
 		v.Schema.Spec.Raw = []byte(`{"type":"object","properties":{"size":{"type":"integer","maximum":3}}}`)
 	})), "maximum falls from 9 to 3", "payments by createDisk")
-	begun := metav1.NewTime(time.Now().Add(-400 * 24 * time.Hour))
-	soon, over := metav1.NewTime(time.Now().Add(24*time.Hour)), metav1.NewTime(time.Now().Add(-time.Hour))
+	begun, ends := metav1.NewTime(p.clock.Now()), metav1.NewTime(p.clock.Now().Add(366*24*time.Hour))
 	next := version("v2", v1alpha1.StageGA, `"size":{"type":"integer","maximum":9}`)
-	if err := p.change(t, c, func(c *v1alpha1.Capability) {
-		next.Storage, c.Spec.Versions[0].Storage = true, false
-		c.Spec.Versions = append(c.Spec.Versions, next)
-		c.Spec.Versions[0].Stage, c.Spec.Versions[0].Deprecated, c.Spec.Versions[0].Sunset, c.Spec.Versions[0].Successor = v1alpha1.StageDeprecated, &begun, &soon, "v2"
-	}); err != nil {
+	deprecate := func(begun, ends metav1.Time, served *bool) error {
+		return p.change(t, c, func(c *v1alpha1.Capability) {
+			next.Storage, c.Spec.Versions[0].Storage = true, false
+			c.Spec.Versions = append(c.Spec.Versions, next)
+			v := &c.Spec.Versions[0]
+			v.Stage, v.Deprecated, v.Sunset, v.Successor, v.Served = v1alpha1.StageDeprecated, &begun, &ends, "v2", served
+		})
+	}
+	refused(t, deprecate(metav1.NewTime(begun.Add(-365*24*time.Hour)), metav1.NewTime(begun.Add(24*time.Hour)), new(false)),
+		"from now on", "promised until", "payments by createDisk")
+	if err := deprecate(begun, ends, nil); err != nil {
 		t.Fatal(err)
 	}
 	p.ready(t, c)
 	removed := set(func(v *v1alpha1.CapabilityVersion) { v.Stage = v1alpha1.StageRemoved })
+	unserved := set(func(v *v1alpha1.CapabilityVersion) { v.Served = new(false) })
 	refused(t, p.change(t, c, removed), "promised until", "payments by createDisk")
-	refused(t, p.change(t, c, set(func(v *v1alpha1.CapabilityVersion) { v.Sunset = &over })), "not brought forward")
+	refused(t, p.change(t, c, unserved), "promised until", "payments by createDisk")
+	refused(t, p.change(t, c, set(func(v *v1alpha1.CapabilityVersion) {
+		v.Sunset = new(metav1.NewTime(ends.Add(-24 * time.Hour)))
+	})), "not brought forward")
+	p.clock.pass(t, 367*24*time.Hour)
+	refused(t, p.change(t, c, removed), "payments by createDisk")
+	refused(t, p.change(t, c, unserved), "payments by createDisk")
+	p.usage.leave("disks", "v1")
+	if err := p.change(t, c, unserved); err != nil {
+		t.Errorf("stop serving what nobody uses after its sunset: %v", err)
+	}
+	if err := p.change(t, c, removed); err != nil {
+		t.Errorf("remove what nobody uses after its sunset: %v", err)
+	}
 }
 
 func TestVersionsThatDifferAreConverted(t *testing.T) {
