@@ -19,9 +19,16 @@ func TestRoutesAreTheirAuthors(t *testing.T) {
 		switch o := object.(type) {
 		case *rbacv1.ClusterRole:
 			for _, rule := range o.Rules {
-				judge(t, rule)
+				if strings.HasPrefix(o.Name, "roadbed:subscriptions:") {
+					tenants(t, o, rule)
+				} else {
+					judge(t, rule)
+				}
 			}
 		case *rbacv1.ClusterRoleBinding:
+			if o.RoleRef.Name != "roadbed:gateway" {
+				t.Errorf("%s binds %s", o.Name, o.RoleRef.Name)
+			}
 			if len(o.Subjects) != 1 || o.Subjects[0].Name != identity.Roadbed {
 				t.Errorf("%s binds %v, want Roadbed alone", o.Name, o.Subjects)
 			}
@@ -44,6 +51,21 @@ func judge(t *testing.T, rule rbacv1.PolicyRule) {
 			if !strings.HasSuffix(resource, "/status") && !strings.HasSuffix(resource, "/finalizers") {
 				t.Errorf("%s of %s is not bounded to the gateway's own", verb, resource)
 			}
+		}
+	}
+}
+
+// tenants wants what becomes part of tenants' roles to reach Subscriptions alone, and
+// those who only look or deploy to write none.
+func tenants(t *testing.T, role *rbacv1.ClusterRole, rule rbacv1.PolicyRule) {
+	t.Helper()
+	if !slices.Equal(rule.Resources, []string{"subscriptions"}) || !slices.Equal(rule.APIGroups, []string{"gateway.roadbed.dev"}) {
+		t.Errorf("%s reaches %v of %v", role.Name, rule.Resources, rule.APIGroups)
+	}
+	for _, who := range []string{"viewer", "deployer"} {
+		reads := slices.Equal(rule.Verbs, []string{"get", "list", "watch"})
+		if role.Labels["capability.roadbed.dev/aggregate-to-tenant-"+who] != "" && !reads {
+			t.Errorf("a %s may %v %v", who, rule.Verbs, rule.Resources)
 		}
 	}
 }
