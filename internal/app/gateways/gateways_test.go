@@ -3,6 +3,7 @@ package gateways_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) { kubetest.Main(m) }
 const patience = 45 * time.Second
 
 // TestGateway goes the way of a route: the example's objects, a workload's own
-// token, and what the gateway says of callers without one and beyond their rate.
+// token, a tenant's API key, and what the gateway says of callers without one and beyond their rate.
 // The backend has no endpoint here, so 503 is what a request that passes gets.
 func TestGateway(t *testing.T) {
 	t.Parallel()
@@ -48,17 +49,18 @@ func TestGateway(t *testing.T) {
 	url := fmt.Sprintf("http://127.0.0.1:%d/v1/databases", port)
 
 	kubetest.Eventually(t, patience, "a caller without a token is refused", func() error {
-		return expect(t, url, "", http.StatusUnauthorized)
+		return expect(t, url, nil, http.StatusUnauthorized)
 	})
 	kubetest.Eventually(t, patience, "a workload's token is taken", func() error {
-		return expect(t, url, token, http.StatusServiceUnavailable)
+		return expect(t, url, withToken(token), http.StatusServiceUnavailable)
 	})
-	if err := expect(t, url, token+"x", http.StatusUnauthorized); err != nil {
+	if err := expect(t, url, withToken(token+"x"), http.StatusUnauthorized); err != nil {
 		t.Error(err)
 	}
+	keys(t, env, acting, url)
 	const rate = 100
 	for range rate {
-		if err := expect(t, url, token, http.StatusTooManyRequests); err == nil {
+		if err := expect(t, url, withToken(token), http.StatusTooManyRequests); err == nil {
 			return
 		}
 	}
@@ -110,17 +112,18 @@ func workload(t *testing.T, c client.Client) string {
 	return request.Status.Token
 }
 
+// withToken shows a token.
+func withToken(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
+
 // expect makes a request and wants a status of its answer.
-func expect(t *testing.T, url, token string, status int) error {
+func expect(t *testing.T, url string, credential http.Header, status int) error {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}
 	request.Host = "api.platform.corp.com"
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
+	maps.Copy(request.Header, credential)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err

@@ -34,15 +34,19 @@ const keyPrefix = "rbk_"
 
 // subscriptions issues API keys.
 type subscriptions struct {
-	// client reads and writes Secrets past the cache, which has none.
-	client client.Client
-	direct client.Reader
-	clock  clock.PassiveClock
+	// secrets has no cache: what it keeps would be read back from all Secrets of the
+	// cluster, which Roadbed may not list.
+	secrets client.Client
+	clock   clock.PassiveClock
 }
 
 func setupSubscriptions(host *module.Host) error {
 	mgr := host.Manager
-	c := &subscriptions{client: mgr.GetClient(), direct: mgr.GetAPIReader(), clock: host.Clock}
+	secrets, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient()})
+	if err != nil {
+		return fmt.Errorf("make the client for the Secrets of Subscriptions: %w", err)
+	}
+	c := &subscriptions{secrets: secrets, clock: host.Clock}
 	runner := steps.New(mgr.GetClient(), func() *v1alpha1.Subscription { return &v1alpha1.Subscription{} }, steps.Options{
 		Name: subscriptionName, Clock: host.Clock, Recorder: mgr.GetEventRecorder(subscriptionName), Liveness: host.Liveness, Log: host.Log,
 	}, []steps.Step[*v1alpha1.Subscription]{{Condition: ConditionIssued, Run: c.issue}})
@@ -67,7 +71,7 @@ func (c *subscriptions) issue(ctx context.Context, s *v1alpha1.Subscription) ste
 		return steps.Blocked(ReasonExpired, fmt.Sprintf("The key expired at %s: set a later spec.expiresAt, or delete the Subscription.", ends.UTC().Format(time.RFC3339)))
 	}
 	secret := &corev1.Secret{}
-	err := c.direct.Get(ctx, types.NamespacedName{Namespace: s.Namespace, Name: name}, secret)
+	err := c.secrets.Get(ctx, types.NamespacedName{Namespace: s.Namespace, Name: name}, secret)
 	if apierrors.IsForbidden(err) {
 		return steps.Waiting(ReasonGranting, fmt.Sprintf("Roadbed is given the right to Secret %q.", name), grantPause).Briefly()
 	}
@@ -137,10 +141,10 @@ func (c *subscriptions) write(ctx context.Context, s *v1alpha1.Subscription, sec
 	metav1.SetMetaDataAnnotation(&secret.ObjectMeta, serialAnnotation, strconv.FormatInt(s.Spec.Serial, 10))
 	secret.Data = map[string][]byte{SecretKey: []byte(key)}
 	if !absent {
-		return key, c.client.Update(ctx, secret)
+		return key, c.secrets.Update(ctx, secret)
 	}
 	secret.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(s, v1alpha1.GroupVersion.WithKind("Subscription"))}
-	return key, c.client.Create(ctx, secret)
+	return key, c.secrets.Create(ctx, secret)
 }
 
 // remember puts the hash of a key first, and lets the one before it end.
