@@ -141,7 +141,7 @@ func (i *issuer) guarded(behind *httptest.Server) *gateway.Config {
 	c := config([]*gateway.Backend{backend("apis/echo:80", behind)}, open)
 	c.Authorizations["apis/callers"] = &gateway.Authorization{
 		Name: "apis/callers", RequireTenant: true,
-		Issuers: []gateway.Issuer{{URL: i.URL, Audiences: []string{"platform-api"}, CABundle: ca}},
+		Issuers: []gateway.Issuer{{URL: i.URL, Audiences: []string{"platform-api"}, CABundle: ca, TenantClaim: "kubernetes.io.namespace"}},
 	}
 	return c
 }

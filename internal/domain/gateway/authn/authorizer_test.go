@@ -167,7 +167,7 @@ func TestRules(t *testing.T) {
 			t.Parallel()
 			config := configOf(&gateway.Authorization{
 				Name: "a/b", Rules: test.rules,
-				Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}}},
+				Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}, TenantClaim: "kubernetes.io.namespace"}},
 			})
 			a := start(t, clock.RealClock{}, config, nil)
 			want, status := authn.ReasonRules, http.StatusForbidden
@@ -200,7 +200,7 @@ func TestPeople(t *testing.T) {
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	good := newSigner(t, "one")
-	tokens := &gateway.Authorization{Name: "a/tokens", Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}}}}
+	tokens := &gateway.Authorization{Name: "a/tokens", Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}, TenantClaim: "kubernetes.io.namespace"}}}
 	keys := &gateway.Authorization{Name: "a/keys", APIKeys: true}
 	open := &gateway.Authorization{Name: "a/open", Anonymous: true, Issuers: tokens.Issuers}
 	reading := &gateway.Authorization{Name: "a/reading", Anonymous: true, Issuers: tokens.Issuers, Rules: []gateway.AuthorizationRule{{Methods: []string{"GET"}}, {Tenants: []string{"shop"}}}}
@@ -249,13 +249,13 @@ func TestPolicies(t *testing.T) {
 func TestTenantsChange(t *testing.T) {
 	t.Parallel()
 	good := newSigner(t, "one")
-	policy := &gateway.Authorization{Name: "a/b", RequireTenant: true, Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}}}}
+	policy := &gateway.Authorization{Name: "a/b", RequireTenant: true, Issuers: []gateway.Issuer{{Cluster: true, Audiences: []string{audience}}}}
 	first, second := configOf(policy), configOf(policy)
 	second.Tenants = map[string]gateway.Tenant{"shop": {Name: "new-owner"}}
 	third := configOf(policy)
 	third.Tenants = nil
-	a := start(t, clock.RealClock{}, first, nil)
-	token := bearer(good.sign(t, claimsOf("https://issuer.example", time.Now(), nil)))
+	a := start(t, clock.RealClock{}, first, &ownCluster{set: set(t, good)})
+	token := bearer(good.sign(t, claimsOf("https://kubernetes.default.svc", time.Now(), nil)))
 	if who := check(t, a, request(first, token), "", 0); who.Tenant != "shop" {
 		t.Errorf("at first: %+v", who)
 	}
@@ -273,7 +273,7 @@ func TestTenantsChange(t *testing.T) {
 func cached(t testing.TB) (*authn.Authorizer, *exchange.Exchange, []*gateway.Authorization) {
 	t.Helper()
 	good := newSigner(t, "one")
-	policy := &gateway.Authorization{Name: "a/b", RequireTenant: true, Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}}}}
+	policy := &gateway.Authorization{Name: "a/b", RequireTenant: true, Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}, TenantClaim: "kubernetes.io.namespace"}}}
 	config := configOf(policy)
 	a := start(t, clock.RealClock{}, config, nil)
 	x := request(config, http1.Field{Name: "Host", Value: "api"}, http1.Field{Name: "Accept", Value: "*/*"},
@@ -303,5 +303,32 @@ func BenchmarkCachedToken(b *testing.B) {
 		if _, refusal := a.Authorize(b.Context(), x, policies); refusal != nil {
 			b.Fatal(refusal)
 		}
+	}
+}
+
+// TestForeignNamespace: what namespace a token is of is the cluster's own issuer's to
+// say. Another's token has a tenant only where the policy names the claim.
+func TestForeignNamespace(t *testing.T) {
+	t.Parallel()
+	good := newSigner(t, "one")
+	for name, test := range map[string]struct{ claim, namespace, want string }{
+		"the cluster's claim":             {"", "bank", authn.ReasonNoTenant},
+		"a claim that the policy names":   {"kubernetes.io.namespace", "bank", ""},
+		"a claim that the token has not":  {"tenant", "bank", authn.ReasonNoTenant},
+		"a namespace that is no tenant's": {"", "kube-system", authn.ReasonNoTenant},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := configOf(&gateway.Authorization{Name: "a/b", RequireTenant: true, Issuers: []gateway.Issuer{{
+				URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}, TenantClaim: test.claim,
+			}}})
+			a := start(t, clock.RealClock{}, config, nil)
+			claims := claimsOf("https://issuer.example", time.Now(), map[string]any{"kubernetes.io": map[string]any{"namespace": test.namespace}})
+			status := map[bool]int{true: http.StatusForbidden}[test.want != ""]
+			who := check(t, a, request(config, bearer(good.sign(t, claims))), test.want, status)
+			if test.want == "" && (who.Tenant != "bank" || who.Namespace != "") {
+				t.Errorf("the token is that of %+v", who)
+			}
+		})
 	}
 }

@@ -43,7 +43,10 @@ type issuer struct {
 }
 
 // mapping is how tokens become identities.
-type mapping struct{ tenant, groups string }
+type mapping struct {
+	tenant, groups string
+	cluster        bool // the token's namespace is this cluster's
+}
 
 // holderOfKey is who has an API key.
 type holderOfKey struct {
@@ -85,7 +88,7 @@ func compilePolicy(written *gateway.Authorization, sourceOf func(*gateway.Issuer
 		}
 		made.issuers = append(made.issuers, issuer{
 			Issuer: one, source: sourceOf(one), algorithms: algorithmsOf(one.Algorithms), maxStale: stale,
-			maps: mapping{tenant: one.TenantClaim, groups: one.Groups},
+			maps: mapping{tenant: one.TenantClaim, groups: one.Groups, cluster: one.Cluster},
 		})
 	}
 	made.missing = missing(len(made.issuers) > 0, written.APIKeys, made.header)
@@ -138,10 +141,11 @@ func (g *gate) identify(t *token, how mapping) *gateway.Identity {
 		made.Groups = slices.Clip(texts(groups))
 	}
 	var tenant gateway.Tenant
-	if how.tenant != "" {
+	switch {
+	case how.tenant != "":
 		name, _ := gateway.Claim(t.claims, how.tenant)
 		tenant = g.tenants[gateway.Text(name)]
-	} else {
+	case how.cluster: // another issuer could name any namespace
 		name, _ := gateway.Claim(t.claims, "kubernetes.io.namespace")
 		made.Namespace = gateway.Text(name)
 		tenant = g.config.Tenants[made.Namespace]

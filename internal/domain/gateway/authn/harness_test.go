@@ -146,7 +146,7 @@ func (i *issuer) policy() *gateway.Authorization {
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.Certificate().Raw})
 	return &gateway.Authorization{
 		Name: "apis/callers", RequireTenant: true,
-		Issuers: []gateway.Issuer{{URL: i.URL, Audiences: []string{"other", audience}, CABundle: ca}},
+		Issuers: []gateway.Issuer{{URL: i.URL, Audiences: []string{"other", audience}, CABundle: ca, TenantClaim: "kubernetes.io.namespace"}},
 	}
 }
 

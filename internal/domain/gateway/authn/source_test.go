@@ -300,7 +300,7 @@ func TestCluster(t *testing.T) {
 			a := start(t, clock.RealClock{}, config, test.cluster)
 			who, refusal := ask(t, a, request(config, bearer(good.sign(t, claimsOf(test.issuer, time.Now(), nil)))))
 			switch {
-			case test.want == "" && (refusal != nil || who.Tenant != "shop"):
+			case test.want == "" && (refusal != nil || who.Tenant != "shop" || who.Namespace != "shop"):
 				t.Errorf("refused: %+v", refusal)
 			case test.want != "" && (refusal == nil || refusal.Reason != test.want):
 				t.Errorf("%+v, want %s", refusal, test.want)

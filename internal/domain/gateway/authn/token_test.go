@@ -85,7 +85,7 @@ func TestTokens(t *testing.T) {
 			for range 2 { // what was refused or taken once is again
 				who, refusal := ask(t, a, request(config, bearer(test.token)))
 				if test.want == "" {
-					if refusal != nil || who.Tenant != "shop" || who.BusinessUnit != "retail" || who.Namespace != "shop" || who.Kind != gateway.Workload {
+					if refusal != nil || who.Tenant != "shop" || who.BusinessUnit != "retail" || who.Namespace != "" || who.Kind != gateway.Workload {
 						t.Fatalf("refused: %+v, or not of the tenant: %+v", refusal, who)
 					}
 					continue
