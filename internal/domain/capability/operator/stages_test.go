@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
@@ -118,4 +119,25 @@ func TestLabelsDoNotOpenAlpha(t *testing.T) {
 		refused(t, p.client.Patch(t.Context(), made, label), why)
 	}
 	kubetest.Eventually(t, patience, "the flag opens it", func() error { return try(open, "v2alpha1") })
+}
+
+// A claim counts for its own version from the beginning: nobody has accepted any
+// here, and the version of each stays for it all the same.
+func TestClaimsHoldTheirOwnVersion(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	alpha := version("v2alpha1", v1alpha1.StageAlpha, `"size":{"type":"integer"}`)
+	alpha.Flag = "plane-alpha"
+	p.ensure(t, &v1alpha1.FeatureFlag{
+		ObjectMeta: metav1.ObjectMeta{Name: "plane-alpha"}, Spec: v1alpha1.FeatureFlagSpec{Targets: v1alpha1.FlagTargets{Tenants: []string{"planers"}}},
+	})
+	c := p.publish(t, "plane", version("v1", v1alpha1.StageGA, `"size":{"type":"integer"}`), alpha)
+	made := claim(c, "v1", p.place(t, "planers", "dev"), "one", map[string]any{"size": int64(1)})
+	made.SetLabels(map[string]string{v1alpha1.LabelVersion: "v2alpha1"})
+	kubetest.Eventually(t, patience, "it is claimed", func() error { return p.client.Create(t.Context(), made.DeepCopy()) })
+	over := metav1.NewTime(p.clock.Now().Add(time.Hour))
+	refused(t, p.change(t, c, func(c *v1alpha1.Capability) {
+		v := capability.Version(c, "v2alpha1")
+		v.Stage, v.Deprecated, v.Sunset = v1alpha1.StageRemoved, new(metav1.NewTime(p.clock.Now())), &over
+	}), "still claimed by "+made.GetNamespace()+"/one")
 }

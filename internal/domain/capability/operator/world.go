@@ -49,13 +49,19 @@ func (r *registry) claims(ctx context.Context, c *v1alpha1.Capability) ([]unstru
 	return list.Items, nil
 }
 
-// versionOf is the version of the Capability that a claim is of.
-func versionOf(c *v1alpha1.Capability, claim *unstructured.Unstructured) string {
-	version, _, _ := unstructured.NestedString(claim.Object, "status", "version")
-	if version == "" && capability.Storage(c) != nil {
-		return capability.Storage(c).Name
+// versionsOf are the versions of the Capability that a claim needs: the one that
+// it is of, as it says itself from the beginning, and while it moves the one that
+// it is rendered in still.
+func versionsOf(c *v1alpha1.Capability, claim *unstructured.Unstructured) []string {
+	wanted := claim.GetLabels()[v1alpha1.LabelVersion]
+	if storage := capability.Storage(c); wanted == "" && storage != nil {
+		wanted = storage.Name
 	}
-	return version
+	rendered, _, _ := unstructured.NestedString(claim.Object, "status", "version")
+	if rendered == "" || rendered == wanted {
+		return []string{wanted}
+	}
+	return []string{wanted, rendered}
 }
 
 // byVersion names the claims of each version, sorted.
@@ -66,8 +72,9 @@ func (r *registry) byVersion(ctx context.Context, c *v1alpha1.Capability) (map[s
 	}
 	named := map[string][]string{}
 	for i := range claims {
-		version := versionOf(c, &claims[i])
-		named[version] = append(named[version], claims[i].GetNamespace()+"/"+claims[i].GetName())
+		for _, version := range versionsOf(c, &claims[i]) {
+			named[version] = append(named[version], claims[i].GetNamespace()+"/"+claims[i].GetName())
+		}
 	}
 	for _, names := range named {
 		slices.Sort(names)
