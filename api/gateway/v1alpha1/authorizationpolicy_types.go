@@ -40,6 +40,14 @@ type AuthorizationPolicySpec struct {
 	// +optional
 	Issuers []TokenIssuer `json:"issuers,omitempty"`
 
+	// tokenToBackend says whether the backend gets the token that was verified: Passed
+	// is for one that checks it itself. Whoever has a caller's token can call the
+	// platform's other APIs as the caller while the token is valid.
+	// +kubebuilder:validation:Enum=Dropped;Passed
+	// +kubebuilder:default=Dropped
+	// +optional
+	TokenToBackend string `json:"tokenToBackend,omitempty"`
+
 	// apiKeys takes the API keys of Subscriptions.
 	// +optional
 	APIKeys *APIKeys `json:"apiKeys,omitempty"`
@@ -117,7 +125,8 @@ type TokenIssuer struct {
 	Algorithms []string `json:"algorithms,omitempty"`
 
 	// tenantClaim is the path of the claim that names the caller's tenant, its
-	// elements separated by dots.
+	// elements separated by dots. Without it, callers of an issuer of type OIDC
+	// belong to none.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +optional

@@ -128,6 +128,7 @@ func Entry(cluster bool) []client.Object {
 		}},
 		&gatewayv1alpha1.AuthorizationPolicy{ObjectMeta: meta(gatewayName), Spec: gatewayv1alpha1.AuthorizationPolicySpec{
 			Issuers:            []gatewayv1alpha1.TokenIssuer{{Type: "Cluster"}},
+			TokenToBackend:     "Passed",
 			APIKeys:            &gatewayv1alpha1.APIKeys{Header: "x-api-key", ToBackend: "Passed"},
 			ClientCertificates: "Ignore", Anonymous: "Refuse", Tenant: "Required",
 		}},

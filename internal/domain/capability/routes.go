@@ -59,6 +59,7 @@ func authorization(c *v1alpha1.Capability, s Settings) *roadv1alpha1.Authorizati
 		TypeMeta: typeMeta("AuthorizationPolicy"), ObjectMeta: meta(c, s.Namespace, RouteName(c)),
 		Spec: roadv1alpha1.AuthorizationPolicySpec{
 			Issuers:            []roadv1alpha1.TokenIssuer{{Type: "Cluster", MaxStale: &metav1.Duration{Duration: stale}}},
+			TokenToBackend:     "Passed",
 			APIKeys:            &roadv1alpha1.APIKeys{Header: "x-api-key", ToBackend: "Passed"},
 			ClientCertificates: "Ignore", Anonymous: "Refuse", Tenant: "Required",
 		},

@@ -8,6 +8,8 @@ type Authorization struct {
 	Name string
 	// Issuers whose tokens are taken.
 	Issuers []Issuer
+	// PassToken lets the backend have the token, because it checks it itself.
+	PassToken bool
 	// APIKeys takes the keys of Subscriptions from the header APIKeyHeader,
 	// "x-api-key" where empty.
 	APIKeys      bool
@@ -42,8 +44,8 @@ type Issuer struct {
 	Algorithms []string
 	// TenantClaim is the path of the claim that names the tenant, elements
 	// separated by dots: "kubernetes.io" in it is one element where the claims
-	// have it. Empty means that the token names a namespace as the cluster's own
-	// tokens do, and the tenant follows from it.
+	// have it. Empty means none, but for the cluster's own issuer, of whose
+	// tokens the namespace says which tenant they are of.
 	TenantClaim string
 	// Groups is the path of the claim with the person's groups, for issuers of
 	// people; empty means workloads.

@@ -206,7 +206,7 @@ func (a *Authorizer) identify(ctx context.Context, x *exchange.Exchange, g *gate
 		if count > 1 {
 			return nil, a.say.several
 		}
-		if raw, shown := bearerOf(value); shown {
+		if raw, shown := exchange.Bearer(value); shown {
 			return a.byToken(ctx, raw, g, p, now)
 		}
 	}
@@ -241,18 +241,6 @@ func field(header http1.Header, name string) (value string, count int) {
 		count++
 	}
 	return value, count
-}
-
-// bearerOf is the token of an Authorization header with the scheme Bearer.
-func bearerOf(value string) (raw string, shown bool) {
-	const scheme = "bearer"
-	if len(value) < len(scheme) || !http1.EqualFold(value[:len(scheme)], scheme) {
-		return "", false
-	}
-	if len(value) > len(scheme) && value[len(scheme)] != ' ' {
-		return "", false
-	}
-	return strings.Trim(value[len(scheme):], " "), true
 }
 
 func (a *Authorizer) byKey(text string, x *exchange.Exchange, g *gate, now time.Time) (*gateway.Identity, *exchange.Refusal) {

@@ -74,6 +74,9 @@ func (x *export) checkCredentials(policy *v1alpha1.AuthorizationPolicy) {
 		x.lose(name, "spec.apiKeys", Closed, "a rule takes either tokens or keys there: it takes tokens, and callers with keys are refused",
 			"give them tokens, or a route of their own with a policy that has apiKeys alone")
 	}
+	if len(issuers) > 0 && spec.TokenToBackend != "Passed" {
+		x.lose(name, "spec.tokenToBackend", Open, "backends get the tokens of their callers, and could call other APIs with them", "give each backend's callers tokens of an audience of its own")
+	}
 	for i, issuer := range issuers {
 		field := fmt.Sprintf("spec.issuers[%d]", i)
 		if len(issuer.Algorithms) > 0 {

@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/exchange"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/http1"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/proxy/shape"
 )
@@ -91,6 +93,7 @@ func (f *flow) shapeRequest() {
 	f.trace(h)
 	f.forwarded(h)
 	f.caller(h)
+	f.keepBack(h)
 	for _, change := range f.target.request {
 		shape.Header(h, change)
 		if host := hostOf(change); host != "" {
@@ -136,8 +139,7 @@ func (f *flow) forwarded(h *http1.Header) {
 	h.Add("X-Forwarded-Host", f.x.Request.Authority)
 }
 
-// caller tells the backend who calls. The key of a Subscription stays here, unless
-// the backend is to check it itself.
+// caller tells the backend who calls.
 func (f *flow) caller(h *http1.Header) {
 	who := f.x.Identity
 	if who == nil {
@@ -150,17 +152,19 @@ func (f *flow) caller(h *http1.Header) {
 			h.Add(field.Name, field.Value)
 		}
 	}
-	if who.Kind != gateway.APIKey {
-		return
-	}
+}
+
+// keepBack takes out what callers proved themselves with, unless the backend is to
+// check it itself: whoever has it can call other APIs as the caller. Credentials that
+// no policy has looked at are between the caller and the backend.
+func (f *flow) keepBack(h *http1.Header) {
+	byKey := f.x.Identity != nil && f.x.Identity.Kind == gateway.APIKey
 	for _, policy := range f.target.authorizations {
-		if policy.PassAPIKey {
-			continue
+		if _, verified := exchange.Bearer(h.Get("Authorization")); verified && len(policy.Issuers) > 0 && !policy.PassToken {
+			h.Del("Authorization")
 		}
-		name := policy.APIKeyHeader
-		if name == "" {
-			name = "x-api-key"
+		if byKey && !policy.PassAPIKey {
+			h.Del(cmp.Or(policy.APIKeyHeader, "x-api-key"))
 		}
-		h.Del(name)
 	}
 }

@@ -27,6 +27,7 @@ func Authorization(policy *v1alpha1.AuthorizationPolicy, cluster Cluster) (made 
 	made = &gateway.Authorization{
 		Name: policy.Namespace + "/" + policy.Name, ClientCertificates: spec.ClientCertificates == "Accept",
 		Anonymous: spec.Anonymous == "Allow", RequireTenant: spec.Tenant != "Optional",
+		PassToken: spec.TokenToBackend == "Passed",
 	}
 	if spec.APIKeys != nil {
 		made.APIKeys, made.APIKeyHeader = true, cmp.Or(spec.APIKeys.Header, "x-api-key")

@@ -20,6 +20,13 @@ func TestClusterIsTheDefaultIssuer(t *testing.T) {
 	if !made.RequireTenant || made.Anonymous || made.ClientCertificates || made.APIKeys {
 		t.Errorf("an empty policy lets in more than the cluster's own: %+v", made)
 	}
+	if made.PassToken {
+		t.Error("an empty policy gives backends the tokens")
+	}
+	passing := &v1alpha1.AuthorizationPolicy{Spec: v1alpha1.AuthorizationPolicySpec{TokenToBackend: "Passed"}}
+	if made, _ := Authorization(passing, cluster); !made.PassToken {
+		t.Error("a policy that says so does not give backends the tokens")
+	}
 }
 
 func TestKeysAlone(t *testing.T) {
