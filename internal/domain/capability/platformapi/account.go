@@ -126,6 +126,16 @@ func (i *Impersonation) As(ctx context.Context, namespace string) (dynamic.Inter
 	return client, nil
 }
 
+// May asks the API server.
+func (i *Impersonation) May(ctx context.Context, ask authorizationv1.SubjectAccessReviewSpec) (bool, error) {
+	review := &authorizationv1.SubjectAccessReview{Spec: ask}
+	answer, err := i.client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		return false, fmt.Errorf("ask what %q may do: %w", ask.User, err)
+	}
+	return answer.Status.Allowed, nil
+}
+
 func (i *Impersonation) as(namespace string) *rest.Config {
 	config := rest.CopyConfig(i.config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: User(namespace)}

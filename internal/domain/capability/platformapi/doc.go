@@ -8,6 +8,9 @@
 //   - Claims are read and written by impersonating the tenant's guarded account
 //     for the namespace, never the caller's own user or groups: what a person may
 //     do with kubectl opens nothing here, and the other way round.
+//   - What lives in a namespace, a workload or a key, makes, reads and changes
+//     claims there with nothing set up. To delete them, and for every other
+//     namespace of its tenant, the cluster's own roles must let it.
 //   - Every write is in the trail, with the person or workload that asked for
 //     it, before it is made.
 //   - What is wrong with a request is said as RFC 9457 has it, unknown fields

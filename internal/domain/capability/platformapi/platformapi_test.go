@@ -37,6 +37,8 @@ func TestMain(m *testing.M) { kubetest.Main(m) }
 var tokens = map[string]platformapi.Caller{
 	"shop":     {Name: "ana@corp.example", Tenant: "shop"},
 	"workload": {Name: "system:serviceaccount:api-shop-dev:web", Workload: true, Tenant: "shop", Namespace: "api-shop-dev"},
+	"key":      {Name: "APIKey#api-shop-dev/reporting", Workload: true, Tenant: "shop", Namespace: "api-shop-dev"},
+	"away":     {Name: "system:serviceaccount:api-shop-test:web", Workload: true, Tenant: "shop", Namespace: "api-shop-test"},
 	"bank":     {Name: "bob@corp.example", Tenant: "bank"},
 	"stranger": {Name: "eve@corp.example"},
 }
@@ -155,6 +157,7 @@ func TestAPI(t *testing.T) {
 	a := start(t)
 	t.Run("life", a.life)
 	t.Run("refusals", a.refusals)
+	t.Run("rights", a.rights)
 	t.Run("idempotency", a.idempotency)
 	t.Run("pages", a.pages)
 	t.Run("watch", a.watch)

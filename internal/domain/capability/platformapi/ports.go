@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
@@ -11,14 +12,16 @@ import (
 
 // Caller is who makes a request.
 type Caller struct {
-	// Name is the person or workload, as it goes into the trail.
+	// Name is the person or workload, as it goes into the trail, and as roles are
+	// bound to it.
 	Name string
 	// Workload says that it is no person.
 	Workload bool
 	// Tenant is on whose behalf it acts.
 	Tenant string
-	// Namespace is where a workload runs, empty for others. It is the one that is
-	// meant when a request names none.
+	// Namespace is where a workload, or the Subscription of a key, lives; empty for
+	// others. It is the one that is meant when a request names none, and elsewhere
+	// the caller needs a role.
 	Namespace string
 }
 
@@ -58,6 +61,9 @@ type Accounts interface {
 	// As returns a client that impersonates the guarded account of the namespace,
 	// User(namespace), and is allowed what Rights of the capabilities say.
 	As(ctx context.Context, namespace string) (dynamic.Interface, error)
+	// May says whether the cluster's own rules let somebody do something. It asks
+	// each time: what was taken away is gone at once.
+	May(ctx context.Context, ask authorizationv1.SubjectAccessReviewSpec) (bool, error)
 }
 
 // Documents writes what people and tools read of a capability. They are pure.

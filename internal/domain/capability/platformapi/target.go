@@ -11,8 +11,11 @@ import (
 	"strconv"
 	"strings"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
+	"k8s.io/apiserver/pkg/authentication/user"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/kernel/problem"
@@ -89,6 +92,8 @@ func (a *address) parameter(key, value string) (err error) {
 // target is a version of a capability in the caller's namespaces.
 type target struct {
 	address
+	// verb is what the request does, as RBAC has it.
+	verb       string
 	caller     Caller
 	capability *v1alpha1.Capability
 	resource   schema.GroupVersionResource
@@ -116,7 +121,7 @@ func (h *Handler) find(w http.ResponseWriter, r *http.Request) (*target, *proble
 		return nil, wrong
 	}
 	to := &target{
-		address: at, caller: caller, capability: found, kind: found.Spec.Names.Kind,
+		address: at, verb: verbOf(r.Method, at), caller: caller, capability: found, kind: found.Spec.Names.Kind,
 		resource: schema.GroupVersionResource{Group: cmp.Or(found.Spec.Group, v1alpha1.ClaimsGroup), Version: at.version, Resource: found.Spec.Names.Plural},
 	}
 	return to, h.place(r.Context(), to)
@@ -168,7 +173,7 @@ func (h *Handler) place(ctx context.Context, to *target) *problem.Problem {
 		return h.failure(err)
 	}
 	wanted := to.namespace
-	if wanted == "" && slices.Contains(own, to.caller.Namespace) {
+	if wanted == "" {
 		wanted = to.caller.Namespace
 	}
 	switch {
@@ -178,10 +183,60 @@ func (h *Handler) place(ctx context.Context, to *target) *problem.Problem {
 		to.namespaces = own
 	case slices.Contains(own, wanted):
 		to.namespaces = []string{wanted}
+		return h.allowed(ctx, to, wanted)
 	default:
 		return refusal(http.StatusForbidden, fmt.Sprintf("namespace %q is none of tenant %q: it has %s", wanted, to.caller.Tenant, strings.Join(own, ", ")))
 	}
 	return nil
+}
+
+// verbOf is what a request does to claims.
+func verbOf(method string, at address) string {
+	switch {
+	case method == http.MethodPost:
+		return "create"
+	case method == http.MethodPatch:
+		return "patch"
+	case method == http.MethodDelete:
+		return "delete"
+	case at.watch:
+		return "watch"
+	case at.name == "":
+		return "list"
+	}
+	return "get"
+}
+
+// allowed refuses what a workload or a key needs a role for and has none: to
+// give up claims, and all it does in namespaces other than its own.
+func (h *Handler) allowed(ctx context.Context, to *target, namespace string) *problem.Problem {
+	home := to.caller.Namespace
+	if home == "" || namespace == home && to.verb != "delete" {
+		return nil
+	}
+	may, err := h.accounts.May(ctx, authorizationv1.SubjectAccessReviewSpec{
+		User: to.caller.Name, Groups: groupsOf(to.caller),
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: namespace, Verb: to.verb, Group: to.resource.Group, Resource: to.resource.Resource, Version: to.version, Name: to.name,
+		},
+	})
+	switch {
+	case err != nil:
+		h.log.Error("what a caller may do cannot be found out", "error", err)
+		return refusal(http.StatusServiceUnavailable, "what you may do cannot be found out now: try again")
+	case !may:
+		return refusal(http.StatusForbidden, fmt.Sprintf("%q may not %s %s in namespace %q: bind a role to it there that lets it", to.caller.Name, to.verb, to.resource.Resource, namespace))
+	}
+	return nil
+}
+
+// groupsOf are those that the cluster counts one of its own workloads among.
+func groupsOf(caller Caller) []string {
+	namespace, _, err := serviceaccount.SplitUsername(caller.Name)
+	if err != nil || namespace != caller.Namespace {
+		return nil // a key
+	}
+	return append(serviceaccount.MakeGroupNames(namespace), user.AllAuthenticated)
 }
 
 // one is the namespace of a request that is about one claim.
