@@ -49,6 +49,9 @@ func attacks(t *testing.T) []attack {
 	const head = "GET / HTTP/1.1\r\nHost: a\r\n"
 	return append(all,
 		attack{"GET /" + strings.Repeat("a", 80<<10) + " HTTP/1.1\r\nHost: a\r\n\r\n", 414, "a request line that is too long"},
+		attack{"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 501, "a tunnel"},
+		attack{"CONNECT /path HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nGET ", 400, "a tunnel to a path, with a body"},
+		attack{head + "Connection: Upgrade\r\nUpgrade: foo, h2c\r\n\r\n", 200, "HTTP/2 behind another protocol"},
 		attack{head + "X: " + strings.Repeat("a", 80<<10) + "\r\n\r\n", 431, "a field that is too long"},
 		attack{head + strings.Repeat("X-Field: "+strings.Repeat("a", 1000)+"\r\n", 80) + "\r\n", 431, "a head that is too long"},
 	)
