@@ -42,7 +42,7 @@ var _ module.Module = (*Module)(nil)
 
 // New returns the domain.
 func New(deps Deps) *Module {
-	given := operator.Deps{Settings: settings(deps.Platform != nil)}
+	given := operator.Deps{Settings: settings(deps.Platform != nil), Builtins: builtins()}
 	if deps.Uses != nil {
 		given.Usage = usage{deps.Uses}
 	}

@@ -33,6 +33,9 @@ func (m *Module) factories(host *module.Host) (map[v1alpha1.ProvisionerType]clai
 	}, nil
 }
 
+// builtins are the names of what own returns.
+func builtins() []string { return []string{database.Name, environment.Name, bucket.Name} }
+
 // own are Roadbed's own provisioners.
 func (m *Module) own(host *module.Host, given backends) (map[string]provision.Builtin, error) {
 	installed := local.New(filepath.Join(m.deps.Data, "postgres"), host.Clock, host.Log)

@@ -31,7 +31,7 @@ func TestClaims(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *platform){
 			"chart": testChart, "rotation": testRotation,
 			"life": testLife, "drift": testDrift, "taken": testTaken, "plan": testPlan, "accounts": testAccounts,
-			"no tenant": testNoTenant, "no record": testNoRecord, "retained": testRetained,
+			"no tenant": testNoTenant, "no record": testNoRecord, "retained": testRetained, "no such builtin": testNoBuiltin,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, p) })
 		}
@@ -130,6 +130,37 @@ func testTaken(t *testing.T, p *platform) {
 	if err := dev.Get(t.Context(), client.ObjectKeyFromObject(mine), mine); err != nil || !maps.Equal(mine.Data, map[string]string{"mine": "yes"}) {
 		t.Errorf("the tenant's own object is %v: %v", mine.Data, err)
 	}
+}
+
+// A capability of a provisioner that is not there was let through when nobody
+// asked: its claims say so, name those there are, and can be given up.
+func testNoBuiltin(t *testing.T, p *platform) {
+	p.publish(t, `
+metadata: {name: ledger}
+spec:
+  description: books, for tests
+  layer: data
+  owner: {team: books}
+  names: {kind: Ledger, plural: ledgers}
+  versions:
+  - name: v1
+    stage: ga
+    storage: true
+    schema: {spec: {type: object, properties: {size: {type: integer}}}}
+    provisioner: {type: Builtin, builtin: {name: postgress}}
+`)
+	namespace, dev := p.tenant(t, "misspelt", "tier-2", "internal")
+	made := claimed(t, dev, wish(namespace, "Ledger", "one", `{"size":3}`))
+	conditioned(t, dev, made, claim.ConditionAccepted, claim.ReasonInvalidProvisioner, `there is no provisioner "postgress": use one of safe`)
+	if err := dev.Delete(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	kubetest.Eventually(t, patience, "the claim is gone", func() error {
+		if err := dev.Get(t.Context(), client.ObjectKeyFromObject(made), made); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("it is there: %w", err)
+		}
+		return nil
+	})
 }
 
 func testNoTenant(t *testing.T, p *platform) {

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -44,7 +45,7 @@ func (a capabilityAdmission) ValidateCreate(ctx context.Context, c *v1alpha1.Cap
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
-	errs := checked(c)
+	errs := append(checked(c), a.provisioned(nil, c)...)
 	if other := rival(c, all); other != nil {
 		errs = append(errs, field.Duplicate(field.NewPath("spec", "names"), fmt.Sprintf(
 			"capability %q has %s or the API %q already", other.Name, capability.Definition(other), capability.API(other))))
@@ -57,7 +58,7 @@ func (a capabilityAdmission) ValidateUpdate(ctx context.Context, before, after *
 	if before.Generation == after.Generation || !after.DeletionTimestamp.IsZero() {
 		return nil, nil
 	}
-	errs := checked(after)
+	errs := append(checked(after), a.provisioned(before, after)...)
 	if len(errs) == 0 {
 		w, err := a.world(ctx, before)
 		if err != nil {
@@ -90,6 +91,34 @@ func checked(c *v1alpha1.Capability) field.ErrorList {
 		return field.ErrorList{field.Invalid(field.NewPath("spec", "versions").Child("conversions"), "", err.Error())}
 	}
 	return nil
+}
+
+// provisioned refuses names of provisioners that are not there. What was published
+// before is left alone, so that it can be changed in other respects.
+func (a capabilityAdmission) provisioned(before, after *v1alpha1.Capability) field.ErrorList {
+	var errs field.ErrorList
+	for i := range after.Spec.Versions {
+		v := &after.Spec.Versions[i]
+		name := builtinOf(v)
+		if name == "" || a.Builtins == nil || v.Stage == v1alpha1.StageRemoved || slices.Contains(a.Builtins, name) {
+			continue
+		}
+		if before != nil && builtinOf(capability.Version(before, v.Name)) == name {
+			continue
+		}
+		at := field.NewPath("spec", "versions").Index(i).Child("provisioner", "builtin", "name")
+		errs = append(errs, field.NotSupported(at, name, a.Builtins))
+	}
+	return errs
+}
+
+// builtinOf names the provisioner of Roadbed's own that a version has; empty when
+// it has none.
+func builtinOf(v *v1alpha1.CapabilityVersion) string {
+	if v == nil || v.Provisioner.Builtin == nil {
+		return ""
+	}
+	return v.Provisioner.Builtin.Name
 }
 
 // warnings tell of what is legal and does nothing good yet.

@@ -119,7 +119,7 @@ func (p *platform) run(t *testing.T) {
 		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: p.clock,
 		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
 	}
-	p.domain = operator.New(operator.Deps{Usage: p.usage, Reach: p.hooks.reach})
+	p.domain = operator.New(operator.Deps{Usage: p.usage, Reach: p.hooks.reach, Builtins: []string{"none"}})
 	if err := p.domain.Setup(host); err != nil {
 		t.Fatal(err)
 	}

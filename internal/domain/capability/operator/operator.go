@@ -34,6 +34,9 @@ type Deps struct {
 	// Usage tells who used an API; nil where there is no gateway, so that nobody
 	// can have.
 	Usage capability.Usage
+	// Builtins are the names of Roadbed's own provisioners; nil where nobody knows
+	// them, so that every name is taken.
+	Builtins []string
 	// Reach says where the API server asks for conversions; nil when it cannot.
 	Reach Reach
 }

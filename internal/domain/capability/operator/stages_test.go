@@ -141,3 +141,18 @@ func TestClaimsHoldTheirOwnVersion(t *testing.T) {
 		v.Stage, v.Deprecated, v.Sunset = v1alpha1.StageRemoved, new(metav1.NewTime(p.clock.Now())), &over
 	}), "still claimed by "+made.GetNamespace()+"/one")
 }
+
+// Who misspells one of Roadbed's own provisioners is told so at once, with those
+// there are; what was published already can be changed in other respects.
+func TestBuiltinsAreKnown(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	one := version("v1", v1alpha1.StageGA, `"size":{"type":"integer"}`)
+	c := p.publish(t, "bellow", one)
+	wrong := func(c *v1alpha1.Capability) { c.Spec.Versions[0].Provisioner.Builtin.Name = "postgress" }
+	refused(t, p.change(t, c, wrong), "spec.versions[0].provisioner.builtin.name", `"postgress"`, `"none"`)
+	other := &v1alpha1.Capability{ObjectMeta: metav1.ObjectMeta{Name: "misspelt"}, Spec: *c.Spec.DeepCopy()}
+	other.Spec.Names = v1alpha1.ClaimNames{Kind: "Misspelt", Plural: "misspelts"}
+	wrong(other)
+	refused(t, p.client.Create(t.Context(), other), `"postgress"`, `"none"`)
+}
