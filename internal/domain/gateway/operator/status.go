@@ -122,7 +122,11 @@ func (s *statuses) take() client.Object {
 
 func (s *statuses) writeOne(ctx context.Context, object client.Object) {
 	name := nameOf(object)
-	err := s.client.Status().Update(ctx, object)
+	answer, ok := object.DeepCopyObject().(client.Object) // the feed may still read what it wants
+	if !ok {
+		return // no object's copy is anything else
+	}
+	err := s.client.Status().Update(ctx, answer)
 	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) || ctx.Err() != nil {
 		return // The watch brings what is newer.
 	}
