@@ -282,7 +282,7 @@ func (f *flow) fail(ctx context.Context, err error) exchange.Outcome {
 	case errors.Is(err, upstream.ErrBody):
 		f.refuse(http.StatusBadRequest, exchange.FlagClientGone, reason, "The request's body could not be read.")
 		return exchange.Outcome{Dropped: true}
-	case ctx.Err() != nil, errors.Is(err, upstream.ErrTimeout), errors.Is(err, upstream.ErrCanceled):
+	case ctx.Err() != nil, f.overdue(), errors.Is(err, upstream.ErrTimeout), errors.Is(err, upstream.ErrCanceled):
 		f.refuse(http.StatusGatewayTimeout, exchange.FlagTimeout, reason, "The service did not answer in time.")
 	case errors.Is(err, upstream.ErrDial):
 		f.refuse(http.StatusServiceUnavailable, exchange.FlagConnectFailure, reason, "The service is not available. Try again later.")
