@@ -54,13 +54,12 @@ type Engine struct {
 	changed func()
 
 	mu      sync.Mutex
-	passes  map[types.NamespacedName]*pass   // guarded by mu
 	watched map[schema.GroupVersionKind]bool // guarded by mu
 	queue   queue                            // guarded by mu; nil until the controller starts
 }
 
-// pass is what one pass over a claim has found out. Only the worker that makes
-// the pass touches it.
+// pass is what one pass over a claim has found out. It is in the context of the
+// pass, and only the worker that makes it touches it.
 type pass struct {
 	order   *Order
 	waiting string
@@ -99,7 +98,7 @@ func newEngine(mgr manager.Manager, host hostOf, kind schema.GroupVersionKind, e
 		}),
 		deeds:   deed.NewBook(host.trail),
 		written: &written{objects: map[place]*unstructured.Unstructured{}},
-		passes:  map[types.NamespacedName]*pass{}, watched: map[schema.GroupVersionKind]bool{},
+		watched: map[schema.GroupVersionKind]bool{},
 	}
 	options := steps.Options{
 		Name: "claims-" + host.capability, Concurrency: workers, Clock: host.clock, Log: host.log,
@@ -165,22 +164,13 @@ func (e *Engine) wake(q queue, claim *unstructured.Unstructured) {
 
 // Reconcile makes one pass over a claim.
 func (e *Engine) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	e.mu.Lock()
-	e.passes[request.NamespacedName] = &pass{}
-	e.mu.Unlock()
-	defer func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		delete(e.passes, request.NamespacedName)
-	}()
-	return e.runner.Reconcile(ctx, request)
+	return e.runner.Reconcile(context.WithValue(ctx, passKey{}, &pass{}), request)
 }
 
-func (e *Engine) pass(claim *Claim) *pass {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.passes[client.ObjectKeyFromObject(claim)]
-}
+// passKey finds the pass in its context.
+type passKey struct{}
+
+func passOf(ctx context.Context) *pass { return ctx.Value(passKey{}).(*pass) }
 
 // Enqueue has one claim looked at.
 func (e *Engine) Enqueue(claim types.NamespacedName) {

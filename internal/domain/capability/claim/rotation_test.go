@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
+	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
 // rotating is a provisioner whose password is another each day of its clock.
@@ -58,15 +60,17 @@ spec:
 	ready(t, dev, made)
 	again := func(want string) {
 		t.Helper()
-		engine := p.supervisor.EngineOf("safe")
-		result, err := engine.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(made)})
-		if err != nil || result.RequeueAfter <= 0 || result.RequeueAfter >= time.Hour {
-			t.Errorf("looked at again after %s: %v", result.RequeueAfter, err)
-		}
-		secret := &corev1.Secret{}
-		if err := dev.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "one-connection"}, secret); err != nil || string(secret.Data["password"]) != want {
-			t.Errorf("the password is %q, want %q: %v", secret.Data["password"], want, err)
-		}
+		engine, secret := p.supervisor.EngineOf("safe"), &corev1.Secret{}
+		kubetest.Eventually(t, patience, "the password is "+want, func() error {
+			result, err := engine.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(made)})
+			if err != nil || result.RequeueAfter <= 0 || result.RequeueAfter >= time.Hour {
+				return fmt.Errorf("looked at again after %s: %w", result.RequeueAfter, err)
+			}
+			if err := dev.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "one-connection"}, secret); err != nil || string(secret.Data["password"]) != want {
+				return fmt.Errorf("it is %q: %w", secret.Data["password"], err)
+			}
+			return nil
+		})
 	}
 	again("2026-11-23")
 	daily.clock.SetTime(daily.clock.Now().Add(24 * time.Hour))

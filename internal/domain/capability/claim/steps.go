@@ -42,7 +42,7 @@ func (e *Engine) accept(ctx context.Context, claim *Claim) steps.Result {
 			return steps.Waiting(ReasonUnavailable, err.Error(), unavailableAgain)
 		}
 	}
-	e.pass(claim).order = order
+	passOf(ctx).order = order
 	claim.set("version", order.Revision.Spec.Version)
 	if order.Cost == nil {
 		claim.set("cost", nil)
@@ -82,7 +82,7 @@ func refused(err error, after time.Duration) steps.Result {
 
 // approve waits for whoever must agree to the claim as it is.
 func (e *Engine) approve(ctx context.Context, claim *Claim) steps.Result {
-	order := e.pass(claim).order
+	order := passOf(ctx).order
 	policy := order.Capability.Spec.Approval
 	if approval.Needed(policy.Mode) == 0 {
 		return steps.Done(ReasonApproved, "The capability needs nobody's approval.")
@@ -114,7 +114,7 @@ func (e *Engine) approve(ctx context.Context, claim *Claim) steps.Result {
 
 // provision makes what was claimed.
 func (e *Engine) provision(ctx context.Context, claim *Claim) steps.Result {
-	order := e.pass(claim).order
+	order := passOf(ctx).order
 	w, result, ok := e.prepare(ctx, order)
 	if !ok {
 		return result
@@ -142,9 +142,9 @@ func (e *Engine) provision(ctx context.Context, claim *Claim) steps.Result {
 	}
 	claim.set("revision", order.Revision.Name)
 	w.tell(claim, out)
-	e.pass(claim).waiting = ""
+	passOf(ctx).waiting = ""
 	if !out.Ready {
-		e.pass(claim).waiting = out.Waiting
+		passOf(ctx).waiting = out.Waiting
 	}
 	if len(out.Later) > 0 {
 		return steps.Waiting(ReasonProvisioning, sentence(out.Waiting), 0)
@@ -327,8 +327,8 @@ const (
 )
 
 // ready says whether what was made can be used.
-func (e *Engine) ready(_ context.Context, claim *Claim) steps.Result {
-	now := e.pass(claim)
+func (e *Engine) ready(ctx context.Context, _ *Claim) steps.Result {
+	now := passOf(ctx)
 	soon, again := time.Duration(0), time.Duration(0)
 	if now.order.maker.External() {
 		soon, again = externalSoon, externalAgain
