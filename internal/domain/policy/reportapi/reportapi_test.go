@@ -11,12 +11,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -101,8 +103,14 @@ func (s *scene) serve(t *testing.T) {
 	check(t, reportapi.Registration{
 		Client: s.client, Authority: authority, LoopbackPort: int32(listener.Addr().(*net.TCPAddr).Port),
 	}.Register(t.Context()))
-	kubetest.Eventually(t, patience, "reports are served", func() error {
-		_, err := s.reports(t, s.env.Admin, "policyreports").List(t.Context(), metav1.ListOptions{Limit: 1})
+	kubetest.Eventually(t, patience, "reports are served, and known by both names", func() error {
+		_, known, err := direct.Discovery().ServerGroupsAndResources()
+		for group, resource := range map[string]string{"wgpolicyk8s.io/v1alpha2": "policyreports", "openreports.io/v1alpha1": "reports"} {
+			_, failed := s.reports(t, s.env.Admin, resource).List(t.Context(), metav1.ListOptions{Limit: 1})
+			if err = errors.Join(err, failed); !slices.ContainsFunc(known, func(l *metav1.APIResourceList) bool { return l.GroupVersion == group }) {
+				err = errors.Join(err, fmt.Errorf("%s is not known", group))
+			}
+		}
 		return err
 	})
 }
