@@ -40,7 +40,8 @@ func credentials(file string) (token string, err error) {
 	made := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
 		"iss": issuer, "aud": []string{audience}, "sub": "system:serviceaccount:" + namespace + ":orders",
 		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(24 * time.Hour).Unix(),
-		"jti": "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+		"jti":    "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+		"tenant": tenant,
 		"kubernetes.io": map[string]any{
 			"namespace":      namespace,
 			"node":           map[string]string{"name": "node-1", "uid": "6a1f0c9e-7f2b-4f6e-9a55-2f3c8f1d5b10"},

@@ -57,7 +57,7 @@ func newWorld(socket, backend netip.AddrPort, routes int, full bool, keys []byte
 func (w *world) policies() {
 	w.config.Authorizations = map[string]*gateway.Authorization{policy: {
 		Name: policy, RequireTenant: true,
-		Issuers: []gateway.Issuer{{URL: issuer, Audiences: []string{audience}, Inline: w.keys, TenantClaim: "kubernetes.io.namespace"}},
+		Issuers: []gateway.Issuer{{URL: issuer, Audiences: []string{audience}, Inline: w.keys, TenantClaim: "tenant"}},
 	}}
 	w.config.RateLimits = map[string]*gateway.RateLimit{policy: {
 		Name: policy, Requests: 1_000_000_000, Unit: time.Minute, Scope: gateway.PerTenant, Failure: gateway.FailLocal,
