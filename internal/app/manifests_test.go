@@ -6,36 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 )
-
-// document is one object as YAML has it.
-type document map[string]any
-
-func (d document) name() string {
-	metadata, _ := d["metadata"].(map[string]any)
-	name, _ := metadata["name"].(string)
-	kind, _ := d["kind"].(string)
-	return kind + "/" + name
-}
-
-func parse(t *testing.T, text []byte) map[string]document {
-	t.Helper()
-	found := map[string]document{}
-	for part := range strings.SplitSeq("\n"+string(text), "\n---\n") {
-		var d document
-		if err := yaml.Unmarshal([]byte(part), &d); err != nil {
-			t.Fatalf("%v in:\n%s", err, part)
-		}
-		if len(d) > 0 {
-			found[d.name()] = d
-		}
-	}
-	return found
-}
 
 func TestManifestsAreWhole(t *testing.T) {
 	t.Parallel()
@@ -43,7 +17,7 @@ func TestManifestsAreWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := parse(t, text)
+	found := apptest.Objects(t, text)
 	for _, want := range []string{
 		"CustomResourceDefinition/tenants.tenancy.roadbed.dev", "Namespace/roadbed-system", "ServiceAccount/roadbed",
 		"ClusterRole/roadbed:controller", "ClusterRole/roadbed:offboarder", "ValidatingAdmissionPolicy/roadbed-platform-labels",
@@ -71,7 +45,7 @@ func TestManifestsCloseTheClustersRanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := parse(t, text)
+	found := apptest.Objects(t, text)
 	for object, wants := range map[string][]string{
 		"ValidatingAdmissionPolicy/roadbed-network-peers": {"'10.42.0.0/16'", "'10.43.0.0/16'"},
 		"Deployment/roadbed":                              {"--cluster-cidr=10.42.0.0/16", "--cluster-cidr=10.43.0.0/16"},
@@ -92,7 +66,7 @@ func TestManifestsFollowOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := parse(t, text)
+	found := apptest.Objects(t, text)
 	for _, unwanted := range []string{
 		"ValidatingAdmissionPolicy/roadbed-platform-labels", "ValidatingAdmissionPolicy/roadbed-feature-gates", "ValidatingWebhookConfiguration/roadbed-tenancy",
 	} {

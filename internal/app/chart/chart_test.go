@@ -11,36 +11,10 @@ import (
 	"testing"
 	"text/template"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/app/chart"
 )
-
-// document is one object as YAML has it.
-type document map[string]any
-
-func (d document) name() string {
-	metadata, _ := d["metadata"].(map[string]any)
-	name, _ := metadata["name"].(string)
-	kind, _ := d["kind"].(string)
-	return kind + "/" + name
-}
-
-func parse(t *testing.T, text []byte) map[string]document {
-	t.Helper()
-	found := map[string]document{}
-	for part := range strings.SplitSeq("\n"+string(text), "\n---\n") {
-		var d document
-		if err := yaml.Unmarshal([]byte(part), &d); err != nil {
-			t.Fatalf("%v in:\n%s", err, part)
-		}
-		if len(d) > 0 {
-			found[d.name()] = d
-		}
-	}
-	return found
-}
 
 // The chart, rendered with values, is what Manifests has, and so it is with a
 // database and with feature gates. Two things differ: Helm takes all kinds there are,
@@ -98,8 +72,8 @@ func chartRendersTheSame(t *testing.T, database string, gates map[string]bool) {
 	if len(gates) > 0 || database != "" {
 		text, rendered = kindless(text), *bytes.NewBuffer(kindless(rendered.Bytes()))
 	}
-	got, want := parse(t, rendered.Bytes()), parse(t, text)
-	maps.DeleteFunc(want, func(name string, _ document) bool { return strings.HasPrefix(name, "Capability/") })
+	got, want := apptest.Objects(t, rendered.Bytes()), apptest.Objects(t, text)
+	maps.DeleteFunc(want, func(name string, _ apptest.Object) bool { return strings.HasPrefix(name, "Capability/") })
 	if !slices.Equal(names(got), names(want)) {
 		t.Fatalf("the chart has %v, want %v", names(got), names(want))
 	}
@@ -137,7 +111,7 @@ func renderChart(t *testing.T, file chart.File, database string, gates map[strin
 	return out.String()
 }
 
-func names(found map[string]document) []string {
+func names(found map[string]apptest.Object) []string {
 	var list []string
 	for name := range found {
 		list = append(list, name)
