@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/roadbed-dev/roadbed/internal/kernel/problem"
 )
@@ -207,18 +208,8 @@ func (h *Handler) patch(w http.ResponseWriter, r *http.Request, to *target) {
 		problem.Write(w, *wrong)
 		return
 	}
-	client, err := h.accounts.As(r.Context(), namespace)
-	if err != nil {
-		problem.Write(w, *h.failure(err))
-		return
-	}
-	claims := client.Resource(to.resource).Namespace(namespace)
-	before, err := claims.Get(r.Context(), to.name, metav1.GetOptions{})
-	if err != nil {
-		problem.Write(w, *h.failure(err))
-		return
-	}
-	if wrong := matches(r, before); wrong != nil {
+	claims, before, wrong := h.held(r, to, namespace)
+	if wrong != nil {
 		problem.Write(w, *wrong)
 		return
 	}
@@ -238,6 +229,21 @@ func (h *Handler) patch(w http.ResponseWriter, r *http.Request, to *target) {
 	answer(w, http.StatusOK, after)
 }
 
+// held is the claim that a request would change, as the namespace's account sees
+// it, held to the version that the request names.
+func (h *Handler) held(r *http.Request, to *target, namespace string) (dynamic.ResourceInterface, *unstructured.Unstructured, *problem.Problem) {
+	client, err := h.accounts.As(r.Context(), namespace)
+	if err != nil {
+		return nil, nil, h.failure(err)
+	}
+	claims := client.Resource(to.resource).Namespace(namespace)
+	before, err := claims.Get(r.Context(), to.name, metav1.GetOptions{})
+	if err != nil {
+		return nil, nil, h.failure(err)
+	}
+	return claims, before, matches(r, before)
+}
+
 // matches holds a request to the version that its If-Match names.
 func matches(r *http.Request, claim *unstructured.Unstructured) *problem.Problem {
 	if want := r.Header.Get("If-Match"); want != "" && want != "*" && want != etag(claim) {
@@ -253,18 +259,8 @@ func (h *Handler) remove(w http.ResponseWriter, r *http.Request, to *target) {
 		problem.Write(w, *wrong)
 		return
 	}
-	client, err := h.accounts.As(r.Context(), namespace)
-	if err != nil {
-		problem.Write(w, *h.failure(err))
-		return
-	}
-	claims := client.Resource(to.resource).Namespace(namespace)
-	before, err := claims.Get(r.Context(), to.name, metav1.GetOptions{})
-	if err != nil {
-		problem.Write(w, *h.failure(err))
-		return
-	}
-	if wrong = matches(r, before); wrong == nil {
+	claims, before, wrong := h.held(r, to, namespace)
+	if wrong == nil {
 		wrong = h.record(r, to, namespace, to.name, "delete")
 	}
 	if wrong != nil {
