@@ -172,9 +172,11 @@ func published(t *testing.T, env *kubetest.Env, port uint16) *x509.CertPool {
 // rate is how many requests all processes together let pass in an hour.
 const rate = 40
 
-// shares asks both processes in turn, for more than there is.
+// shares asks both processes in turn, for more than there is. What the leader
+// grants and cannot say in time is lost, one at most for each request that is
+// answered without it.
 func shares(t *testing.T, web *http.Client, places []string) {
-	passed := 0
+	passed, unanswered := 0, 0
 	for i := range 4 * rate {
 		kubetest.Eventually(t, patience, "the leader answers", func() error {
 			status, err := ask(t, web, places[i%len(places)], "/limited")
@@ -183,14 +185,17 @@ func shares(t *testing.T, web *http.Client, places []string) {
 				return err
 			case status == http.StatusFound:
 				passed++
+			case status == http.StatusServiceUnavailable:
+				unanswered++
+				return fmt.Errorf("status %d", status)
 			case status != http.StatusTooManyRequests:
 				return fmt.Errorf("status %d", status)
 			}
 			return nil
 		})
 	}
-	if passed != rate {
-		t.Errorf("%d requests passed two processes, want %d", passed, rate)
+	if passed > rate || passed < rate-unanswered {
+		t.Errorf("%d requests passed two processes, want %d, of which %d may be lost", passed, rate, unanswered)
 	}
 }
 
