@@ -85,7 +85,7 @@ type AuthorizationPolicySpec struct {
 
 // TokenIssuer is whose tokens are taken.
 //
-// +kubebuilder:validation:XValidation:rule="self.type == 'Cluster' ? !has(self.url) && !has(self.jwks) && !has(self.tenantClaim) && !has(self.groupsClaim) : has(self.url) && has(self.audiences)",message="an issuer of type OIDC needs url and audiences; one of type Cluster is known already and takes neither url, jwks, tenantClaim nor groupsClaim"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Cluster' ? !has(self.url) && !has(self.jwks) && !has(self.tenantClaim) && !has(self.groupsClaim) && !has(self.groupsPrefix) : has(self.url) && has(self.audiences)",message="an issuer of type OIDC needs url and audiences; one of type Cluster is known already and takes neither url, jwks, tenantClaim, groupsClaim nor groupsPrefix"
 type TokenIssuer struct {
 	// type is Cluster for the cluster's own service accounts, whose tenant follows
 	// from their namespace, and OIDC for all else.
@@ -139,6 +139,13 @@ type TokenIssuer struct {
 	// +optional
 	GroupsClaim string `json:"groupsClaim,omitempty"`
 
+	// groupsPrefix is put before the name of each group, such as corp: where the
+	// issuer says developers and the API server knows them as corp:developers.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	GroupsPrefix string `json:"groupsPrefix,omitempty"`
+
 	// maxStale is how long known keys are used while the issuer cannot be reached.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=16
@@ -148,9 +155,9 @@ type TokenIssuer struct {
 	MaxStale *metav1.Duration `json:"maxStale,omitempty"`
 }
 
-// KeySet says where an issuer's keys are.
+// KeySet says where an issuer's keys are, and whom to trust for it.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.uri) != has(self.inline)",message="give either uri or inline"
+// +kubebuilder:validation:XValidation:rule="!(has(self.uri) && has(self.inline)) && (has(self.uri) || has(self.inline) || has(self.caBundle))",message="give either uri or inline, or caBundle alone for an issuer whose discovery document says where its keys are"
 type KeySet struct {
 	// uri is where to fetch the key set.
 	// +kubebuilder:validation:MinLength=1
@@ -165,8 +172,8 @@ type KeySet struct {
 	// +optional
 	Inline string `json:"inline,omitempty"`
 
-	// caBundle are the PEM certificates that the key server is verified with; the
-	// system's when empty.
+	// caBundle are the PEM certificates that the issuer's servers are verified with;
+	// the system's when empty.
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	CABundle string `json:"caBundle,omitempty"`

@@ -50,6 +50,8 @@ type Issuer struct {
 	// Groups is the path of the claim with the person's groups, for issuers of
 	// people; empty means workloads.
 	Groups string
+	// GroupsPrefix is put before the name of each of them.
+	GroupsPrefix string
 	// Cluster marks the cluster's own issuer, whose keys the API server has.
 	Cluster bool
 	// CABundle verifies the issuer's server, PEM; empty means the system's.

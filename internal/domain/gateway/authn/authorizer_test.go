@@ -15,6 +15,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn/authntest"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/exchange"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/http1"
 )
@@ -135,7 +136,7 @@ func TestCertificates(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
+	good := authntest.NewSigner(t, "one")
 	text := map[string]any{
 		"scope": "read write", "roles": []string{"admin", "dev"}, "level": 3, "mfa": true,
 		"kubernetes.io": map[string]any{"namespace": "shop"},
@@ -167,47 +168,47 @@ func TestRules(t *testing.T) {
 			t.Parallel()
 			config := configOf(&gateway.Authorization{
 				Name: "a/b", Rules: test.rules,
-				Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}, TenantClaim: "kubernetes.io.namespace"}},
+				Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: authntest.Set(t, good), Audiences: []string{audience}, TenantClaim: "kubernetes.io.namespace"}},
 			})
 			a := start(t, clock.RealClock{}, config, nil)
 			want, status := authn.ReasonRules, http.StatusForbidden
 			if test.passs {
 				want, status = "", 0
 			}
-			check(t, a, request(config, bearer(good.sign(t, claimsOf("https://issuer.example", time.Now(), text)))), want, status)
+			check(t, a, request(config, bearer(good.Sign(t, authntest.Claims("https://issuer.example", time.Now(), text)))), want, status)
 		})
 	}
 }
 
 func TestPeople(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
+	good := authntest.NewSigner(t, "one")
 	config := configOf(&gateway.Authorization{Name: "a/b", RequireTenant: true, Issuers: []gateway.Issuer{{
-		URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}, TenantClaim: "org.tenant", Groups: "groups",
+		URL: "https://issuer.example", Inline: authntest.Set(t, good), Audiences: []string{audience}, TenantClaim: "org.tenant", Groups: "groups", GroupsPrefix: "corp:",
 	}}})
 	a := start(t, clock.RealClock{}, config, nil)
-	claims := claimsOf("https://issuer.example", time.Now(), map[string]any{
+	claims := authntest.Claims("https://issuer.example", time.Now(), map[string]any{
 		"sub": "ada", "azp": "portal", "groups": []string{"dev", "ops"}, "org": map[string]any{"tenant": "bank"},
 	})
-	who := check(t, a, request(config, bearer(good.sign(t, claims))), "", 0)
-	if who == nil || who.Kind != gateway.Person || who.Tenant != "bank" || who.BusinessUnit != "money" || who.Client != "portal" || strings.Join(who.Groups, " ") != "dev ops" || who.Namespace != "" {
+	who := check(t, a, request(config, bearer(good.Sign(t, claims))), "", 0)
+	if who == nil || who.Kind != gateway.Person || who.Tenant != "bank" || who.BusinessUnit != "money" || who.Client != "portal" || strings.Join(who.Groups, " ") != "corp:dev corp:ops" || who.Namespace != "" {
 		t.Errorf("the token is that of %+v", who)
 	}
 	claims["org"] = map[string]any{"tenant": "unheard-of"}
-	check(t, a, request(config, bearer(good.sign(t, claims))), authn.ReasonNoTenant, 403)
+	check(t, a, request(config, bearer(good.Sign(t, claims))), authn.ReasonNoTenant, 403)
 }
 
 func TestPolicies(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
-	tokens := &gateway.Authorization{Name: "a/tokens", Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}, TenantClaim: "kubernetes.io.namespace"}}}
+	good := authntest.NewSigner(t, "one")
+	tokens := &gateway.Authorization{Name: "a/tokens", Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: authntest.Set(t, good), Audiences: []string{audience}, TenantClaim: "kubernetes.io.namespace"}}}
 	keys := &gateway.Authorization{Name: "a/keys", APIKeys: true}
 	open := &gateway.Authorization{Name: "a/open", Anonymous: true, Issuers: tokens.Issuers}
 	reading := &gateway.Authorization{Name: "a/reading", Anonymous: true, Issuers: tokens.Issuers, Rules: []gateway.AuthorizationRule{{Methods: []string{"GET"}}, {Tenants: []string{"shop"}}}}
 	config := configOf(tokens, keys, open, reading)
 	config.Keys = map[string]gateway.Client{hash("shop"): {ID: "shop/a", Tenant: "shop"}, hash("bank"): {ID: "bank/a", Tenant: "bank"}}
 	a := start(t, clock.RealClock{}, config, nil)
-	token := bearer(good.sign(t, claimsOf("https://issuer.example", time.Now(), nil)))
+	token := bearer(good.Sign(t, authntest.Claims("https://issuer.example", time.Now(), nil)))
 	key := func(of string) http1.Field { return http1.Field{Name: "x-api-key", Value: of} }
 	for name, test := range map[string]struct {
 		policies []*gateway.Authorization
@@ -248,14 +249,14 @@ func TestPolicies(t *testing.T) {
 
 func TestTenantsChange(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
+	good := authntest.NewSigner(t, "one")
 	policy := &gateway.Authorization{Name: "a/b", RequireTenant: true, Issuers: []gateway.Issuer{{Cluster: true, Audiences: []string{audience}}}}
 	first, second := configOf(policy), configOf(policy)
 	second.Tenants = map[string]gateway.Tenant{"shop": {Name: "new-owner"}}
 	third := configOf(policy)
 	third.Tenants = nil
-	a := start(t, clock.RealClock{}, first, &ownCluster{set: set(t, good)})
-	token := bearer(good.sign(t, claimsOf("https://kubernetes.default.svc", time.Now(), nil)))
+	a := start(t, clock.RealClock{}, first, &ownCluster{set: authntest.Set(t, good)})
+	token := bearer(good.Sign(t, authntest.Claims("https://kubernetes.default.svc", time.Now(), nil)))
 	if who := check(t, a, request(first, token), "", 0); who.Tenant != "shop" {
 		t.Errorf("at first: %+v", who)
 	}
@@ -272,12 +273,12 @@ func TestTenantsChange(t *testing.T) {
 // cached is an Authorizer with a token that it has verified.
 func cached(t testing.TB) (*authn.Authorizer, *exchange.Exchange, []*gateway.Authorization) {
 	t.Helper()
-	good := newSigner(t, "one")
-	policy := &gateway.Authorization{Name: "a/b", RequireTenant: true, Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}, TenantClaim: "kubernetes.io.namespace"}}}
+	good := authntest.NewSigner(t, "one")
+	policy := &gateway.Authorization{Name: "a/b", RequireTenant: true, Issuers: []gateway.Issuer{{URL: "https://issuer.example", Inline: authntest.Set(t, good), Audiences: []string{audience}, TenantClaim: "kubernetes.io.namespace"}}}
 	config := configOf(policy)
 	a := start(t, clock.RealClock{}, config, nil)
 	x := request(config, http1.Field{Name: "Host", Value: "api"}, http1.Field{Name: "Accept", Value: "*/*"},
-		bearer(good.sign(t, claimsOf("https://issuer.example", time.Now(), map[string]any{"pad": strings.Repeat("x", 500)}))))
+		bearer(good.Sign(t, authntest.Claims("https://issuer.example", time.Now(), map[string]any{"pad": strings.Repeat("x", 500)}))))
 	if _, refusal := ask(t, a, x); refusal != nil {
 		t.Fatal(refusal)
 	}
@@ -310,7 +311,7 @@ func BenchmarkCachedToken(b *testing.B) {
 // say. Another's token has a tenant only where the policy names the claim.
 func TestForeignNamespace(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
+	good := authntest.NewSigner(t, "one")
 	for name, test := range map[string]struct{ claim, namespace, want string }{
 		"the cluster's claim":             {"", "bank", authn.ReasonNoTenant},
 		"a claim that the policy names":   {"kubernetes.io.namespace", "bank", ""},
@@ -320,12 +321,12 @@ func TestForeignNamespace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			config := configOf(&gateway.Authorization{Name: "a/b", RequireTenant: true, Issuers: []gateway.Issuer{{
-				URL: "https://issuer.example", Inline: set(t, good), Audiences: []string{audience}, TenantClaim: test.claim,
+				URL: "https://issuer.example", Inline: authntest.Set(t, good), Audiences: []string{audience}, TenantClaim: test.claim,
 			}}})
 			a := start(t, clock.RealClock{}, config, nil)
-			claims := claimsOf("https://issuer.example", time.Now(), map[string]any{"kubernetes.io": map[string]any{"namespace": test.namespace}})
+			claims := authntest.Claims("https://issuer.example", time.Now(), map[string]any{"kubernetes.io": map[string]any{"namespace": test.namespace}})
 			status := map[bool]int{true: http.StatusForbidden}[test.want != ""]
-			who := check(t, a, request(config, bearer(good.sign(t, claims))), test.want, status)
+			who := check(t, a, request(config, bearer(good.Sign(t, claims))), test.want, status)
 			if test.want == "" && (who.Tenant != "bank" || who.Namespace != "") {
 				t.Errorf("the token is that of %+v", who)
 			}

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"slices"
 	"strings"
 	"time"
 
@@ -44,8 +43,8 @@ type issuer struct {
 
 // mapping is how tokens become identities.
 type mapping struct {
-	tenant, groups string
-	cluster        bool // the token's namespace is this cluster's
+	tenant, groups, prefix string
+	cluster                bool // the token's namespace is this cluster's
 }
 
 // holderOfKey is who has an API key.
@@ -88,7 +87,7 @@ func compilePolicy(written *gateway.Authorization, sourceOf func(*gateway.Issuer
 		}
 		made.issuers = append(made.issuers, issuer{
 			Issuer: one, source: sourceOf(one), algorithms: algorithmsOf(one.Algorithms), maxStale: stale,
-			maps: mapping{tenant: one.TenantClaim, groups: one.Groups, cluster: one.Cluster},
+			maps: mapping{tenant: one.TenantClaim, groups: one.Groups, prefix: one.GroupsPrefix, cluster: one.Cluster},
 		})
 	}
 	made.missing = missing(len(made.issuers) > 0, written.APIKeys, made.header)
@@ -138,7 +137,9 @@ func (g *gate) identify(t *token, how mapping) *gateway.Identity {
 	if how.groups != "" {
 		made.Kind = gateway.Person
 		groups, _ := gateway.Claim(t.claims, how.groups)
-		made.Groups = slices.Clip(texts(groups))
+		for _, group := range texts(groups) {
+			made.Groups = append(made.Groups, how.prefix+group)
+		}
 	}
 	var tenant gateway.Tenant
 	switch {
