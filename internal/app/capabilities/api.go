@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
@@ -45,7 +46,7 @@ func (a authenticator) Authenticate(r *http.Request, c *v1alpha1.Capability) (pl
 		return platformapi.Caller{}, &platformapi.RefusalError{Status: http.StatusUnauthorized, Detail: "Send a token in the header Authorization: Bearer TOKEN."}
 	}
 	return platformapi.Caller{
-		Name: named(who, native), Workload: who.Kind != gateway.Person, Tenant: who.Tenant, Namespace: who.Namespace,
+		Name: named(who, native), Workload: who.Kind != gateway.Person, Groups: who.Groups, Tenant: who.Tenant, Namespace: who.Namespace,
 	}, nil
 }
 
@@ -79,6 +80,18 @@ func (c catalogue) Capabilities(ctx context.Context) ([]*v1alpha1.Capability, er
 		all[i] = &list.Items[i]
 	}
 	return all, nil
+}
+
+// Tenant is as the cache has it.
+func (c catalogue) Tenant(ctx context.Context, name string) (*tenancyv1alpha1.Tenant, error) {
+	tenant := &tenancyv1alpha1.Tenant{}
+	if err := c.reader.Get(ctx, client.ObjectKey{Name: name}, tenant, client.UnsafeDisableDeepCopy); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("read tenant %q: %w", name, err)
+	}
+	return tenant, nil
 }
 
 // Namespaces are a tenant's that are not on their way out.

@@ -56,6 +56,7 @@ func TestPlatform(t *testing.T) {
 	recorded(t, options.TrailPath)
 	listed(t, workload)
 	refused(t, workload, token(t, env.Client, "tenant-payments", "default", "another"))
+	people(t, env, url, options.TrailPath)
 	limited(t, workload)
 	provisioned(t, env)
 

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/platformapi"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
@@ -60,6 +61,7 @@ type nothing struct{}
 
 func (nothing) Capabilities(context.Context) ([]*v1alpha1.Capability, error) { return nil, nil }
 func (nothing) Namespaces(context.Context, string) ([]string, error)         { return nil, nil }
+func (nothing) Tenant(context.Context, string) (*tenancyv1.Tenant, error)    { return nil, nil }
 
 // serve runs a server that has nothing to offer, until the test ends.
 func serve(t *testing.T, direct kubernetes.Interface) string {

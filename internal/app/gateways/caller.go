@@ -28,7 +28,7 @@ func (g *Gateway) Caller(r *http.Request, policy, api string) (who *gateway.Iden
 	if who, refused = g.authorizer.Authorize(r.Context(), x, []*gateway.Authorization{written}); refused != nil {
 		return nil, false, refused
 	}
-	native = who != nil && who.Kind == gateway.Workload && slices.ContainsFunc(written.Issuers, func(one gateway.Issuer) bool {
+	native = who != nil && who.Kind == gateway.Workload && who.Namespace != "" && slices.ContainsFunc(written.Issuers, func(one gateway.Issuer) bool {
 		return one.Cluster && who.Issuer != "" && who.Issuer == one.URL
 	})
 	return who, native, nil

@@ -1,6 +1,8 @@
 package capability
 
 import (
+	"slices"
+
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,6 +28,17 @@ var grants = []struct {
 	{"view", []string{"", "/status"}, []string{"get", "list", "watch"}, []string{"viewer", "deployer", "developer", "admin"}},
 	{"deploy", []string{""}, []string{"create", "update", "patch"}, []string{"deployer", "developer", "admin"}},
 	{"edit", []string{""}, []string{"delete", "deletecollection"}, []string{"developer", "admin"}},
+}
+
+// TenantMay says whether a role of tenants, one of viewer, deployer, developer and
+// admin, has a verb on claims.
+func TenantMay(role, verb string) bool {
+	for _, grant := range grants {
+		if slices.Contains(grant.aggregate, role) && slices.Contains(grant.verbs, verb) {
+			return true
+		}
+	}
+	return false
 }
 
 // roles are the tenants' rights to claims, which hold in tenants' own namespaces

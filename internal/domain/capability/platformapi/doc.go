@@ -11,6 +11,8 @@
 //   - What lives in a namespace, a workload or a key, makes, reads and changes
 //     claims there with nothing set up. To delete them, and for every other
 //     namespace of its tenant, the cluster's own roles must let it.
+//   - A person, and whoever else comes from outside of the cluster, has the role
+//     that the Tenant's access gives him, by name or by a group: viewers read.
 //   - Every write is in the trail, with the person or workload that asked for
 //     it, before it is made.
 //   - What is wrong with a request is said as RFC 9457 has it, unknown fields

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/platformapi"
@@ -35,11 +36,14 @@ func TestMain(m *testing.M) { kubetest.Main(m) }
 
 // tokens are who callers are.
 var tokens = map[string]platformapi.Caller{
-	"shop":     {Name: "ana@corp.example", Tenant: "shop"},
+	"shop":     {Name: "ana@corp.example", Tenant: "shop", Groups: []string{"corp:guests", "corp:shop"}},
+	"viewer":   {Name: "vic@corp.example", Tenant: "shop", Groups: []string{"corp:guests"}},
+	"outsider": {Name: "otto@corp.example", Tenant: "shop", Groups: []string{"corp:bank", "vic@corp.example", ""}},
+	"pipeline": {Name: "https://ci.example#shop", Workload: true, Tenant: "shop"},
 	"workload": {Name: "system:serviceaccount:api-shop-dev:web", Workload: true, Tenant: "shop", Namespace: "api-shop-dev"},
 	"key":      {Name: "APIKey#api-shop-dev/reporting", Workload: true, Tenant: "shop", Namespace: "api-shop-dev"},
 	"away":     {Name: "system:serviceaccount:api-shop-test:web", Workload: true, Tenant: "shop", Namespace: "api-shop-test"},
-	"bank":     {Name: "bob@corp.example", Tenant: "bank"},
+	"bank":     {Name: "bob@corp.example", Tenant: "bank", Groups: []string{"corp:bank"}},
 	"stranger": {Name: "eve@corp.example"},
 }
 
@@ -59,6 +63,21 @@ func (c catalogue) Capabilities(context.Context) ([]*v1alpha1.Capability, error)
 
 func (c catalogue) Namespaces(_ context.Context, tenant string) ([]string, error) {
 	return map[string][]string{"shop": {"api-shop-dev", "api-shop-prod"}, "bank": {"api-bank"}}[tenant], nil
+}
+
+func (c catalogue) Tenant(_ context.Context, name string) (*tenancyv1.Tenant, error) {
+	access, ok := map[string]tenancyv1.TenantAccess{
+		"shop": {
+			Admins:     []tenancyv1.Subject{{Kind: "Group", Name: "corp:shop"}},
+			Developers: []tenancyv1.Subject{{Kind: "User", Name: "https://ci.example#shop"}},
+			Viewers:    []tenancyv1.Subject{{Kind: "Group", Name: "corp:guests"}, {Kind: "User", Name: "corp:bank"}},
+		},
+		"bank": {Developers: []tenancyv1.Subject{{Name: "corp:bank"}}},
+	}[name]
+	if !ok {
+		return nil, nil
+	}
+	return &tenancyv1.Tenant{Spec: tenancyv1.TenantSpec{Access: access}}, nil
 }
 
 type memory struct {
@@ -158,6 +177,7 @@ func TestAPI(t *testing.T) {
 	t.Run("life", a.life)
 	t.Run("refusals", a.refusals)
 	t.Run("rights", a.rights)
+	t.Run("members", a.members)
 	t.Run("idempotency", a.idempotency)
 	t.Run("pages", a.pages)
 	t.Run("watch", a.watch)

@@ -8,6 +8,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 )
 
 // Caller is who makes a request.
@@ -17,11 +18,14 @@ type Caller struct {
 	Name string
 	// Workload says that it is no person.
 	Workload bool
+	// Groups are a person's, as the Tenant's access names them.
+	Groups []string
 	// Tenant is on whose behalf it acts.
 	Tenant string
 	// Namespace is where a workload, or the Subscription of a key, lives; empty for
 	// others. It is the one that is meant when a request names none, and elsewhere
-	// the caller needs a role.
+	// the caller needs a role. Who has none has the role that the Tenant's access
+	// gives him.
 	Namespace string
 }
 
@@ -54,6 +58,9 @@ type Catalogue interface {
 	Capabilities(ctx context.Context) ([]*v1alpha1.Capability, error)
 	// Namespaces are the names of a tenant's namespaces, sorted.
 	Namespaces(ctx context.Context, tenant string) ([]string, error)
+	// Tenant is the Tenant of that name, from a cache; nil where there is none. It
+	// MUST NOT be changed.
+	Tenant(ctx context.Context, name string) (*tenancyv1alpha1.Tenant, error)
 }
 
 // Accounts lets the API act in a namespace. It must be safe for concurrent use.

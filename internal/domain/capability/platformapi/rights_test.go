@@ -76,6 +76,39 @@ func (a *api) rights(t *testing.T) {
 	}
 }
 
+// members: who comes from outside of the cluster has what the Tenant gives him, in
+// all of its namespaces, and nothing for being of the tenant alone.
+func (a *api) members(t *testing.T) {
+	merge := map[string]string{"Content-Type": "application/merge-patch+json"}
+	claim := strings.NewReplacer("orders", "members", "api-shop-dev", "api-shop-prod").Replace(orders)
+	const path = "/v1/databases/members?namespace=api-shop-prod"
+	for _, test := range []struct {
+		token, method, path, body string
+		header                    map[string]string
+		status                    int
+		says                      string
+	}{
+		{"viewer", "POST", "/v1/databases", claim, nil, http.StatusForbidden, "viewer"},
+		{"outsider", "POST", "/v1/databases", claim, nil, http.StatusForbidden, "spec.access"},
+		{"pipeline", "POST", "/v1/databases", claim, nil, http.StatusCreated, ""},
+		{"viewer", "GET", "/v1/databases", "", nil, http.StatusOK, ""},
+		{"viewer", "GET", path, "", nil, http.StatusOK, ""},
+		{"viewer", "PATCH", path, `{"spec": {"connections": 7}}`, merge, http.StatusForbidden, "viewer"},
+		{"viewer", "DELETE", path, "", nil, http.StatusForbidden, "may not delete databases"},
+		{"viewer", "DELETE", "/v1/databases/members", "", nil, http.StatusForbidden, "viewer"},
+		{"outsider", "GET", "/v1/databases", "", nil, http.StatusForbidden, "spec.access"},
+		{"outsider", "GET", "/v1/databases?watch=true", "", nil, http.StatusForbidden, "spec.access"},
+		{"outsider", "DELETE", path, "", nil, http.StatusForbidden, "spec.access"},
+		{"pipeline", "PATCH", path, `{"spec": {"connections": 7}}`, merge, http.StatusOK, ""},
+		{"shop", "DELETE", path, "", nil, http.StatusAccepted, ""},
+	} {
+		status, said, _ := a.call(t, test.token, test.method, test.path, test.body, test.header)
+		if status != test.status || !strings.Contains(fmt.Sprint(said["detail"]), test.says) {
+			t.Errorf("%s: %s %s is %d %v, want %d %q", test.token, test.method, test.path, status, said, test.status, test.says)
+		}
+	}
+}
+
 // allow binds a role with one verb on databases.
 func (a *api) allow(t *testing.T, namespace, verb string, to rbacv1.Subject) {
 	t.Helper()

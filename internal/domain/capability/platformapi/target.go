@@ -172,6 +172,11 @@ func (h *Handler) place(ctx context.Context, to *target) *problem.Problem {
 	if err != nil {
 		return h.failure(err)
 	}
+	if to.caller.Namespace == "" {
+		if wrong := h.member(ctx, to); wrong != nil {
+			return wrong
+		}
+	}
 	wanted := to.namespace
 	if wanted == "" {
 		wanted = to.caller.Namespace
