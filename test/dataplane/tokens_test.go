@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn/authntest"
 )
 
 // TestBadTokens sends every kind of them over connections: each has its status and its
@@ -25,14 +27,14 @@ import (
 // makes the gateway fetch keys from where the token says.
 func TestBadTokens(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
-	from, behind := newIssuer(t, good), record(t)
+	good := authntest.NewSigner(t, "one")
+	from, behind := authntest.NewIssuer(t, good), record(t)
 	var lured atomic.Int64
 	lure := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { lured.Add(1) }))
 	t.Cleanup(lure.Close)
 	tokens := badTokens(t, from, good, lure.URL)
 	fronts(t, func(t *testing.T, own bool) {
-		p := open(t, from.guarded(behind.Server), options{own: own})
+		p := open(t, guarded(from, behind.Server), options{own: own})
 		c := client(t)
 		var callers sync.WaitGroup // those with unknown keys wait for the issuer's next answer
 		for name, token := range tokens {
@@ -45,7 +47,7 @@ func TestBadTokens(t *testing.T) {
 			})
 		}
 		callers.Wait()
-		if got, err := p.get(c, "/good", "Authorization: Bearer "+from.token(good)); err != nil || got.status != http.StatusOK {
+		if got, err := p.get(c, "/good", "Authorization: Bearer "+tokenOf(t, from, good)); err != nil || got.status != http.StatusOK {
 			t.Errorf("a good token after all that: %d, %v", got.status, err)
 		}
 	})
@@ -70,43 +72,43 @@ func checkRefusal(t *testing.T, name string, got answer, err error) {
 	}
 }
 
-func badTokens(t *testing.T, from *issuer, good signer, lure string) map[string]string {
+func badTokens(t *testing.T, from *authntest.Issuer, good authntest.Signer, lure string) map[string]string {
 	t.Helper()
 	weak, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, err := x509.MarshalPKIXPublicKey(good.key.Public())
+	public, err := x509.MarshalPKIXPublicKey(good.Key.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
-	jwk, err := json.Marshal(good.jwk(t))
+	jwk, err := json.Marshal(good.JWK(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	now, mine := time.Now(), newSigner(t, "one")
+	now, mine := time.Now(), authntest.NewSigner(t, "one")
 	kid := map[string]any{"kid": "one"}
 	es := func(header, claims map[string]any) string {
 		all := maps.Clone(kid)
 		maps.Copy(all, header)
-		return sign(t, jwt.SigningMethodES256, good.key, all, from.claims(claims))
+		return authntest.Sign(t, jwt.SigningMethodES256, good.Key, all, authntest.Claims(from.URL, now, claims))
 	}
 	forged := func(header map[string]any) string {
 		all := maps.Clone(kid)
 		maps.Copy(all, header)
-		return sign(t, jwt.SigningMethodES256, mine.key, all, from.claims(nil))
+		return authntest.Sign(t, jwt.SigningMethodES256, mine.Key, all, authntest.Claims(from.URL, now, nil))
 	}
 	parts := strings.Split(es(nil, nil), ".")
 	return map[string]string{
 		"nothing": "", "no token": "x", "two parts": parts[0] + "." + parts[1], "no signature": parts[0] + "." + parts[1] + ".",
-		"alg none":             sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, kid, from.claims(nil)),
-		"HS256 by the PEM":     sign(t, jwt.SigningMethodHS256, text, kid, from.claims(nil)),
-		"HS256 by the JWK":     sign(t, jwt.SigningMethodHS256, jwk, kid, from.claims(nil)),
-		"wrong key type":       sign(t, jwt.SigningMethodRS256, weak, kid, from.claims(nil)),
-		"RSA says it is ES256": sign(t, jwt.SigningMethodRS256, weak, map[string]any{"kid": "one", "alg": "ES256"}, from.claims(nil)),
+		"alg none":             authntest.Sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, kid, authntest.Claims(from.URL, now, nil)),
+		"HS256 by the PEM":     authntest.Sign(t, jwt.SigningMethodHS256, text, kid, authntest.Claims(from.URL, now, nil)),
+		"HS256 by the JWK":     authntest.Sign(t, jwt.SigningMethodHS256, jwk, kid, authntest.Claims(from.URL, now, nil)),
+		"wrong key type":       authntest.Sign(t, jwt.SigningMethodRS256, weak, kid, authntest.Claims(from.URL, now, nil)),
+		"RSA says it is ES256": authntest.Sign(t, jwt.SigningMethodRS256, weak, map[string]any{"kid": "one", "alg": "ES256"}, authntest.Claims(from.URL, now, nil)),
 		"another key":          forged(nil),
-		"its own key":          forged(map[string]any{"jwk": mine.jwk(t)}),
+		"its own key":          forged(map[string]any{"jwk": mine.JWK(t)}),
 		"keys of another URL":  forged(map[string]any{"jku": lure + "/keys", "kid": "two"}),
 		"chain of another URL": forged(map[string]any{"x5u": lure + "/chain"}),
 		"key id is a path":     forged(map[string]any{"kid": "../../../../etc/passwd"}),
@@ -142,11 +144,11 @@ func deep(levels int) any {
 func TestRotationUnderLoad(t *testing.T) {
 	t.Parallel()
 	fronts(t, func(t *testing.T, own bool) {
-		old := newSigner(t, "key-0")
-		from := newIssuer(t, old)
-		p := open(t, from.guarded(record(t).Server), options{own: own})
+		old := authntest.NewSigner(t, "key-0")
+		from := authntest.NewIssuer(t, old)
+		p := open(t, guarded(from, record(t).Server), options{own: own})
 		var token atomic.Pointer[string]
-		use := func(s signer) { text := from.token(s); token.Store(&text) }
+		use := func(s authntest.Signer) { text := tokenOf(t, from, s); token.Store(&text) }
 		use(old)
 		ctx, cancel := context.WithCancel(t.Context())
 		var crowd sync.WaitGroup
@@ -166,8 +168,8 @@ func TestRotationUnderLoad(t *testing.T) {
 			})
 		}
 		for i := range 3 {
-			next := newSigner(t, fmt.Sprint("key-", i+1))
-			from.publish(old, next)
+			next := authntest.NewSigner(t, fmt.Sprint("key-", i+1))
+			from.Publish(authntest.Set(t, old, next))
 			before := passed.Load()
 			use(next)
 			until(t, "callers go on with the new key", func() bool { return passed.Load() > before+100 || refused.Load() > 0 })
@@ -183,24 +185,24 @@ func TestRotationUnderLoad(t *testing.T) {
 // when the issuer has gone.
 func TestFloodOfUnknownKeys(t *testing.T) {
 	t.Parallel()
-	good, bad := newSigner(t, "one"), newSigner(t, "two")
-	from := newIssuer(t, good)
-	p := open(t, from.guarded(record(t).Server), options{own: true})
-	c, valid := client(t), from.token(good)
+	good, bad := authntest.NewSigner(t, "one"), authntest.NewSigner(t, "two")
+	from := authntest.NewIssuer(t, good)
+	p := open(t, guarded(from, record(t).Server), options{own: true})
+	c, valid := client(t), tokenOf(t, from, good)
 	if got, err := p.get(c, "/", "Authorization: Bearer "+valid); err != nil || got.status != http.StatusOK {
 		t.Fatalf("%d, %v", got.status, err)
 	}
-	began, fetched := time.Now(), from.fetches.Load()
+	began, fetched := time.Now(), from.Fetches.Load()
 	var crowd sync.WaitGroup
 	for caller := range 8 {
 		crowd.Go(func() {
 			for i := 0; time.Since(began) < 1500*time.Millisecond; i++ {
 				if caller == 0 && time.Since(began) > 700*time.Millisecond {
-					from.down.Store(true)
+					from.Down.Store(true)
 				}
 				token, want := valid, http.StatusOK
 				if caller > 1 {
-					token, want = from.token(signer{fmt.Sprintf("no-%d-%d", caller, i), bad.key}), http.StatusUnauthorized
+					token, want = tokenOf(t, from, authntest.Signer{ID: fmt.Sprintf("no-%d-%d", caller, i), Key: bad.Key}), http.StatusUnauthorized
 				}
 				got, err := p.get(c, "/", "Authorization: Bearer "+token)
 				if err != nil || got.status != want && !(want == http.StatusUnauthorized && got.status == http.StatusServiceUnavailable) {
@@ -211,7 +213,7 @@ func TestFloodOfUnknownKeys(t *testing.T) {
 		})
 	}
 	crowd.Wait()
-	if n, most := from.fetches.Load()-fetched, int64(time.Since(began)/time.Second)+1; n > most {
+	if n, most := from.Fetches.Load()-fetched, int64(time.Since(began)/time.Second)+1; n > most {
 		t.Errorf("the issuer was asked %d times in %v", n, time.Since(began))
 	}
 }

@@ -5,19 +5,21 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn/authntest"
 )
 
 // TestLateRequest is decided by the Config that it began with, however many have come
 // since, and changes nothing for those that began after it.
 func TestLateRequest(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
-	from := newIssuer(t, good)
-	old, between, now := configOf(), configOf(), configOf(from.policy())
+	good := authntest.NewSigner(t, "one")
+	from := authntest.NewIssuer(t, good)
+	old, between, now := configOf(), configOf(), configOf(policyOf(from))
 	a := start(t, clock.RealClock{}, old, nil)
 	a.Update(between)
 	a.Update(now)
-	token := good.sign(t, claimsOf(from.URL, time.Now(), nil))
+	token := good.Sign(t, authntest.Claims(from.URL, time.Now(), nil))
 	if _, refusal := ask(t, a, request(now, bearer(token))); refusal != nil {
 		t.Fatalf("%+v", refusal)
 	}
@@ -27,7 +29,7 @@ func TestLateRequest(t *testing.T) {
 	if a.Config() != now {
 		t.Error("a late request took the Config back")
 	}
-	fresh := good.sign(t, claimsOf(from.URL, time.Now(), map[string]any{"jti": "fresh"}))
+	fresh := good.Sign(t, authntest.Claims(from.URL, time.Now(), map[string]any{"jti": "fresh"}))
 	if _, refusal := ask(t, a, request(now, bearer(fresh))); refusal != nil {
 		t.Errorf("after the late request: %+v", refusal)
 	}

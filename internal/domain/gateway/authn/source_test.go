@@ -18,6 +18,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn/authntest"
 )
 
 // until polls, for goroutines to get where they wait.
@@ -36,13 +37,13 @@ func until(t *testing.T, what string, holds func() bool) {
 // use tokens of the newest.
 func TestRotationUnderLoad(t *testing.T) {
 	t.Parallel()
-	old := newSigner(t, "key-0")
-	from := newIssuer(t, old)
-	config := configOf(from.policy())
+	old := authntest.NewSigner(t, "key-0")
+	from := authntest.NewIssuer(t, old)
+	config := configOf(policyOf(from))
 	a := start(t, clock.RealClock{}, config, nil)
 	var token atomic.Pointer[string]
-	use := func(s signer) {
-		text := s.sign(t, claimsOf(from.URL, time.Now(), nil))
+	use := func(s authntest.Signer) {
+		text := s.Sign(t, authntest.Claims(from.URL, time.Now(), nil))
 		token.Store(&text)
 	}
 	use(old)
@@ -61,8 +62,8 @@ func TestRotationUnderLoad(t *testing.T) {
 		})
 	}
 	for i := range 3 {
-		next := newSigner(t, fmt.Sprint("key-", i+1))
-		from.publish(set(t, old, next))
+		next := authntest.NewSigner(t, fmt.Sprint("key-", i+1))
+		from.Publish(authntest.Set(t, old, next))
 		before := passed.Load()
 		use(next)
 		until(t, "callers go on with the new key", func() bool { return passed.Load() > before+1000 || t.Failed() })
@@ -76,19 +77,19 @@ func TestRotationUnderLoad(t *testing.T) {
 // of another.
 func TestFloodOfUnknownKeys(t *testing.T) {
 	t.Parallel()
-	good, bad := newSigner(t, "one"), newSigner(t, "two")
-	from := newIssuer(t, good)
-	config := configOf(from.policy())
+	good, bad := authntest.NewSigner(t, "one"), authntest.NewSigner(t, "two")
+	from := authntest.NewIssuer(t, good)
+	config := configOf(policyOf(from))
 	a := start(t, clock.RealClock{}, config, nil)
-	valid := good.sign(t, claimsOf(from.URL, time.Now(), nil))
+	valid := good.Sign(t, authntest.Claims(from.URL, time.Now(), nil))
 	began := time.Now()
 	var crowd sync.WaitGroup
 	var wrong, flood atomic.Int64
 	for caller := range 32 {
 		crowd.Go(func() {
 			for i := 0; time.Since(began) < 2500*time.Millisecond; i++ {
-				unknown := signer{fmt.Sprintf("no-%d-%d", caller, i), bad.key}
-				_, refusal := ask(t, a, request(config, bearer(unknown.sign(t, claimsOf(from.URL, time.Now(), nil)))))
+				unknown := authntest.Signer{ID: fmt.Sprintf("no-%d-%d", caller, i), Key: bad.Key}
+				_, refusal := ask(t, a, request(config, bearer(unknown.Sign(t, authntest.Claims(from.URL, time.Now(), nil)))))
 				flood.Add(1)
 				if refusal == nil || refusal.Reason != authn.ReasonKey {
 					wrong.Add(1)
@@ -101,7 +102,7 @@ func TestFloodOfUnknownKeys(t *testing.T) {
 	}
 	crowd.Wait()
 	most := int64(time.Since(began)/time.Second) + 1
-	if got := from.fetches.Load(); got > most || flood.Load() < 64 {
+	if got := from.Fetches.Load(); got > most || flood.Load() < 64 {
 		t.Errorf("%d fetches in %v for %d unknown keys, want at most %d", got, time.Since(began), flood.Load(), most)
 	}
 	if wrong.Load() != 0 {
@@ -111,28 +112,28 @@ func TestFloodOfUnknownKeys(t *testing.T) {
 
 func TestIssuerIsDown(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
-	from := newIssuer(t, good)
-	policy := from.policy()
+	good := authntest.NewSigner(t, "one")
+	from := authntest.NewIssuer(t, good)
+	policy := policyOf(from)
 	policy.Issuers[0].MaxStale = time.Hour
 	config := configOf(policy)
 	clock := testclock.NewFakeClock(time.Now())
 	a := start(t, clock, config, nil)
 	forLong := map[string]any{"exp": clock.Now().Add(24 * time.Hour).Unix()}
-	cached := good.sign(t, claimsOf(from.URL, clock.Now(), forLong))
+	cached := good.Sign(t, authntest.Claims(from.URL, clock.Now(), forLong))
 	forLong["jti"] = "another"
-	fresh := good.sign(t, claimsOf(from.URL, clock.Now(), forLong))
+	fresh := good.Sign(t, authntest.Claims(from.URL, clock.Now(), forLong))
 	if _, refusal := ask(t, a, request(config, bearer(cached))); refusal != nil {
 		t.Fatal(refusal)
 	}
 	// step lets the time pass in which the issuer is asked again.
 	step := func(d time.Duration) {
-		for asked := from.fetches.Load(); from.fetches.Load() == asked; {
+		for asked := from.Fetches.Load(); from.Fetches.Load() == asked; {
 			until(t, "the issuer is waited for", clock.HasWaiters)
 			clock.Step(d)
 		}
 	}
-	from.down.Store(true)
+	from.Down.Store(true)
 	for range 3 {
 		step(6 * time.Minute)
 	}
@@ -148,7 +149,7 @@ func TestIssuerIsDown(t *testing.T) {
 			t.Errorf("a %s token after the longest time: %+v, want 503", name, refusal)
 		}
 	}
-	from.down.Store(false)
+	from.Down.Store(false)
 	step(time.Minute)
 	until(t, "tokens are taken again", func() bool {
 		_, refusal := ask(t, a, request(config, bearer(cached)))
@@ -158,16 +159,16 @@ func TestIssuerIsDown(t *testing.T) {
 
 func TestKeyIsDropped(t *testing.T) {
 	t.Parallel()
-	first, second := newSigner(t, "one"), newSigner(t, "two")
-	from := newIssuer(t, first)
-	config := configOf(from.policy())
+	first, second := authntest.NewSigner(t, "one"), authntest.NewSigner(t, "two")
+	from := authntest.NewIssuer(t, first)
+	config := configOf(policyOf(from))
 	a := start(t, clock.RealClock{}, config, nil)
-	kept := second.sign(t, claimsOf(from.URL, time.Now(), nil))
-	token := first.sign(t, claimsOf(from.URL, time.Now(), nil))
+	kept := second.Sign(t, authntest.Claims(from.URL, time.Now(), nil))
+	token := first.Sign(t, authntest.Claims(from.URL, time.Now(), nil))
 	if _, refusal := ask(t, a, request(config, bearer(token))); refusal != nil {
 		t.Fatal(refusal)
 	}
-	from.publish(set(t, second))
+	from.Publish(authntest.Set(t, second))
 	if _, refusal := ask(t, a, request(config, bearer(kept))); refusal != nil { // makes the keys be fetched
 		t.Fatal(refusal)
 	}
@@ -178,16 +179,16 @@ func TestKeyIsDropped(t *testing.T) {
 
 func TestKeyOfTheSameNameChanges(t *testing.T) {
 	t.Parallel()
-	first, second := newSigner(t, "one"), newSigner(t, "one")
-	from := newIssuer(t, first)
-	config := configOf(from.policy())
+	first, second := authntest.NewSigner(t, "one"), authntest.NewSigner(t, "one")
+	from := authntest.NewIssuer(t, first)
+	config := configOf(policyOf(from))
 	clock := testclock.NewFakeClock(time.Now())
 	a := start(t, clock, config, nil)
-	token := first.sign(t, claimsOf(from.URL, time.Now(), nil))
+	token := first.Sign(t, authntest.Claims(from.URL, time.Now(), nil))
 	if _, refusal := ask(t, a, request(config, bearer(token))); refusal != nil {
 		t.Fatal(refusal)
 	}
-	from.publish(set(t, second))
+	from.Publish(authntest.Set(t, second))
 	until(t, "the key is exchanged", func() bool {
 		clock.Step(time.Minute)
 		_, refusal := ask(t, a, request(config, bearer(token)))
@@ -210,18 +211,18 @@ func TestDiscovery(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			good := newSigner(t, "one")
+			good := authntest.NewSigner(t, "one")
 			mux := http.NewServeMux()
 			server := httptest.NewTLSServer(mux)
 			t.Cleanup(server.Close)
 			mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 				_, _ = fmt.Fprint(w, strings.ReplaceAll(test.document, "%[1]s", server.URL))
 			})
-			mux.HandleFunc("/jwks", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set(t, good)) })
-			policy := (&issuer{Server: server}).policy()
+			mux.HandleFunc("/jwks", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(authntest.Set(t, good)) })
+			policy := policyOf(&authntest.Issuer{Server: server})
 			config := configOf(policy)
 			a := start(t, clock.RealClock{}, config, nil)
-			_, refusal := ask(t, a, request(config, bearer(good.sign(t, claimsOf(server.URL, time.Now(), nil)))))
+			_, refusal := ask(t, a, request(config, bearer(good.Sign(t, authntest.Claims(server.URL, time.Now(), nil)))))
 			if test.passes != (refusal == nil) || refusal != nil && refusal.Status != http.StatusServiceUnavailable {
 				t.Errorf("refused: %+v, want to pass: %v", refusal, test.passes)
 			}
@@ -231,11 +232,11 @@ func TestDiscovery(t *testing.T) {
 
 func TestKeysOverPlainText(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
+	good := authntest.NewSigner(t, "one")
 	served := atomic.Int64{}
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		served.Add(1)
-		_, _ = w.Write(set(t, good))
+		_, _ = w.Write(authntest.Set(t, good))
 	}))
 	t.Cleanup(plain.Close)
 	away := httptest.NewTLSServer(http.RedirectHandler("http://192.0.2.1/keys", http.StatusFound))
@@ -255,7 +256,7 @@ func TestKeysOverPlainText(t *testing.T) {
 				URL: "https://issuer.example", JWKS: test.at, Audiences: []string{audience}, CABundle: ca,
 			}}})
 			a := start(t, clock.RealClock{}, config, nil)
-			_, refusal := ask(t, a, request(config, bearer(good.sign(t, claimsOf("https://issuer.example", time.Now(), nil)))))
+			_, refusal := ask(t, a, request(config, bearer(good.Sign(t, authntest.Claims("https://issuer.example", time.Now(), nil)))))
 			if (refusal == nil) != test.passes {
 				t.Errorf("refused: %+v, want to pass: %v", refusal, test.passes)
 			}
@@ -278,16 +279,16 @@ func (c *ownCluster) Keys(context.Context) (issuer string, set []byte, err error
 
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
+	good := authntest.NewSigner(t, "one")
 	for name, test := range map[string]struct {
 		cluster authn.Cluster
 		policy  string
 		issuer  string
 		want    string
 	}{
-		"its token":            {&ownCluster{set: set(t, good)}, "", "https://kubernetes.default.svc", ""},
-		"its token by name":    {&ownCluster{set: set(t, good)}, "https://kubernetes.default.svc", "https://kubernetes.default.svc", ""},
-		"token of another":     {&ownCluster{set: set(t, good)}, "", "https://example.com", authn.ReasonIssuer},
+		"its token":            {&ownCluster{set: authntest.Set(t, good)}, "", "https://kubernetes.default.svc", ""},
+		"its token by name":    {&ownCluster{set: authntest.Set(t, good)}, "https://kubernetes.default.svc", "https://kubernetes.default.svc", ""},
+		"token of another":     {&ownCluster{set: authntest.Set(t, good)}, "", "https://example.com", authn.ReasonIssuer},
 		"without a cluster":    {nil, "", "https://kubernetes.default.svc", authn.ReasonUndecided},
 		"with keys of nothing": {&ownCluster{set: []byte(`{"keys":[]}`)}, "", "https://kubernetes.default.svc", authn.ReasonUndecided},
 	} {
@@ -298,7 +299,7 @@ func TestCluster(t *testing.T) {
 				Issuers: []gateway.Issuer{{Cluster: true, URL: test.policy, Audiences: []string{audience}}},
 			})
 			a := start(t, clock.RealClock{}, config, test.cluster)
-			who, refusal := ask(t, a, request(config, bearer(good.sign(t, claimsOf(test.issuer, time.Now(), nil)))))
+			who, refusal := ask(t, a, request(config, bearer(good.Sign(t, authntest.Claims(test.issuer, time.Now(), nil)))))
 			switch {
 			case test.want == "" && (refusal != nil || who.Tenant != "shop" || who.Namespace != "shop"):
 				t.Errorf("refused: %+v", refusal)

@@ -17,25 +17,26 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn/authntest"
 )
 
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	good, other := newSigner(t, "one"), newSigner(t, "one")
+	good, other := authntest.NewSigner(t, "one"), authntest.NewSigner(t, "one")
 	weak, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	from := newIssuer(t, good)
-	config := configOf(from.policy())
+	from := authntest.NewIssuer(t, good)
+	config := configOf(policyOf(from))
 	a := start(t, clock.RealClock{}, config, nil)
 	es := func(header, claims map[string]any) string {
 		with := map[string]any{"kid": "one"}
 		maps.Copy(with, header)
-		return sign(t, jwt.SigningMethodES256, good.key, with, claimsOf(from.URL, now, claims))
+		return authntest.Sign(t, jwt.SigningMethodES256, good.Key, with, authntest.Claims(from.URL, now, claims))
 	}
-	public, err := json.Marshal(good.jwk(t))
+	public, err := json.Marshal(good.JWK(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,11 +51,11 @@ func TestTokens(t *testing.T) {
 		"one audience as text": {es(nil, map[string]any{"aud": audience}), "", 0},
 		"no nbf nor iat":       {es(nil, map[string]any{"nbf": nil, "iat": nil}), "", 0},
 		"clocks apart":         {es(nil, map[string]any{"iat": now.Add(5 * time.Second).Unix()}), "", 0},
-		"alg none":             {sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, map[string]any{"kid": "one"}, claimsOf(from.URL, now, nil)), authn.ReasonAlgorithm, 401},
-		"shared secret":        {sign(t, jwt.SigningMethodHS256, []byte("secret"), map[string]any{"kid": "one"}, claimsOf(from.URL, now, nil)), authn.ReasonAlgorithm, 401},
-		"key confusion":        {sign(t, jwt.SigningMethodHS256, public, map[string]any{"kid": "one"}, claimsOf(from.URL, now, nil)), authn.ReasonAlgorithm, 401},
-		"wrong key type":       {sign(t, jwt.SigningMethodRS256, weak, map[string]any{"kid": "one"}, claimsOf(from.URL, now, nil)), authn.ReasonKey, 401},
-		"another key":          {other.sign(t, claimsOf(from.URL, now, nil)), authn.ReasonSignature, 401},
+		"alg none":             {authntest.Sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, map[string]any{"kid": "one"}, authntest.Claims(from.URL, now, nil)), authn.ReasonAlgorithm, 401},
+		"shared secret":        {authntest.Sign(t, jwt.SigningMethodHS256, []byte("secret"), map[string]any{"kid": "one"}, authntest.Claims(from.URL, now, nil)), authn.ReasonAlgorithm, 401},
+		"key confusion":        {authntest.Sign(t, jwt.SigningMethodHS256, public, map[string]any{"kid": "one"}, authntest.Claims(from.URL, now, nil)), authn.ReasonAlgorithm, 401},
+		"wrong key type":       {authntest.Sign(t, jwt.SigningMethodRS256, weak, map[string]any{"kid": "one"}, authntest.Claims(from.URL, now, nil)), authn.ReasonKey, 401},
+		"another key":          {other.Sign(t, authntest.Claims(from.URL, now, nil)), authn.ReasonSignature, 401},
 		"changed":              {parts[0] + "." + strings.Split(es(nil, map[string]any{"sub": "admin"}), ".")[1] + "." + parts[2], authn.ReasonSignature, 401},
 		"no signature":         {parts[0] + "." + parts[1] + ".", authn.ReasonSignature, 401},
 		"two parts":            {parts[0] + "." + parts[1], authn.ReasonMalformed, 401},
@@ -106,14 +107,14 @@ func TestTokens(t *testing.T) {
 
 func TestCheckKeys(t *testing.T) {
 	t.Parallel()
-	good := newSigner(t, "one")
+	good := authntest.NewSigner(t, "one")
 	encode := base64.RawURLEncoding.EncodeToString
 	rsaKey := func(bits uint) string {
 		n := new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), bits-1), big.NewInt(1))
 		return `{"keys":[{"kty":"RSA","kid":"a","n":"` + encode(n.Bytes()) + `","e":"AQAB"}]}`
 	}
 	for name, test := range map[string]struct{ set, want string }{
-		"good":           {string(set(t, good)), ""},
+		"good":           {string(authntest.Set(t, good)), ""},
 		"rsa":            {rsaKey(2048), ""},
 		"weak rsa":       {rsaKey(1024), "1024 bits"},
 		"huge rsa":       {rsaKey(16384), "bits"},
