@@ -63,6 +63,14 @@ type Waiver struct {
 	// +listType=atomic
 	Rules []string `json:"rules"`
 
+	// podSecurity are the controls of podSecurity rules that are waived; none
+	// means that the rules are. Only the ledger that holds everything has waivers
+	// of controls: the API server's own policies know no such rules.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=atomic
+	// +optional
+	PodSecurity []PodSecurityControl `json:"podSecurity,omitempty"`
+
 	// tenants it is for; none means any, and objects of no tenant.
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=63

@@ -39,6 +39,14 @@ type PolicyOverrideSpec struct {
 	// +listMapKey=name
 	Policies []OverriddenPolicy `json:"policies"`
 
+	// podSecurity waives controls of a Pod Security Standard instead of whole
+	// rules: it is for the podSecurity rules of a ClusterPolicy or Policy, and
+	// waives nothing of other rules. Empty waives the rules as a whole.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=atomic
+	// +optional
+	PodSecurity []PodSecurityControl `json:"podSecurity,omitempty"`
+
 	// scope narrows the objects that it is for. Empty means every object in the
 	// override's own namespace.
 	// +kubebuilder:default={}
@@ -84,6 +92,37 @@ type OverriddenPolicy struct {
 	// +listType=set
 	// +optional
 	Rules []string `json:"rules,omitempty"`
+}
+
+// PodSecurityControl is a control of a Pod Security Standard, or a part of one,
+// as podSecurity rules exclude them.
+type PodSecurityControl struct {
+	// controlName is the control's name in the documentation of Kubernetes.
+	// +kubebuilder:validation:Enum=Capabilities;"Privileged Containers";"Host Ports";"/proc Mount Type";"Privilege Escalation";"Host Probes / Lifecycle Hooks";"Host Namespaces";"HostPath Volumes";Sysctls;"Volume Types";Seccomp;HostProcess;SELinux;AppArmor;"Running as Non-root";"Running as Non-root user"
+	ControlName string `json:"controlName"`
+
+	// images are those of the containers that it is about; * and ? are wildcards.
+	// Controls of containers need them, those of Pods have none.
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	// +listType=atomic
+	// +optional
+	Images []string `json:"images,omitempty"`
+
+	// restrictedField is the one field that may have the values, such as
+	// spec.containers[*].securityContext.capabilities.add; without it the whole
+	// control is waived.
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	RestrictedField string `json:"restrictedField,omitempty"`
+
+	// values that the field may have; * and ? are wildcards.
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=128
+	// +listType=atomic
+	// +optional
+	Values []string `json:"values,omitempty"`
 }
 
 // OverrideScope narrows the objects that an override is for: an object must

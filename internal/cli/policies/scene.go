@@ -44,7 +44,7 @@ type stage struct {
 	scenario scenario.Scenario
 	world    policy.World
 	policies []load.Compiled
-	exempt   scenario.Exempt
+	exempt   scenario.Exemptions
 }
 
 // evaluators of the stage's policies.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 )
 
 // ErrNoWorld is what a policy reports as an error when it wants to look
@@ -69,6 +71,25 @@ type World struct {
 	// Values stand in for what rules would look up, as a test gives them; nil
 	// outside of tests.
 	Values Values
+	// Narrow finds what takes controls out of podSecurity rules; nil when nothing
+	// does. A Set brings its own.
+	Narrow Narrow
+}
+
+// Narrow returns what takes controls out of a podSecurity rule for the request:
+// together they are excluded as if the rule excluded them. Implementations MUST
+// be safe for concurrent use.
+type Narrow func(info Info, rule string, r *Request, w World) []Narrowing
+
+// Narrowing is an exception, or an override in force, that is about controls of a
+// Pod Security Standard and not about a whole rule.
+type Narrowing struct {
+	// Name of the exception or override, "namespace/name".
+	Name string
+	// Override tells that it is an override.
+	Override bool
+	// Controls that it takes out.
+	Controls []kyvernov1.PodSecurityStandard
 }
 
 // Values returns the variables that a test gives for a rule, by dotted names
@@ -121,4 +142,7 @@ type Waivers interface {
 	// Waives returns the name of an approved override in force at the time that
 	// covers the rule for the request, or "".
 	Waives(info Info, rule string, r *Request, now time.Time) string
+	// Narrows returns the approved overrides in force at the time that take
+	// controls out of the rule for the request. None of them is what Waives returns.
+	Narrows(info Info, rule string, r *Request, now time.Time) []Narrowing
 }

@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Status is how a rule judged a request, in the words of policy reports.
 type Status string
 
@@ -47,7 +49,8 @@ type Result struct {
 	// Field is the path in the object that the rule found wrong, if it says so:
 	// "/spec/containers/0/image/".
 	Field string `json:"field,omitempty"`
-	// Override names the PolicyOverride that turned a failure into a skip.
+	// Override names the PolicyOverride that turned a failure into a skip; several,
+	// with commas between them, where it took them together.
 	Override string `json:"override,omitempty"`
 	// Severity and Category are copied from the policy.
 	Severity string `json:"severity,omitempty"`
@@ -59,6 +62,14 @@ type Result struct {
 // Refuses tells whether the result alone refuses a request.
 func (r Result) Refuses() bool {
 	return r.Tier.Blocks() && (r.Status == Fail || r.Status == Error)
+}
+
+// Overrides are the overrides that turned a failure into a skip.
+func (r Result) Overrides() []string {
+	if r.Override == "" {
+		return nil
+	}
+	return strings.Split(r.Override, ",")
 }
 
 // Warns tells whether the result lets the request pass with a warning.

@@ -12,6 +12,7 @@ import (
 type Set struct {
 	evaluators []Evaluator
 	waivers    Waivers
+	narrow     Narrow
 }
 
 // NewSet returns a set that asks policies in the order of their names. Waivers
@@ -21,7 +22,20 @@ func NewSet(evaluators []Evaluator, waivers Waivers) *Set {
 	slices.SortStableFunc(sorted, func(a, b Evaluator) int {
 		return cmp.Compare(a.Info().Name, b.Info().Name)
 	})
-	return &Set{evaluators: sorted, waivers: waivers}
+	return &Set{evaluators: sorted, waivers: waivers, narrow: narrowBy(waivers)}
+}
+
+// narrowBy asks for overrides of single controls where the policy may be waived.
+func narrowBy(waivers Waivers) Narrow {
+	if waivers == nil {
+		return nil
+	}
+	return func(info Info, rule string, r *Request, w World) []Narrowing {
+		if !info.Tier.Waivable() {
+			return nil
+		}
+		return waivers.Narrows(info, rule, r, w.Now)
+	}
 }
 
 // Evaluators are the policies of the set. The caller must not change the slice.
@@ -67,6 +81,7 @@ func (s *Set) Decide(ctx context.Context, r *Request, w World) Decision {
 func (s *Set) Validate(ctx context.Context, r *Request, w World) []Result {
 	var results []Result
 	r = r.Remembering()
+	w.Narrow = s.narrow
 	for _, evaluator := range s.evaluators {
 		for _, result := range evaluator.Validate(ctx, r, w) {
 			results = append(results, s.waive(evaluator, result, r, w))

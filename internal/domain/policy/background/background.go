@@ -175,7 +175,7 @@ func changes(before, after v1alpha1.OverrideLedgerSpec) []history.Query {
 	for name, waivers := range before.Policies {
 		for _, waiver := range waivers {
 			if !holds(after.Policies[name], waiver) {
-				queries = append(queries, history.Query{Policy: name, Override: waiver.Override})
+				queries = append(queries, waivedBy(name, waiver))
 			}
 		}
 	}
@@ -187,6 +187,15 @@ func changes(before, after v1alpha1.OverrideLedgerSpec) []history.Query {
 		}
 	}
 	return queries
+}
+
+// waivedBy chooses the results that a waiver made a skip of. Waivers of controls
+// may have taken a rule together, and its result names all of them.
+func waivedBy(name string, waiver v1alpha1.Waiver) history.Query {
+	if len(waiver.PodSecurity) > 0 {
+		return history.Query{Policy: name, Status: policy.Skip}
+	}
+	return history.Query{Policy: name, Override: waiver.Override}
 }
 
 func holds(waivers v1alpha1.Waivers, wanted v1alpha1.Waiver) bool {

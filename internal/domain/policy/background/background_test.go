@@ -50,6 +50,8 @@ type ledger struct{ *world }
 
 func (ledger) Waives(policy.Info, string, *policy.Request, time.Time) string { return "" }
 
+func (ledger) Narrows(policy.Info, string, *policy.Request, time.Time) []policy.Narrowing { return nil }
+
 func (l ledger) OnChange(listener func(before, after v1alpha1.OverrideLedgerSpec)) {
 	l.overrides = listener
 }

@@ -22,7 +22,7 @@ func TestEvaluatorsKeepTheirPromises(t *testing.T) {
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			evaluators, _ := compiled(c)
+			evaluators, _, _ := compiled(c)
 			requests := c.Requests()
 			alone := judged(t, c, evaluators, requests)
 			var together [4][]policy.Decision

@@ -15,6 +15,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
 )
 
 // Sending is how the objects of a case are sent.
@@ -76,16 +77,36 @@ func (c Case) Judge(ctx context.Context, evaluators []policy.Evaluator) Outcome 
 	set, world := policy.NewSet(evaluators, nil), c.Stage.World()
 	for _, request := range c.Requests() {
 		decision := set.Decide(ctx, request, world)
-		for _, result := range decision.Results {
-			outcome.Results = append(outcome.Results, Line{
-				Resource: request.Name, Rule: result.Rule, Status: string(result.Status), Message: result.Message,
-			})
-		}
-		if decision.Object != nil {
-			outcome.Mutated = append(outcome.Mutated, decision.Object)
-		}
+		outcome.add(request.Name, decision.Results, decision.Object)
 	}
 	return outcome
+}
+
+// JudgeExcept is Judge where there are exceptions.
+func (c Case) JudgeExcept(ctx context.Context, evaluators []policy.Evaluator, exempt scenario.Exemptions) (Outcome, error) {
+	var outcome Outcome
+	world := c.Stage.World()
+	for _, request := range c.Requests() {
+		verdicts, changed, err := scenario.Decide(ctx, request, evaluators, world, exempt)
+		if err != nil {
+			return Outcome{}, err
+		}
+		for _, verdict := range verdicts {
+			outcome.add(request.Name, verdict.Results, nil)
+		}
+		outcome.add(request.Name, nil, changed)
+	}
+	return outcome, nil
+}
+
+// add notes what came of one object.
+func (o *Outcome) add(name string, results []policy.Result, changed map[string]any) {
+	for _, result := range results {
+		o.Results = append(o.Results, Line{Resource: name, Rule: result.Rule, Status: string(result.Status), Message: result.Message})
+	}
+	if changed != nil {
+		o.Mutated = append(o.Mutated, changed)
+	}
 }
 
 // Differences says what of an outcome is not as the case expects; nothing if all

@@ -1,8 +1,6 @@
 package exception
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,6 +13,7 @@ import (
 	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/podsecurity"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
@@ -47,7 +46,7 @@ func Among(documents []load.Document) []load.Document {
 
 // Compile turns exceptions and overrides into what they exempt. It is nil when
 // they exempt nothing.
-func Compile(documents []load.Document, w World, compilers load.Compilers) (scenario.Exempt, []load.Problem) {
+func Compile(documents []load.Document, w World, compilers load.Compilers) (scenario.Exemptions, []load.Problem) {
 	var all []exemption
 	var problems []load.Problem
 	var overrides []policyv1.PolicyOverride
@@ -74,7 +73,7 @@ func Compile(documents []load.Document, w World, compilers load.Compilers) (scen
 	if len(all) == 0 && len(waivers) == 0 {
 		return nil, problems
 	}
-	return first(all, waivers), problems
+	return &exemptions{all, waivers}, problems
 }
 
 // waiversOf are the overrides of the files, and those in force in the cluster.
@@ -97,65 +96,19 @@ func waiversOf(overrides []policyv1.PolicyOverride, w World) ([]policy.Waivers, 
 	return all, nil
 }
 
-// first asks exceptions and then overrides.
-func first(all []exemption, waivers []policy.Waivers) scenario.Exempt {
-	return func(info policy.Info, rule string, r *policy.Request, w policy.World) (scenario.Exemption, error) {
-		for _, each := range all {
-			covers, err := each.covers(info, rule, r, w)
-			if err != nil {
-				return scenario.Exemption{}, fmt.Errorf("exception %s: %w", each.name, err)
-			}
-			if covers {
-				return scenario.Exemption{Name: each.name}, nil
-			}
-		}
-		for _, each := range waivers {
-			if !info.Tier.Waivable() {
-				break
-			}
-			if name := each.Waives(info, rule, r, w.Now); name != "" {
-				return scenario.Exemption{Name: name, Override: true}, nil
-			}
-		}
-		return scenario.Exemption{}, nil
-	}
-}
-
-// exemption is one exception. Which objects it covers is decided by a policy
-// that fails exactly on those.
-type exemption struct {
-	name  string
-	names func(info policy.Info, rule string) bool
-	probe policy.Evaluator
-}
-
-func (e exemption) covers(info policy.Info, rule string, r *policy.Request, w policy.World) (bool, error) {
-	if !e.names(info, rule) {
-		return false, nil
-	}
-	w.Values = nil
-	for _, result := range e.probe.Validate(context.Background(), r, w) {
-		if result.Status == policy.Error {
-			return false, errors.New(result.Message)
-		}
-		if result.Status == policy.Fail {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
 // includeSystem lets the policy that stands for an exception see all namespaces.
 func includeSystem() map[string]string { return map[string]string{policy.IncludeSystemLabel: "true"} }
 
 // legacy makes a rule of the exception: it matches what the exception matches,
 // its preconditions are the exception's conditions, and it denies.
 func legacy(document load.Document, e *kyvernov2.PolicyException, compilers load.Compilers) (*exemption, []load.Problem) {
-	if len(e.Spec.PodSecurity) > 0 {
-		return nil, []load.Problem{{
-			File: document.File, Line: document.LineOf("spec.podSecurity"), Kind: "PolicyException", Name: e.Name, Field: "spec.podSecurity",
-			Message: "exceptions from single Pod Security controls are not supported; exclude them in the policy", Unsupported: true,
-		}}
+	for i, control := range e.Spec.PodSecurity {
+		if err := podsecurity.CheckExclusion(control); err != nil {
+			field := fmt.Sprintf("spec.podSecurity[%d]", i)
+			return nil, []load.Problem{{
+				File: document.File, Line: document.LineOf(field), Kind: "PolicyException", Name: e.Name, Field: field, Message: err.Error(),
+			}}
+		}
 	}
 	enforce := kyvernov1.Enforce
 	probe := &kyvernov1.ClusterPolicy{}
@@ -178,7 +131,7 @@ func legacy(document load.Document, e *kyvernov2.PolicyException, compilers load
 	if len(compiled) == 0 {
 		return nil, problems
 	}
-	return &exemption{name: key(e.Namespace, e.Name), probe: compiled[0], names: func(info policy.Info, rule string) bool {
+	return &exemption{name: key(e.Namespace, e.Name), probe: compiled[0], controls: e.Spec.PodSecurity, names: func(info policy.Info, rule string) bool {
 		for _, each := range e.Spec.Exceptions {
 			if pattern.Match(each.PolicyName, info.Name) && (pattern.MatchAny(each.RuleNames, rule) || pattern.MatchAny(each.RuleNames, withoutAutogen(rule))) {
 				return true

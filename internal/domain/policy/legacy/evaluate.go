@@ -119,7 +119,7 @@ func (c *compiled) result(rule *rule, r *policy.Request, found *verdict) policy.
 	return policy.Result{
 		Policy: c.info.Name, Kind: c.info.Kind, Rule: rule.name, Tier: rule.tiers.of(r), Lane: c.info.Lane,
 		Status: found.status, Message: found.message, Field: found.field,
-		Severity: c.info.Severity, Category: c.info.Category,
+		Severity: c.info.Severity, Category: c.info.Category, Override: found.override,
 	}
 }
 

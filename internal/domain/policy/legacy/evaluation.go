@@ -18,6 +18,7 @@ type evaluation struct {
 	context context.Context
 	request *policy.Request
 	world   policy.World
+	info    policy.Info
 	rule    *rule
 	vars    *variable.Context
 	// given are the first names of values that a test gives for the rule.
@@ -30,7 +31,7 @@ type evaluation struct {
 // begin prepares the evaluation of a rule: the request's own variables, and the
 // rule's context.
 func (c *compiled) begin(ctx context.Context, r *policy.Request, w policy.World, rule *rule) *evaluation {
-	e := &evaluation{context: ctx, request: r, world: w, rule: rule}
+	e := &evaluation{context: ctx, request: r, world: w, info: c.info, rule: rule}
 	e.vars = variable.ForRequest(r, c.options.env(w), rule.extractors)
 	if w.Values != nil {
 		e.give(w.Values(c.info.Name, rule.name))

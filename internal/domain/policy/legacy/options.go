@@ -73,6 +73,11 @@ func Differences() []Difference {
 			Roadbed: "kube-system and Roadbed's own namespace are left alone unless a label of the policy includes them",
 		},
 		{
+			Name:    "exceptions-of-controls",
+			Kyverno: "an exception with podSecurity takes objects out of the other rules that it names as a whole",
+			Roadbed: "it takes controls out of podSecurity rules, and nothing out of others",
+		},
+		{
 			Name:    "subresources",
 			Kyverno: "a kind without a subresource is also matched by requests for subresources that reach Kyverno for other policies",
 			Roadbed: "it is matched by the object itself and by ephemeral containers",

@@ -56,6 +56,8 @@ type verdict struct {
 	status  policy.Status
 	message string
 	field   string
+	// override names what waived the rule, with commas between several.
+	override string
 }
 
 func passes(format string, args ...any) *verdict {

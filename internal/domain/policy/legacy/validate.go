@@ -8,7 +8,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/condition"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/draft"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/podsecurity"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/variable"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
@@ -265,30 +264,4 @@ func (s *shapes) failed(e *evaluation, failures []string) string {
 		text = sentence(text) + " "
 	}
 	return "validation error: " + text + strings.Join(failures, " ")
-}
-
-// standard fails unless the Pod keeps to a Pod Security Standard.
-type standard struct{ *podsecurity.Standard }
-
-func (c *compiler) podSecurity(source *kyvernov1.PodSecurity) judge {
-	compiled, err := podsecurity.Compile(*source)
-	if err != nil {
-		c.Wrong("validate.podSecurity", "%v", err)
-		return nil
-	}
-	return standard{compiled}
-}
-
-func (s standard) judge(e *evaluation) *verdict {
-	if e.request.Object == nil {
-		return nil
-	}
-	violations, err := s.Judge(e.request.Kind.Kind, e.request.Object)
-	switch {
-	case err != nil:
-		return errs("failed to judge the Pod", err)
-	case len(violations) > 0:
-		return fails("Validation rule '%s' failed. It violates PodSecurity %q: %s", e.rule.name, s.String(), podsecurity.Describe(violations))
-	}
-	return passes("Validation rule '%s' passed.", e.rule.name)
 }

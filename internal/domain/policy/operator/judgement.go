@@ -79,7 +79,12 @@ func (d *Domain) setupScan(host *module.Host, policies *inforce.Policies, live *
 	if d.deps.Audit == nil {
 		found := overrides.Found(host.Trail, host.Clock)
 		d.deps.History.OnWaived(func(ctx context.Context, subject history.Subject, result policy.Result) error {
-			return found(ctx, result.Override, result.Policy, subject.Kind+" "+strings.Trim(subject.Namespace+"/"+subject.Name, "/"))
+			for _, name := range result.Overrides() {
+				if err := found(ctx, name, result.Policy, subject.Kind+" "+strings.Trim(subject.Namespace+"/"+subject.Name, "/")); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	}
 	scanner := scan.New(scan.Deps{

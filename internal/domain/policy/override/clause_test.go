@@ -102,7 +102,7 @@ func TestClauseAndWaiversAgree(t *testing.T) {
 	e := newEvaluator(t)
 	dice := rand.New(rand.NewPCG(3, 11))
 	agreed := map[bool]int{}
-	for i := range 4000 {
+	for i := range 5000 {
 		now := noon.Add(time.Duration(dice.IntN(7)-3) * time.Second)
 		ledger := override.Compile(someOverrides(dice), someWorld(now)).Spec
 		waivers, err := override.NewWaivers(ledger)
@@ -110,7 +110,7 @@ func TestClauseAndWaiversAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 		request := someRequest(dice, now)
-		scene := sceneOf(t, request, ledger)
+		scene := sceneOf(t, request, shardFor(ledger, "p"))
 		rule := pick(dice, "limits", "autogen-limits", "autogen-cronjob-limits", "validations[0]")
 		name := waivers.Waives(policy.Info{Name: "p"}, rule, request, now)
 		value, cost := e.eval(t, override.Clause("p", rule), scene)
@@ -152,6 +152,16 @@ func someWorld(now time.Time) override.World {
 	}
 }
 
+// shardFor is the ledger that the API server reads for the policy.
+func shardFor(everything v1alpha1.OverrideLedgerSpec, name string) v1alpha1.OverrideLedgerSpec {
+	for _, ledger := range override.Ledgers(everything) {
+		if ledger.Name == override.ShardOf(name) {
+			return ledger.Spec
+		}
+	}
+	return v1alpha1.OverrideLedgerSpec{}
+}
+
 func someOverrides(dice *rand.Rand) []v1alpha1.PolicyOverride {
 	var overrides []v1alpha1.PolicyOverride
 	for i := range 1 + dice.IntN(6) {
@@ -166,6 +176,9 @@ func someOverrides(dice *rand.Rand) []v1alpha1.PolicyOverride {
 			},
 			Requester: "ann",
 			ExpiresAt: metav1.NewTime(noon.Add(time.Duration(dice.IntN(8)-2) * time.Second)),
+		}
+		if dice.IntN(8) == 0 {
+			o.Spec.PodSecurity = []v1alpha1.PodSecurityControl{{ControlName: "Host Namespaces"}}
 		}
 		o.Status.Decision = &v1alpha1.OverrideDecision{Verdict: v1alpha1.VerdictApproved, By: "bob"}
 		o.Status.GrantedAt = new(metav1.NewTime(noon.Add(-time.Hour)))

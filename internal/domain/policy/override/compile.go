@@ -147,12 +147,13 @@ func waiversOf(o *v1alpha1.PolicyOverride, w World) map[string]v1alpha1.Waiver {
 func scopeOf(o *v1alpha1.PolicyOverride, place Place) v1alpha1.Waiver {
 	scope := o.Spec.Scope
 	entry := v1alpha1.Waiver{
-		Override:   Key(o),
-		Tenants:    []string{},
-		Namespaces: sorted(scope.Namespaces),
-		Kinds:      sorted(scope.Kinds),
-		Names:      expression(sorted(scope.Names)),
-		ExpiresAt:  o.Spec.ExpiresAt,
+		Override:    Key(o),
+		PodSecurity: o.Spec.PodSecurity,
+		Tenants:     []string{},
+		Namespaces:  sorted(scope.Namespaces),
+		Kinds:       sorted(scope.Kinds),
+		Names:       expression(sorted(scope.Names)),
+		ExpiresAt:   o.Spec.ExpiresAt,
 	}
 	switch {
 	case Platform(o):

@@ -55,6 +55,21 @@ func sizeOf(w v1alpha1.Waiver) int {
 			size += len(item) + 3
 		}
 	}
+	for _, control := range w.PodSecurity {
+		size += sizeOfControl(control)
+	}
+	return size
+}
+
+// sizeOfControl counts a byte for as many as an escaped one may take.
+func sizeOfControl(control v1alpha1.PodSecurityControl) int {
+	const frame, escaped = 80, 6
+	size := frame + len(control.ControlName) + escaped*len(control.RestrictedField)
+	for _, list := range [][]string{control.Images, control.Values} {
+		for _, item := range list {
+			size += escaped*len(item) + 3
+		}
+	}
 	return size
 }
 

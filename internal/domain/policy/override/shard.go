@@ -3,6 +3,7 @@ package override
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -42,7 +43,19 @@ func Ledgers(everything v1alpha1.OverrideLedgerSpec) []v1alpha1.OverrideLedger {
 		byName[each.Name] = each.Spec
 	}
 	for policy, waivers := range everything.Policies {
-		byName[ShardOf(policy)].Policies[policy] = waivers
+		if whole := ofRules(waivers); len(whole) > 0 {
+			byName[ShardOf(policy)].Policies[policy] = whole
+		}
 	}
 	return append(found, v1alpha1.OverrideLedger{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.LedgerName}, Spec: everything})
+}
+
+// ofRules are the waivers of rules. Those of single controls are not for the API
+// server, which would waive the rule.
+func ofRules(waivers v1alpha1.Waivers) v1alpha1.Waivers {
+	whole := func(w v1alpha1.Waiver) bool { return len(w.PodSecurity) == 0 }
+	if !slices.ContainsFunc(waivers, func(w v1alpha1.Waiver) bool { return !whole(w) }) {
+		return waivers
+	}
+	return slices.DeleteFunc(slices.Clone(waivers), func(w v1alpha1.Waiver) bool { return !whole(w) })
 }

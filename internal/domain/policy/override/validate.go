@@ -11,6 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/podsecurity"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
 
@@ -25,6 +26,7 @@ func Validate(o *v1alpha1.PolicyOverride, w World) field.ErrorList {
 	spec := field.NewPath("spec")
 	all := validateWords(spec, o.Spec)
 	all = append(all, validatePolicies(spec.Child("policies"), o.Spec.Policies, w.Policies)...)
+	all = append(all, validateControls(spec, o.Spec, w.Policies)...)
 	all = append(all, validateScope(spec.Child("scope"), o, w)...)
 	all = append(all, validateExpiry(spec.Child("expiresAt"), o, w)...)
 	return append(all, validateDecision(field.NewPath("status", "decision"), o)...)
@@ -75,6 +77,26 @@ func validateRules(path *field.Path, rules, known []string) field.ErrorList {
 			return slices.ContainsFunc(namesOf(name), func(n string) bool { return slices.Contains(asked, n) })
 		}) {
 			all = append(all, field.NotFound(path.Index(i), rule))
+		}
+	}
+	return all
+}
+
+// validateControls wants controls that there are, of policies that can have
+// podSecurity rules.
+func validateControls(spec *field.Path, s v1alpha1.PolicyOverrideSpec, known map[string]policy.Info) field.ErrorList {
+	var all field.ErrorList
+	path := spec.Child("podSecurity")
+	for i, control := range controlsOf(s.PodSecurity) {
+		if err := podsecurity.CheckExclusion(control); err != nil {
+			all = append(all, field.Invalid(path.Index(i), control.ControlName, err.Error()))
+		}
+	}
+	for _, p := range s.Policies {
+		info, exists := known[p.Name]
+		if len(s.PodSecurity) > 0 && exists && info.Lane != policy.Legacy {
+			all = append(all, field.Forbidden(path, fmt.Sprintf(
+				"policy %q is a %s, and only a ClusterPolicy or Policy has podSecurity rules: leave podSecurity out to waive the policy as a whole", p.Name, info.Kind)))
 		}
 	}
 	return all

@@ -22,6 +22,7 @@ func corporate() override.World {
 		Policies: map[string]policy.Info{
 			"limits":     {Name: "limits", Tier: policy.Default, Rules: []string{"memory", "autogen-memory"}},
 			"labels":     {Name: "labels", Tier: policy.Recommended},
+			"pods":       {Name: "pods", Tier: policy.Default, Lane: policy.Legacy},
 			"signatures": {Name: "signatures", Tier: policy.Mandatory},
 		},
 		Places: map[string]override.Place{
@@ -56,6 +57,17 @@ func TestValidate(t *testing.T) {
 		want   []string
 	}{
 		{"what can be granted", func(*v1alpha1.PolicyOverride) {}, nil},
+		{"a control of a rule", func(o *v1alpha1.PolicyOverride) {
+			o.Spec.Policies[0].Name = "pods"
+			o.Spec.PodSecurity = []v1alpha1.PodSecurityControl{{ControlName: "Host Ports", Images: []string{"agent"}}}
+		}, nil},
+		{"controls that there are not, or not so", func(o *v1alpha1.PolicyOverride) {
+			o.Spec.Policies[0].Name = "pods"
+			o.Spec.PodSecurity = []v1alpha1.PodSecurityControl{{ControlName: "Ports"}, {ControlName: "Host Ports"}}
+		}, []string{"spec.podSecurity[0]", "spec.podSecurity[1]"}},
+		{"controls of a policy that has none", func(o *v1alpha1.PolicyOverride) {
+			o.Spec.PodSecurity = []v1alpha1.PodSecurityControl{{ControlName: "Sysctls"}}
+		}, []string{"only a ClusterPolicy or Policy has podSecurity rules"}},
 		{"a rule, and the one made of it", func(o *v1alpha1.PolicyOverride) { o.Spec.Policies[0].Rules = []string{"memory", "autogen-memory"} }, nil},
 		{"a rule only known by what is made of it", func(o *v1alpha1.PolicyOverride) {
 			o.Spec.Policies[0].Rules = []string{"autogen-cronjob-memory"}
@@ -159,6 +171,34 @@ func TestScopeStaysAtHome(t *testing.T) {
 		if !slices.Equal(entry.Tenants, want[0]) || !slices.Equal(entry.Namespaces, want[1]) {
 			t.Errorf("in %s it is for tenants %v and namespaces %v, want %v", namespace, entry.Tenants, entry.Namespaces, want)
 		}
+	}
+}
+
+// TestControlsAreNotRules: an override of controls waives no rule, in none of the
+// ledgers, and is passed on to who judges by a Pod Security Standard.
+func TestControlsAreNotRules(t *testing.T) {
+	t.Parallel()
+	controls := []v1alpha1.PodSecurityControl{{ControlName: "Host Ports", Images: []string{"agent"}, RestrictedField: "spec.containers[*].ports[*].hostPort", Values: []string{"80"}}}
+	o := granted(func(o *v1alpha1.PolicyOverride) { o.Spec.PodSecurity = controls })
+	whole := granted(func(o *v1alpha1.PolicyOverride) { o.Name = "whole" })
+	ledger := override.Compile([]v1alpha1.PolicyOverride{o, whole}, corporate()).Spec
+	if shard := shardFor(ledger, "limits").Policies["limits"]; len(shard) != 1 || shard[0].Override != "a1/whole" {
+		t.Errorf("the API server reads %v", shard)
+	}
+	waivers, err := override.NewWaivers(v1alpha1.OverrideLedgerSpec{Policies: map[string]v1alpha1.Waivers{"limits": ledger.Policies["limits"][:1]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, r := policy.Info{Name: "limits"}, &policy.Request{Operation: "CREATE", Namespace: "a1", Name: "web", NamespaceObject: namespaceOf("a1")}
+	if name := waivers.Waives(info, "memory", r, noon); name != "" {
+		t.Errorf("%s waives the rule", name)
+	}
+	narrowings := waivers.Narrows(info, "memory", r, noon)
+	if len(narrowings) != 1 || narrowings[0].Name != "a1/o" || !narrowings[0].Override || narrowings[0].Controls[0].Values[0] != "80" {
+		t.Errorf("the rule is narrowed by %v", narrowings)
+	}
+	if later := waivers.Narrows(info, "memory", r, o.Spec.ExpiresAt.Time); len(later) != 0 {
+		t.Errorf("at its end it still narrows: %v", later)
 	}
 }
 

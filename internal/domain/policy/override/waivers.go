@@ -9,6 +9,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
@@ -48,11 +49,36 @@ func NewWaivers(ledger v1alpha1.OverrideLedgerSpec) (*Waivers, error) {
 // that covers the rule for the request, or "".
 func (w *Waivers) Waives(info policy.Info, rule string, r *policy.Request, now time.Time) string {
 	for _, entry := range w.byPolicy[info.Name] {
-		if entry.concerns(rule) && entry.covers(r) && now.Before(entry.ExpiresAt.Time) {
+		if len(entry.PodSecurity) == 0 && entry.holds(rule, r, now) {
 			return entry.Override
 		}
 	}
 	return ""
+}
+
+// Narrows returns the overrides in force at the time that take controls out of
+// the rule for the request.
+func (w *Waivers) Narrows(info policy.Info, rule string, r *policy.Request, now time.Time) []policy.Narrowing {
+	var found []policy.Narrowing
+	for _, entry := range w.byPolicy[info.Name] {
+		if len(entry.PodSecurity) > 0 && entry.holds(rule, r, now) {
+			found = append(found, policy.Narrowing{Name: entry.Override, Override: true, Controls: controlsOf(entry.PodSecurity)})
+		}
+	}
+	return found
+}
+
+// controlsOf are the controls as rules exclude them.
+func controlsOf(list []v1alpha1.PodSecurityControl) []kyvernov1.PodSecurityStandard {
+	controls := make([]kyvernov1.PodSecurityStandard, len(list))
+	for i, control := range list {
+		controls[i] = kyvernov1.PodSecurityStandard(control)
+	}
+	return controls
+}
+
+func (w waiver) holds(rule string, r *policy.Request, now time.Time) bool {
+	return w.concerns(rule) && w.covers(r) && now.Before(w.ExpiresAt.Time)
 }
 
 func (w waiver) concerns(rule string) bool {

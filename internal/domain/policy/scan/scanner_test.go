@@ -58,6 +58,8 @@ func (w waiver) Waives(_ policy.Info, _ string, r *policy.Request, _ time.Time) 
 	return ""
 }
 
+func (waiver) Narrows(policy.Info, string, *policy.Request, time.Time) []policy.Narrowing { return nil }
+
 // cluster serves two kinds and knows no namespaces.
 type cluster struct{}
 

@@ -19,9 +19,15 @@ type Verdict struct {
 	Results []policy.Result
 }
 
-// Exempt finds what takes a request out of a rule; the zero value if nothing
-// does.
-type Exempt func(info policy.Info, rule string, r *policy.Request, w policy.World) (Exemption, error)
+// Exemptions are the exceptions and overrides that there are. Implementations
+// MUST be safe for concurrent use.
+type Exemptions interface {
+	// Exempt finds what takes a request out of a rule; the zero value if nothing
+	// does.
+	Exempt(info policy.Info, rule string, r *policy.Request, w policy.World) (Exemption, error)
+	// Narrow finds what takes controls out of a podSecurity rule for a request.
+	Narrow(info policy.Info, rule string, r *policy.Request, w policy.World) ([]policy.Narrowing, error)
+}
 
 // Exemption is what takes a request out of a rule.
 type Exemption struct {
@@ -34,8 +40,8 @@ type Exemption struct {
 
 // Judge lets all policies change the object in turn, and then judge what came of
 // it. There is a verdict for each policy, in their order, and the object as all
-// of them leave it, nil when none changed it. Exempt may be nil.
-func (s *Scenario) Judge(ctx context.Context, o Object, policies []policy.Evaluator, w policy.World, exempt Exempt) ([]Verdict, map[string]any, error) {
+// of them leave it, nil when none changed it. Exemptions may be nil.
+func (s *Scenario) Judge(ctx context.Context, o Object, policies []policy.Evaluator, w policy.World, exempt Exemptions) ([]Verdict, map[string]any, error) {
 	r, err := s.Request(o)
 	if err != nil {
 		return nil, nil, err
@@ -43,7 +49,18 @@ func (s *Scenario) Judge(ctx context.Context, o Object, policies []policy.Evalua
 	if w.Values == nil {
 		w.Values = s.ValuesFor(o)
 	}
-	j := &judging{world: w, exempt: exempt, verdicts: make([]Verdict, len(policies))}
+	verdicts, changed, err := Decide(ctx, r, policies, w, exempt)
+	for i := range verdicts {
+		verdicts[i].Object = o
+	}
+	return verdicts, changed, err
+}
+
+// Decide is Judge for a request, whose verdicts name no object.
+func Decide(ctx context.Context, r *policy.Request, policies []policy.Evaluator, w policy.World, exempt Exemptions) ([]Verdict, map[string]any, error) {
+	j := &judging{exempt: exempt, verdicts: make([]Verdict, len(policies))}
+	w.Narrow = j.narrow
+	j.world = w
 	changed := j.mutate(ctx, r, policies)
 	if changed != nil {
 		r = r.With(changed)
@@ -51,7 +68,7 @@ func (s *Scenario) Judge(ctx context.Context, o Object, policies []policy.Evalua
 	r = r.Remembering()
 	for i, evaluator := range policies {
 		v := &j.verdicts[i]
-		v.Info, v.Object = evaluator.Info(), o
+		v.Info = evaluator.Info()
 		for _, result := range evaluator.Validate(ctx, r, w) {
 			v.Results = append(v.Results, j.except(v.Info, result, r))
 		}
@@ -62,7 +79,7 @@ func (s *Scenario) Judge(ctx context.Context, o Object, policies []policy.Evalua
 // judging is one object's way through the policies.
 type judging struct {
 	world    policy.World
-	exempt   Exempt
+	exempt   Exemptions
 	verdicts []Verdict
 	err      error
 }
@@ -109,11 +126,26 @@ func (j *judging) exemptBy(info policy.Info, rule string, r *policy.Request) Exe
 	if j.exempt == nil {
 		return Exemption{}
 	}
-	by, err := j.exempt(info, rule, r, j.world)
-	if err != nil && j.err == nil {
+	by, err := j.exempt.Exempt(info, rule, r, j.world)
+	j.note(err)
+	return by
+}
+
+// narrow is the world's Narrow, for the one object.
+func (j *judging) narrow(info policy.Info, rule string, r *policy.Request, w policy.World) []policy.Narrowing {
+	if j.exempt == nil {
+		return nil
+	}
+	found, err := j.exempt.Narrow(info, rule, r, w)
+	j.note(err)
+	return found
+}
+
+// note keeps the first error.
+func (j *judging) note(err error) {
+	if j.err == nil {
 		j.err = err
 	}
-	return by
 }
 
 // Summary is what a policy as a whole says: its worst result, and that result's

@@ -147,7 +147,7 @@ type bench struct {
 	objects  []scenario.Object
 	scene    scenario.Scenario
 	world    policy.World
-	exempt   scenario.Exempt
+	exempt   scenario.Exemptions
 	problems []load.Problem
 	// unscored are policies whose failures are warnings.
 	unscored map[string]bool

@@ -153,7 +153,9 @@ func annotations(results []policy.Result) map[string]string {
 	for _, result := range results {
 		switch {
 		case result.Override != "":
-			notes[override.AuditKey] = appended(notes[override.AuditKey], override.AuditEntry(result.Policy, result.Override))
+			for _, name := range result.Overrides() {
+				notes[override.AuditKey] = appended(notes[override.AuditKey], override.AuditEntry(result.Policy, name))
+			}
 		case result.Status == policy.Fail || result.Status == policy.Error || result.Status == policy.Warn:
 			notes["failed"] = appended(notes["failed"], result.Policy+"/"+result.Rule)
 		}

@@ -207,6 +207,8 @@ type always string
 
 func (a always) Waives(policy.Info, string, *policy.Request, time.Time) string { return string(a) }
 
+func (always) Narrows(policy.Info, string, *policy.Request, time.Time) []policy.Narrowing { return nil }
+
 // TestHandleTellsOfOverrides: the audit event names them so that their use gets
 // onto the trail.
 func TestHandleTellsOfOverrides(t *testing.T) {
@@ -222,6 +224,11 @@ func TestHandleTellsOfOverrides(t *testing.T) {
 	uses, err := override.Uses([]byte(event))
 	if err != nil || len(uses) != 1 || uses[0].Override != "shop/o" || uses[0].Policy != "p" {
 		t.Errorf("uses %+v, %v", uses, err)
+	}
+	d.Policies.Use([]policy.Evaluator{fake{name: "p", lane: policy.Legacy, tier: policy.Default, resource: "pods"}}, always("shop/o,shop/q"))
+	response = webhook.Validator(webhook.Open, d).Handle(t.Context(), pod(t))
+	if got := response.AuditAnnotations[override.AuditKey]; got != "p=shop/o,p=shop/q" {
+		t.Errorf("overrides that took the rule together are told as %q", got)
 	}
 }
 

@@ -23,6 +23,13 @@ func containerLists() []string {
 	return []string{"containers", "initContainers", "ephemeralContainers"}
 }
 
+// CheckExclusion says what is wrong with what is to be excluded; the error begins
+// with the field.
+func CheckExclusion(source kyvernov1.PodSecurityStandard) error {
+	_, err := compileExclusion(source)
+	return err
+}
+
 func compileExclusion(source kyvernov1.PodSecurityStandard) (exclusion, error) {
 	found, ok := controlNamed(source.ControlName)
 	switch {

@@ -51,14 +51,34 @@ func Compile(source kyvernov1.PodSecurity) (*Standard, error) {
 		name = source.Version
 	}
 	compiled := &Standard{level: level, version: name, checks: checksOf(level, version)}
-	for i, exclude := range source.Exclude {
-		one, err := compileExclusion(exclude)
-		if err != nil {
-			return nil, fmt.Errorf("exclude[%d].%w", i, err)
-		}
-		compiled.exclusions = append(compiled.exclusions, one)
+	if compiled.exclusions, err = compileExclusions("exclude", source.Exclude); err != nil {
+		return nil, err
 	}
 	return compiled, nil
+}
+
+// Except returns the rule with more controls excluded. Errors begin with the
+// field of a PolicyException.
+func (s *Standard) Except(controls []kyvernov1.PodSecurityStandard) (*Standard, error) {
+	more, err := compileExclusions("podSecurity", controls)
+	if err != nil {
+		return nil, err
+	}
+	narrower := *s
+	narrower.exclusions = slices.Concat(s.exclusions, more)
+	return &narrower, nil
+}
+
+func compileExclusions(field string, sources []kyvernov1.PodSecurityStandard) ([]exclusion, error) {
+	var all []exclusion
+	for i, source := range sources {
+		one, err := compileExclusion(source)
+		if err != nil {
+			return nil, fmt.Errorf("%s[%d].%w", field, i, err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 // String is level and version, "baseline:latest".

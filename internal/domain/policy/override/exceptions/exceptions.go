@@ -50,8 +50,8 @@ func Legacy(e *kyvernov2.PolicyException, opts Options) Import {
 	if e.Spec.Conditions != nil {
 		d.drop("conditions narrow the exception by the content of objects, which an override does not")
 	}
-	if len(e.Spec.PodSecurity) > 0 {
-		d.drop("podSecurity waives single controls, and an override waives the rule")
+	for _, control := range e.Spec.PodSecurity {
+		d.controls = append(d.controls, v1alpha1.PodSecurityControl(control))
 	}
 	if e.Spec.Background != nil && !*e.Spec.Background {
 		d.drop("background: false keeps the exception from scans; an override holds everywhere")
@@ -90,6 +90,7 @@ func CEL(e *policiesv1.PolicyException, opts Options) Import {
 type draft struct {
 	name, source string
 	policies     []v1alpha1.OverriddenPolicy
+	controls     []v1alpha1.PodSecurityControl
 	scopes       []scope
 	dropped      []string
 }
@@ -162,7 +163,7 @@ func (d *draft) finish(opts Options, end time.Time, properties map[string]string
 			TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "PolicyOverride"},
 			ObjectMeta: metav1.ObjectMeta{Namespace: cmp.Or(s.namespace, identity.SystemNamespace), Name: d.numbered(i)},
 			Spec: v1alpha1.PolicyOverrideSpec{
-				Policies: d.policies, Scope: s.OverrideScope,
+				Policies: d.policies, PodSecurity: d.controls, Scope: s.OverrideScope,
 				Justification: d.justification(property(properties, "reason", "justification")),
 				Ticket:        cmp.Or(property(properties, "ticket"), opts.Ticket),
 				ExpiresAt:     metav1.NewTime(end.UTC().Truncate(time.Second)),

@@ -46,6 +46,15 @@ func (l *Live) Waives(info policy.Info, rule string, r *policy.Request, now time
 	return waivers.Waives(info, rule, r, now)
 }
 
+// Narrows answers by the ledger that was seen last.
+func (l *Live) Narrows(info policy.Info, rule string, r *policy.Request, now time.Time) []policy.Narrowing {
+	waivers := l.waivers.Load()
+	if waivers == nil {
+		return nil
+	}
+	return waivers.Narrows(info, rule, r, now)
+}
+
 // NeedLeaderElection says no: every replica decides.
 func (l *Live) NeedLeaderElection() bool { return false }
 
