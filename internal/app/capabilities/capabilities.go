@@ -10,6 +10,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/availability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/ledger"
@@ -35,21 +36,24 @@ type Deps struct {
 // Module is the domain with its claims.
 type Module struct {
 	*operator.Domain
-	deps Deps
+	deps  Deps
+	board *availability.Board // nil until Setup
 }
 
 var _ module.Module = (*Module)(nil)
 
 // New returns the domain.
 func New(deps Deps) *Module {
-	given := operator.Deps{Settings: settings(deps.Platform != nil), Builtins: builtins()}
+	m := &Module{deps: deps}
+	given := operator.Deps{Settings: settings(deps.Platform != nil), Builtins: builtins(), Available: m.available}
 	if deps.Uses != nil {
 		given.Usage = usage{deps.Uses}
 	}
 	if deps.Reach != nil {
 		given.Reach = deps.Reach
 	}
-	return &Module{Domain: operator.New(given), deps: deps}
+	m.Domain = operator.New(given)
+	return m
 }
 
 // Setup adds capabilities and claims to the host.

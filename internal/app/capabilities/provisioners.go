@@ -26,6 +26,9 @@ func (m *Module) factories(host *module.Host) (map[v1alpha1.ProvisionerType]clai
 	if err != nil {
 		return nil, err
 	}
+	if err := m.follow(host, own); err != nil {
+		return nil, err
+	}
 	return map[v1alpha1.ProvisionerType]claim.Factory{
 		v1alpha1.ProvisionerBuiltin: claim.Builtins(own),
 		v1alpha1.ProvisionerHTTP:    claim.HTTP(given),

@@ -128,6 +128,9 @@ func testEnvironments(t *testing.T, env *kubetest.Env, person client.Client, nam
 func testBuckets(t *testing.T, env *kubetest.Env, person client.Client, namespace string) {
 	claim := wished(t, person, "Bucket", namespace, "files", map[string]any{})
 	told(t, person, claim, "the platform has no object store")
+	offered := object("capability.roadbed.dev/v1alpha1", "Capability", "", "buckets")
+	told(t, env.Client, offered, `"reason":"ProvisionerUnavailable","status":"False","type":"Available"`)
+	told(t, env.Client, offered, `Claims wait: provisioner \"s3\": the platform has no object store: the platform team names one by the key object-store of Secret roadbed-system/roadbed-backends`)
 	given := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: identity.SystemNamespace, Name: capabilities.BackendsSecret},
 		StringData: map[string]string{capabilities.BackendObjectStore: "https://key:hush@s3.example"},
@@ -135,6 +138,7 @@ func testBuckets(t *testing.T, env *kubetest.Env, person client.Client, namespac
 	if err := env.Client.Create(t.Context(), given); err != nil {
 		t.Fatal(err)
 	}
+	told(t, env.Client, offered, "names no iam") // heard of at once, by the Secret
 	told(t, person, claim, "names no iam")
 	if text, err := json.Marshal(claim); err != nil || strings.Contains(string(text), "hush") {
 		t.Errorf("the claim tells a secret: %v", err)

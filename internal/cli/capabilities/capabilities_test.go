@@ -164,7 +164,7 @@ func TestConsumersAreNamed(t *testing.T) {
 		{[]string{"capability", "consumers", "barrel"}, `v1 +payments +shop +createBarrel +2026-02-03T04:00:00Z`},
 		{[]string{"capability", "consumers", "barrel", "-o", "json"}, `"operation": "createBarrel"`},
 		{[]string{"capability", "consumers", "barrel", "--version", "v1", "-o", "yaml"}, `lastUse: "2026-02-03T04:00:00Z"`},
-		{[]string{"capability", "list"}, `(?m)^NAME +LAYER +OWNER +KIND +VERSIONS +CLAIMS +READY +AGE$`},
+		{[]string{"capability", "list"}, `(?m)^NAME +LAYER +OWNER +KIND +VERSIONS +CLAIMS +READY +AVAILABLE +AGE$`},
 		{[]string{"capability", "list", "-o", "wide"}, `APPROVAL +ROUTE`},
 		{[]string{"capability", "list", "-o", "name"}, `capability.capability.roadbed.dev/barrel`},
 		{[]string{"capability", "get", "barrel"}, `barrel +data +boxes +Barrel +v1 ga +0`},

@@ -4,10 +4,13 @@ import (
 	"strconv"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	capabilityv1 "github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability"
+	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 )
 
 // Capabilities are the capabilities.
@@ -27,6 +30,7 @@ func Capabilities(now clock.PassiveClock) Kind[*capabilityv1.Capability] {
 			{heading: "VERSIONS", cell: stages},
 			{heading: "CLAIMS", cell: func(c T) string { return strconv.Itoa(int(c.Status.Claims)) }},
 			{heading: "READY", cell: func(c T) string { return readiness(c.Status.Conditions) }},
+			{heading: "AVAILABLE", cell: availability},
 			{heading: "REASON", wide: true, cell: func(c T) string { return ReadyCondition(c.Status.Conditions).Reason }},
 			{heading: "APPROVAL", wide: true, cell: func(c T) string { return string(c.Spec.Approval.Mode) }},
 			{heading: "ROUTE", wide: true, cell: func(c T) string { return c.Status.Route }},
@@ -34,6 +38,14 @@ func Capabilities(now clock.PassiveClock) Kind[*capabilityv1.Capability] {
 			{heading: "MESSAGE", wide: true, cell: func(c T) string { return ReadyCondition(c.Status.Conditions).Message }},
 		},
 	}
+}
+
+// availability says whether what is claimed can be provisioned.
+func availability(c *capabilityv1.Capability) string {
+	if found := condition.Get(c.Status.Conditions, capability.ConditionAvailable); found != nil {
+		return string(found.Status)
+	}
+	return string(metav1.ConditionUnknown)
 }
 
 // stages are a capability's versions with the stages these are at.

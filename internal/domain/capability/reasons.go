@@ -11,6 +11,9 @@ const (
 	ConditionPublished = "Published"
 	// ConditionServed says whether the API server serves every version.
 	ConditionServed = "Served"
+	// ConditionAvailable says whether what is claimed can be provisioned now:
+	// whether the servers of Roadbed's own provisioners are there.
+	ConditionAvailable = "Available"
 )
 
 // Reasons of the conditions of a Capability.
@@ -46,6 +49,11 @@ const (
 	ReasonServed = "Served"
 	// ReasonNotServedYet: the API server has not taken the kind up yet.
 	ReasonNotServedYet = "NotServedYet"
+	// ReasonAvailable: what is claimed is provisioned.
+	ReasonAvailable = "Available"
+	// ReasonProvisionerUnavailable: a server that claims are provisioned on is not
+	// there, and the message says which and what to do. Claims are taken, and wait.
+	ReasonProvisionerUnavailable = "ProvisionerUnavailable"
 	// ReasonNamesRefused: the API server refuses the kind's names.
 	ReasonNamesRefused = "NamesRefused"
 	// ReasonMigrating: claims are being rewritten in the version that is stored

@@ -32,6 +32,7 @@ func (c *capabilities) steps() []steps.Step[*v1alpha1.Capability] {
 		{Condition: capability.ConditionContracted, Run: c.contracted},
 		{Condition: capability.ConditionPublished, Run: c.publish},
 		{Condition: capability.ConditionServed, Run: c.served},
+		{Condition: capability.ConditionAvailable, Run: c.available},
 	}
 }
 

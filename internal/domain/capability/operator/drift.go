@@ -80,6 +80,18 @@ func (w *waker) soon(name string) {
 	}
 }
 
+// now has Capabilities looked at.
+func (w *waker) now(requests []reconcile.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.queue == nil {
+		return // All are looked at when the controller starts.
+	}
+	for _, each := range requests {
+		w.queue.Add(each)
+	}
+}
+
 // follow wakes the owners of published objects of the kinds that drift.
 func (w *waker) follow(kinds map[schema.GroupVersionKind]client.Object) error {
 	w.mu.Lock()

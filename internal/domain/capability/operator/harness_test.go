@@ -3,6 +3,7 @@ package operator_test
 import (
 	"context"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -50,6 +51,7 @@ type platform struct {
 	client client.Client
 	hooks  *hooks
 	usage  *usage
+	broken *broken
 	domain *operator.Domain
 	trail  *book
 	clock  *calendar
@@ -90,7 +92,7 @@ func install(t *testing.T) *platform {
 	env := kubetest.Lasting(t)
 	env.InstallCRDs(t)
 	env.InstallGatewayCRDs(t)
-	p := &platform{env: env, client: env.Client, hooks: newHooks(), usage: &usage{}, trail: &book{}, clock: &calendar{}}
+	p := &platform{env: env, client: env.Client, hooks: newHooks(), usage: &usage{}, broken: &broken{}, trail: &book{}, clock: &calendar{}}
 	p.ensure(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: identity.SystemNamespace}})
 	for _, obj := range append(rbac.Objects(), guards.Objects()...) {
 		p.ensure(t, obj)
@@ -119,7 +121,7 @@ func (p *platform) run(t *testing.T) {
 		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: p.clock,
 		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
 	}
-	p.domain = operator.New(operator.Deps{Usage: p.usage, Reach: p.hooks.reach, Builtins: []string{"none"}})
+	p.domain = operator.New(operator.Deps{Usage: p.usage, Reach: p.hooks.reach, Builtins: []string{"none", "tank"}, Available: p.broken.available})
 	if err := p.domain.Setup(host); err != nil {
 		t.Fatal(err)
 	}
@@ -209,6 +211,23 @@ func (u *usage) leave(api, version string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.used, api+"/"+version)
+}
+
+// broken says why the provisioner "tank" cannot work; tests break and mend it.
+type broken struct {
+	why   atomic.Pointer[string]
+	asked atomic.Int64
+}
+
+func (b *broken) available(_ context.Context, builtin string) error {
+	if builtin != "tank" {
+		return nil
+	}
+	b.asked.Add(1)
+	if why := b.why.Load(); why != nil {
+		return errors.New(*why)
+	}
+	return nil
 }
 
 // hooks serve webhooks on loopback.

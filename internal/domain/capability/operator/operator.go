@@ -27,6 +27,11 @@ const (
 // or nil when it cannot. It MUST be safe for concurrent use.
 type Reach func(path string) *apiextensionsv1.WebhookClientConfig
 
+// Available is nil when the provisioner of that name can work, else an error that
+// says why not and what to do. It MUST be cheap and safe for concurrent use, and
+// its error the same as long as the cause is.
+type Available func(ctx context.Context, builtin string) error
+
 // Deps are what the domain is given by the program.
 type Deps struct {
 	// Settings are the platform's names; fields that are empty get their defaults.
@@ -37,6 +42,9 @@ type Deps struct {
 	// Builtins are the names of Roadbed's own provisioners; nil where nobody knows
 	// them, so that every name is taken.
 	Builtins []string
+	// Available says whether Roadbed's own provisioners can work; nil where nobody
+	// knows, so that all can.
+	Available Available
 	// Reach says where the API server asks for conversions; nil when it cannot.
 	Reach Reach
 }
@@ -45,6 +53,8 @@ type Deps struct {
 type Domain struct {
 	deps  Deps
 	waker *waker // nil until Setup
+	// provided wakes those that Roadbed's own provisioners provide for; nil until Setup.
+	provided func(ctx context.Context)
 }
 
 var _ module.Module = (*Domain)(nil)
@@ -57,6 +67,9 @@ func New(deps Deps) *Domain {
 	}
 	if deps.Reach == nil {
 		deps.Reach = func(string) *apiextensionsv1.WebhookClientConfig { return nil }
+	}
+	if deps.Available == nil {
+		deps.Available = func(context.Context, string) error { return nil }
 	}
 	return &Domain{deps: deps}
 }
@@ -87,6 +100,7 @@ func (d *Domain) Setup(host *module.Host) error {
 		return err
 	}
 	made := &capabilities{registry: r, waker: d.waker, deeds: deed.NewBook(host.Trail)}
+	d.provided = made.availableAgain
 	if err := run(host, capabilityController, newCapability, made); err != nil {
 		return err
 	}
@@ -101,6 +115,11 @@ func (d *Domain) Setup(host *module.Host) error {
 // ClaimsChanged has the claims of a capability counted again soon, once for many
 // calls. It MUST NOT be called before Setup has returned.
 func (d *Domain) ClaimsChanged(capability string) { d.waker.soon(capability) }
+
+// ProvisionersChanged has all Capabilities looked at that Roadbed's own
+// provisioners provide for, because Deps.Available says something new of one. It
+// MUST NOT be called before Setup has returned.
+func (d *Domain) ProvisionersChanged(ctx context.Context) { d.provided(ctx) }
 
 func newCapability() *v1alpha1.Capability { return &v1alpha1.Capability{} }
 func newFlag() *v1alpha1.FeatureFlag      { return &v1alpha1.FeatureFlag{} }
