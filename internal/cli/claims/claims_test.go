@@ -1,11 +1,8 @@
 package claims_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,19 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
@@ -41,10 +32,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/rbac"
 	tenantrbac "github.com/roadbed-dev/roadbed/internal/domain/tenancy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
-	"github.com/roadbed-dev/roadbed/internal/kernel/module"
-	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
-	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
 )
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
@@ -137,23 +126,7 @@ func tenant() []client.Object {
 // run runs the controllers of capabilities and claims until the test ends.
 func run(t *testing.T, env *kubetest.Env) {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	ctrl.SetLogger(logr.FromSlogHandler(quiet.Handler()))
-	connection := rest.CopyConfig(env.As(t, identity.Roadbed, identity.RoadbedGroups()...))
-	connection.QPS = -1
-	mgr, err := ctrl.NewManager(connection, manager.Options{
-		Scheme: env.Scheme, Logger: logr.FromSlogHandler(quiet.Handler()), WebhookServer: &noWebhooks{},
-		Client:  client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
-		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
-		Controller: config.Controller{SkipNameValidation: new(true)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Trail: noTrail{}, Clock: clock.RealClock{},
-		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: quiet,
-	}
+	host := controllertest.Host(t, env, env.As(t, identity.Roadbed, identity.RoadbedGroups()...), &controllertest.Trail{})
 	domain := operator.New(operator.Deps{})
 	if err := domain.Setup(host); err != nil {
 		t.Fatal(err)
@@ -161,27 +134,8 @@ func run(t *testing.T, env *kubetest.Env) {
 	if _, err := claim.Setup(host, claim.Deps{Changed: domain.ClaimsChanged}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	controllertest.UntilEnd(t, host)
 }
-
-type noTrail struct{}
-
-func (noTrail) Record(context.Context, trail.Record) error { return nil }
-
-type noWebhooks struct{ webhook.Server }
-
-func (*noWebhooks) Register(string, http.Handler)   {}
-func (*noWebhooks) WebhookMux() *http.ServeMux      { return http.NewServeMux() }
-func (*noWebhooks) NeedLeaderElection() bool        { return false }
-func (*noWebhooks) Start(ctx context.Context) error { <-ctx.Done(); return nil }
 
 // person runs verbs as somebody.
 type person struct{ kubeconfig string }

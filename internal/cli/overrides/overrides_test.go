@@ -1,26 +1,18 @@
 package overrides_test
 
 import (
-	"context"
 	"errors"
-	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/cli/overrides"
@@ -31,10 +23,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
-	"github.com/roadbed-dev/roadbed/internal/kernel/module"
-	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
-	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
 )
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
@@ -75,40 +65,15 @@ func group(name string) []rbacv1.Subject {
 // run runs the controllers until the test ends.
 func run(t *testing.T, env *kubetest.Env) {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	ctrl.SetLogger(logr.FromSlogHandler(quiet.Handler()))
-	mgr, err := ctrl.NewManager(env.As(t, identity.Roadbed, identity.RoadbedGroups()...), manager.Options{
-		Scheme: env.Scheme, Logger: logr.FromSlogHandler(quiet.Handler()),
-		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
-		Controller: config.Controller{SkipNameValidation: new(true)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Trail: noTrail{}, Clock: clock.RealClock{},
-		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: quiet,
-	}
+	host := controllertest.Host(t, env, env.As(t, identity.Roadbed, identity.RoadbedGroups()...), &controllertest.Trail{})
 	if _, err := operator.Setup(host, catalogue{}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	controllertest.UntilEnd(t, host)
 	kubetest.Eventually(t, time.Minute, "the ledger exists", func() error {
-		return env.Client.Get(ctx, client.ObjectKey{Name: policyv1.LedgerName}, &policyv1.OverrideLedger{})
+		return env.Client.Get(t.Context(), client.ObjectKey{Name: policyv1.LedgerName}, &policyv1.OverrideLedger{})
 	})
 }
-
-type noTrail struct{}
-
-func (noTrail) Record(context.Context, trail.Record) error { return nil }
 
 type catalogue struct{}
 

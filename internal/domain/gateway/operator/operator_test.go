@@ -1,12 +1,9 @@
 package operator_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"log/slog"
-	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,15 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
-	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/roadbed-dev/roadbed/api/gateway/v1alpha1"
@@ -33,9 +24,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
-	"github.com/roadbed-dev/roadbed/internal/kernel/module"
-	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
 )
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
@@ -76,38 +66,13 @@ func start(t *testing.T) (*kubetest.Env, *sink) {
 	env.InstallGatewayCRDs(t)
 	create(t, env, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: identity.SystemNamespace}})
 	create(t, env, rbac.Objects()...)
-	connection := rest.CopyConfig(env.As(t, identity.Roadbed, identity.RoadbedGroups()...))
-	connection.QPS = -1
-	log := slog.New(slog.DiscardHandler)
-	if os.Getenv("ROADBED_TEST_LOG") != "" {
-		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
-	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
-	mgr, err := ctrl.NewManager(connection, manager.Options{
-		Scheme: env.Scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Clock: clock.RealClock{},
-		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: log,
-	}
+	host := controllertest.Host(t, env, env.As(t, identity.Roadbed, identity.RoadbedGroups()...), nil)
 	served := &sink{}
 	deps := operator.Deps{Sink: served, Addresses: []translate.Address{{Bind: netip.MustParseAddr("127.0.0.1")}}}
 	if err := operator.New(deps).Setup(host); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("the domain ended with: %v", err)
-		}
-	})
-	kubetest.Eventually(t, patience, "every controller reconciles", func() error { return host.Liveness.Check(ctx) })
+	controllertest.UntilEnd(t, host)
 	return env, served
 }
 

@@ -3,29 +3,19 @@ package operator_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
-	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/operator"
@@ -33,10 +23,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
-	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
-	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
 )
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
@@ -50,7 +39,7 @@ type platform struct {
 	env      *kubetest.Env
 	client   client.Client
 	warnings *warnings
-	trail    *memoryTrail
+	trail    *controllertest.Trail
 	stop     func() error
 }
 
@@ -64,7 +53,7 @@ func start(t *testing.T, before ...func(*kubetest.Env)) *platform {
 	for _, change := range before {
 		change(env)
 	}
-	p := &platform{env: env, warnings: &warnings{}, trail: &memoryTrail{}}
+	p := &platform{env: env, warnings: &warnings{}, trail: &controllertest.Trail{}}
 	connection := rest.CopyConfig(env.Admin)
 	connection.QPS, connection.WarningHandlerWithContext = -1, p.warnings
 	var err error
@@ -119,19 +108,11 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "system:servi
 // run starts the domain.
 func (p *platform) run(t *testing.T) {
 	t.Helper()
-	mgr := p.manager(t)
-	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: clock.RealClock{},
-		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
-	}
+	host := controllertest.Host(t, p.env, p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...), p.trail, func(o *manager.Options) { o.Cache.ByObject = operator.Cached() })
 	if err := operator.New(operator.Deps{}).Setup(host); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
-	p.stop = sync.OnceValue(func() error { cancel(); return <-done })
-	kubetest.Eventually(t, patience, "every controller reconciles", func() error { return host.Liveness.Check(ctx) })
+	p.stop = controllertest.Run(t, host)
 }
 
 // halt stops the domain and waits until it has stopped.
@@ -140,69 +121,6 @@ func (p *platform) halt(t *testing.T) {
 	if err := p.stop(); err != nil {
 		t.Errorf("the domain ended with: %v", err)
 	}
-}
-
-// manager is what the program gives the domain.
-func (p *platform) manager(t *testing.T) manager.Manager {
-	t.Helper()
-	connection := rest.CopyConfig(p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...))
-	connection.QPS, connection.Burst = -1, -1
-	log := logr.FromSlogHandler(testLog().Handler())
-	ctrl.SetLogger(log)
-	mgr, err := ctrl.NewManager(connection, manager.Options{
-		Scheme:                 p.env.Scheme,
-		Logger:                 log,
-		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: operator.Cached()},
-		Client:                 client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
-		Metrics:                metricsserver.Options{BindAddress: "0"},
-		HealthProbeBindAddress: "0",
-		WebhookServer:          &noWebhooks{},
-		Controller:             config.Controller{SkipNameValidation: new(true)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mgr
-}
-
-func testLog() *slog.Logger {
-	if os.Getenv("ROADBED_TEST_LOG") == "" {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
-}
-
-// noWebhooks takes webhooks and serves none: the domain must hold without.
-type noWebhooks struct{ webhook.Server }
-
-func (noWebhooks) Register(string, http.Handler) {}
-func (noWebhooks) NeedLeaderElection() bool      { return false }
-func (noWebhooks) Start(context.Context) error   { return nil }
-
-// memoryTrail keeps records for tests to look at.
-type memoryTrail struct {
-	mu      sync.Mutex
-	records []trail.Record // guarded by mu
-}
-
-func (m *memoryTrail) Record(_ context.Context, record trail.Record) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.records = append(m.records, record)
-	return nil
-}
-
-// actions are what was recorded about native objects of a name, in order.
-func (m *memoryTrail) actions(kind, name string) []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var found []string
-	for _, record := range m.records {
-		if record.Object.Kind == kind && record.Object.Name == name {
-			found = append(found, record.Action)
-		}
-	}
-	return found
 }
 
 // warnings are what the API server said beside its answers.

@@ -90,7 +90,7 @@ func testLifecycle(t *testing.T, p *platform) {
 	p.passes(t, configMap(name, "bad", nil))
 	p.absent(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "roadbed-policy-lifecycle"}})
 	want := []string{"policy.native.create", "policy.native.update", "policy.native.delete"}
-	if got := p.trail.actions("ValidatingAdmissionPolicy", "roadbed-policy-lifecycle"); !slices.Equal(got, want) {
+	if got := p.trail.Actions("ValidatingAdmissionPolicy", "roadbed-policy-lifecycle"); !slices.Equal(got, want) {
 		t.Errorf("on the trail are %v, want %v", got, want)
 	}
 }

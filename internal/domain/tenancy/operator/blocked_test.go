@@ -70,7 +70,7 @@ func TestBlockedTenantIsRepaired(t *testing.T) {
 
 			p.isAsBefore(t, namespace)
 			p.awaits(t, name, row.condition, metav1.ConditionFalse, row.reason)
-			if actions := p.trail.actions("Tenant", name); !slices.Contains(actions, "tenancy.tenant.repair") {
+			if actions := p.trail.Actions("Tenant", name); !slices.Contains(actions, "tenancy.tenant.repair") {
 				t.Errorf("the repair is not on the trail: %v", actions)
 			}
 		})

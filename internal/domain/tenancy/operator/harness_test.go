@@ -4,31 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
-	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/rest"
-	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
@@ -38,10 +27,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
-	"github.com/roadbed-dev/roadbed/internal/kernel/module"
-	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
-	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
 )
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
@@ -54,7 +41,7 @@ const patience = 45 * time.Second
 type platform struct {
 	env     *kubetest.Env
 	client  client.Client
-	trail   *memoryTrail
+	trail   *controllertest.Trail
 	exports *memoryExports
 
 	mu   sync.Mutex
@@ -84,7 +71,7 @@ func start(t *testing.T) *platform {
 func install(t *testing.T, env *kubetest.Env) *platform {
 	t.Helper()
 	env.InstallCRDs(t)
-	p := &platform{env: env, client: env.Client, trail: &memoryTrail{}, exports: &memoryExports{}}
+	p := &platform{env: env, client: env.Client, trail: &controllertest.Trail{}, exports: &memoryExports{}}
 	for _, obj := range rbac.Objects() {
 		p.create(t, obj)
 	}
@@ -105,24 +92,14 @@ func (p *platform) create(t *testing.T, obj client.Object) {
 // run starts a manager that lives until stop or the end of the process.
 func (p *platform) run(t *testing.T) {
 	t.Helper()
-	mgr, err := newManager(p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...), p.env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: clock.RealClock{},
-		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
-	}
+	host := controllertest.Host(t, p.env, p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...), p.trail, func(o *manager.Options) { o.Cache.ByObject = estate.Cached() })
 	if err := operator.New(operator.Deps{Exporter: p.exports}).Setup(host); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
+	stop := controllertest.Run(t, host)
 	p.mu.Lock()
-	p.stop = func() error { cancel(); return <-done }
+	p.stop = stop
 	p.mu.Unlock()
-	kubetest.Eventually(t, patience, "every controller reconciles", func() error { return host.Liveness.Check(ctx) })
 }
 
 // restart stops the domain and starts it anew, as after a crash.
@@ -139,72 +116,6 @@ func (p *platform) halt() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.stop()
-}
-
-func testLog() *slog.Logger {
-	if os.Getenv("ROADBED_TEST_LOG") == "" {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
-}
-
-// newManager is what the program gives the domain.
-func newManager(connection *rest.Config, env *kubetest.Env) (manager.Manager, error) {
-	connection = rest.CopyConfig(connection)
-	connection.QPS, connection.Burst = -1, -1
-	log := logr.FromSlogHandler(testLog().Handler())
-	ctrl.SetLogger(log)
-	return ctrl.NewManager(connection, manager.Options{
-		Scheme:                 env.Scheme,
-		Logger:                 log,
-		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: estate.Cached()},
-		Client:                 client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
-		Metrics:                metricsserver.Options{BindAddress: "0"},
-		HealthProbeBindAddress: "0",
-		WebhookServer:          &noWebhooks{},
-		Controller:             config.Controller{SkipNameValidation: new(true)},
-	})
-}
-
-// memoryTrail keeps records for tests to look at.
-type memoryTrail struct {
-	mu      sync.Mutex
-	records []trail.Record
-	refuses func(trail.Record) bool // guarded by mu; nil refuses nothing
-}
-
-var errTrailFull = errors.New("the trail's disk is full")
-
-// refuse makes the trail fail for the records chosen; nil ends that.
-func (m *memoryTrail) refuse(chosen func(trail.Record) bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.refuses = chosen
-}
-
-var _ trail.Recorder = (*memoryTrail)(nil)
-
-func (m *memoryTrail) Record(_ context.Context, record trail.Record) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.refuses != nil && m.refuses(record) {
-		return errTrailFull
-	}
-	m.records = append(m.records, record)
-	return nil
-}
-
-// actions are what was recorded about the object, in order.
-func (m *memoryTrail) actions(kind, name string) []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var found []string
-	for _, r := range m.records {
-		if r.Object.Kind == kind && r.Object.Name == name {
-			found = append(found, r.Action)
-		}
-	}
-	return found
 }
 
 // memoryExports keeps exports for tests to look at.
@@ -394,10 +305,3 @@ func (p *platform) gone(t *testing.T, obj client.Object) error {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// noWebhooks takes webhooks and serves none: the domain must hold without.
-type noWebhooks struct{ webhook.Server }
-
-func (noWebhooks) Register(string, http.Handler) {}
-func (noWebhooks) NeedLeaderElection() bool      { return false }
-func (noWebhooks) Start(context.Context) error   { return nil }

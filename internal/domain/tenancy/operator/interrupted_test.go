@@ -14,6 +14,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
 )
 
 // TestAlone stops Roadbed and, at the end, takes its kinds away: nobody else can
@@ -53,7 +54,7 @@ func (p *platform) goesOnRecorded(t *testing.T) {
 
 // unrecordable makes the trail fail for actions of this name.
 func (p *platform) unrecordable(action string) {
-	p.trail.refuse(func(r trail.Record) bool { return r.Action == action })
+	p.trail.Refuse(func(r trail.Record) bool { return r.Action == action })
 }
 
 func (p *platform) onboardsRecorded(t *testing.T) {
@@ -72,7 +73,7 @@ func (p *platform) opensRecorded(t *testing.T) {
 	if p.isolatedNamespace(t, "tenant-careful-a") == nil {
 		t.Error("pods were let in unrecorded")
 	}
-	p.trail.refuse(nil)
+	p.trail.Refuse(nil)
 	p.ready(t, "careful-a")
 }
 
@@ -88,7 +89,7 @@ func (p *platform) offboardsStageByStage(t *testing.T, name string) {
 			p.unrecordable("tenancy.tenant.offboard." + strings.ToLower(stages[i+1]))
 		}
 	}
-	p.trail.refuse(nil)
+	p.trail.Refuse(nil)
 	kubetest.Eventually(t, patience, "the tenant is offboarded", func() error {
 		if now := p.read(t, name); !condition.IsTrue(now.Status.Conditions, tenancy.ConditionOffboarded) {
 			return fmt.Errorf("offboarding %+v", now.Status.Offboarding)
@@ -109,7 +110,7 @@ func standsBefore(t *v1alpha1.Tenant, stages []string, i int) error {
 			return fmt.Errorf("%s is %q", stage, got)
 		}
 	}
-	if c := condition.Get(t.Status.Conditions, condition.Ready); !strings.Contains(c.Message, errTrailFull.Error()) {
+	if c := condition.Get(t.Status.Conditions, condition.Ready); !strings.Contains(c.Message, controllertest.ErrFull.Error()) {
 		return fmt.Errorf("the condition says %q", c.Message)
 	}
 	return nil
@@ -145,7 +146,7 @@ func (p *platform) doneSoFar(t *testing.T, name, stage string) {
 func (p *platform) onceEach(t *testing.T, name string, stages []string) {
 	t.Helper()
 	var begun []string
-	for _, action := range p.trail.actions("Tenant", name) {
+	for _, action := range p.trail.Actions("Tenant", name) {
 		if stage, is := strings.CutPrefix(action, "tenancy.tenant.offboard."); is {
 			begun = append(begun, stage)
 		}

@@ -93,8 +93,8 @@ func TestDriftIsRepaired(t *testing.T) {
 			}
 			p.ready(t, name)
 			kubetest.Eventually(t, patience, "pods are admitted", func() error { return p.isolatedNamespace(t, "tenant-"+name) })
-			if !slices.Contains(p.trail.actions("Tenant", name), "tenancy.tenant.repair") {
-				t.Errorf("the repair is not on the trail: %v", p.trail.actions("Tenant", name))
+			if !slices.Contains(p.trail.Actions("Tenant", name), "tenancy.tenant.repair") {
+				t.Errorf("the repair is not on the trail: %v", p.trail.Actions("Tenant", name))
 			}
 		})
 	}
@@ -231,7 +231,7 @@ func TestDeletedTenantKeepsItsNamespaces(t *testing.T) {
 	if held := p.reservations(t, "keep")["keep-a"]; held != "10" {
 		t.Errorf("the envelope holds %q cores, want 10: the namespace is still there", held)
 	}
-	if actions := p.trail.actions("Tenant", "keep-a"); actions[len(actions)-1] != "tenancy.tenant.delete" {
+	if actions := p.trail.Actions("Tenant", "keep-a"); actions[len(actions)-1] != "tenancy.tenant.delete" {
 		t.Errorf("trail: %v", actions)
 	}
 	// A namesake elsewhere must not come into the data; one in the same
@@ -320,7 +320,7 @@ func TestAdoptionRestartsNothing(t *testing.T) {
 	if err := p.client.Get(t.Context(), client.ObjectKeyFromObject(pod), &now); err != nil || now.UID != pod.UID || now.DeletionTimestamp != nil {
 		t.Errorf("the pod was touched: %+v, %v", now.ObjectMeta, err)
 	}
-	if !slices.Contains(p.trail.actions("Namespace", "legacy-shop"), "tenancy.namespace.adopt") {
+	if !slices.Contains(p.trail.Actions("Namespace", "legacy-shop"), "tenancy.namespace.adopt") {
 		t.Error("the adoption is not on the trail")
 	}
 	p.tenant(t, "adopt-b", "adopt", func(t *v1alpha1.Tenant) {

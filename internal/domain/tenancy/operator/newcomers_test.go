@@ -21,7 +21,7 @@ func (p *platform) reservesTogether(t *testing.T) {
 		p.ready(t, fmt.Sprintf("together-%d", i))
 	}
 	writes := 0
-	for _, action := range p.trail.actions("BusinessUnit", "together") {
+	for _, action := range p.trail.Actions("BusinessUnit", "together") {
 		if action == "tenancy.businessunit.reserve" {
 			writes++
 		}

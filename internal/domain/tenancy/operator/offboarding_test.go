@@ -164,7 +164,7 @@ func (p *platform) leftAsRecord(t *testing.T, name, unit string) {
 	if held := p.reservations(t, unit); len(held) > 0 {
 		t.Errorf("the envelope still holds %v", held)
 	}
-	actions := strings.Join(p.trail.actions("Tenant", name), " ")
+	actions := strings.Join(p.trail.Actions("Tenant", name), " ")
 	for _, want := range []string{"cordon", "export", "legalhold", "drain", "delete", "residue"} {
 		if !strings.Contains(actions, "tenancy.tenant.offboard."+want) {
 			t.Errorf("%s is not on the trail: %s", want, actions)

@@ -34,7 +34,7 @@ func TestTenantBecomesReady(t *testing.T) {
 	if got := tenant.Status.Namespaces; len(got) != 2 || !got[0].Isolated || got[0].Environment != "dev" {
 		t.Errorf("namespaces in status: %+v", got)
 	}
-	actions := strings.Join(p.trail.actions("Tenant", "onboard-a"), " ")
+	actions := strings.Join(p.trail.Actions("Tenant", "onboard-a"), " ")
 	if !strings.HasPrefix(actions, "tenancy.tenant.provision tenancy.namespace.open") {
 		t.Errorf("trail: %s", actions)
 	}
@@ -73,7 +73,7 @@ func TestIsolationWaitsForLiveQuotas(t *testing.T) {
 		}
 		return nil
 	})
-	if actions := p.trail.actions("Tenant", "gate-a"); !slices.Contains(actions, "tenancy.namespace.close") {
+	if actions := p.trail.Actions("Tenant", "gate-a"); !slices.Contains(actions, "tenancy.namespace.close") {
 		t.Errorf("the trail does not say so: %v", actions)
 	}
 	kubetest.Eventually(t, patience, "the quota is enforced again", func() error {

@@ -253,7 +253,7 @@ func testUsed(t *testing.T, l *lanes) {
 	l.decide(t, "used", v1alpha1.VerdictRevoked)
 	l.awaits(t, "used", v1alpha1.PhaseRevoked)
 	kubetest.Eventually(t, patience, "the use is on the trail, once", func() error {
-		got := l.trail.of("used")
+		got := told(l.trail, "used")
 		slices.Sort(got)
 		if want := []string{"bob policy.override.grant", "bob policy.override.revoke", "cy policy.override.use"}; !slices.Equal(got, want) {
 			return fmt.Errorf("%v, want %v", got, want)
@@ -328,7 +328,7 @@ func testExpiresAlone(t *testing.T, l *lanes) {
 		return nil
 	})
 	kubetest.Eventually(t, patience, "the trail tells of its life, once", func() error {
-		told := slices.DeleteFunc(l.trail.of("alone"), func(record string) bool { return strings.HasSuffix(record, ".use") })
+		told := slices.DeleteFunc(told(l.trail, "alone"), func(record string) bool { return strings.HasSuffix(record, ".use") })
 		if want := []string{"bob policy.override.grant", identity.Roadbed + " policy.override.expire"}; !slices.Equal(told, want) {
 			return fmt.Errorf("%v, want %v", told, want)
 		}

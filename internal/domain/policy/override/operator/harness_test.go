@@ -3,10 +3,7 @@ package operator_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,20 +12,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
@@ -36,10 +28,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/guards"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/operator"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
-	"github.com/roadbed-dev/roadbed/internal/kernel/module"
-	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
 )
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
@@ -55,7 +46,7 @@ const place = "tenant-payments"
 type platform struct {
 	env      *kubetest.Env
 	client   client.Client
-	trail    *memoryTrail
+	trail    *controllertest.Trail
 	audit    *fileAudit
 	policies *catalogue
 	clock    clock.WithTicker
@@ -71,7 +62,7 @@ func start(t *testing.T, c clock.WithTicker) *platform {
 	env := kubetest.Private(t, kubetest.WithDataDir(dir))
 	env.InstallCRDs(t)
 	audit := &fileAudit{path: filepath.Join(dir, "logs", "audit.log")}
-	p := &platform{env: env, client: env.Client, trail: &memoryTrail{}, audit: audit, clock: c, policies: &catalogue{infos: []policy.Info{
+	p := &platform{env: env, client: env.Client, trail: &controllertest.Trail{}, audit: audit, clock: c, policies: &catalogue{infos: []policy.Info{
 		{Name: "require-owner", Tier: policy.Default, Rules: []string{"validations[0]"}},
 		{Name: "add-owner", Tier: policy.Default},
 		{Name: "require-signatures", Tier: policy.Mandatory},
@@ -131,46 +122,22 @@ func (p *platform) awaitGuards(t *testing.T) {
 // run starts the controllers. They end abruptly with stop: nothing is flushed.
 func (p *platform) run(t *testing.T) {
 	t.Helper()
-	mgr := p.manager(t)
-	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: p.clock,
-		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
-	}
+	host := controllertest.Host(t, p.env, p.as(t, identity.Roadbed, "system:masters"), p.trail, func(o *manager.Options) {
+		o.NewClient = func(config *rest.Config, options client.Options) (client.Client, error) {
+			made, err := client.NewWithWatch(config, options)
+			return interceptor.NewClient(made, interceptor.Funcs{SubResourcePatch: p.patchStatus}), err
+		}
+	})
+	host.Clock = p.clock
 	live, err := operator.Setup(host, p.policies, operator.WithAudit(p.audit))
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.live = live
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
-	p.stop = func() error { cancel(); return <-done }
-	kubetest.Eventually(t, patience, "the ledger exists and every controller is alive", func() error {
-		return errors.Join(p.client.Get(ctx, client.ObjectKey{Name: v1alpha1.LedgerName}, &v1alpha1.OverrideLedger{}), host.Liveness.Check(ctx))
+	p.stop = controllertest.Run(t, host)
+	kubetest.Eventually(t, patience, "the ledger exists", func() error {
+		return p.client.Get(t.Context(), client.ObjectKey{Name: v1alpha1.LedgerName}, &v1alpha1.OverrideLedger{})
 	})
-}
-
-func (p *platform) manager(t *testing.T) manager.Manager {
-	t.Helper()
-	connection := p.as(t, identity.Roadbed, "system:masters")
-	log := logr.FromSlogHandler(testLog().Handler())
-	ctrl.SetLogger(log)
-	mgr, err := ctrl.NewManager(connection, manager.Options{
-		Scheme: p.env.Scheme, Logger: log,
-		NewClient: func(config *rest.Config, options client.Options) (client.Client, error) {
-			made, err := client.NewWithWatch(config, options)
-			return interceptor.NewClient(made, interceptor.Funcs{SubResourcePatch: p.patchStatus}), err
-		},
-		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
-		Client:                 client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
-		Metrics:                metricsserver.Options{BindAddress: "0"},
-		HealthProbeBindAddress: "0",
-		Controller:             config.Controller{SkipNameValidation: new(true)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mgr
 }
 
 func (p *platform) patchStatus(ctx context.Context, c client.Client, sub string, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
@@ -270,13 +237,6 @@ func (p *platform) entries(t *testing.T, policyName string) []string {
 	return names
 }
 
-func testLog() *slog.Logger {
-	if os.Getenv("ROADBED_TEST_LOG") == "" {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
-}
-
 // catalogue is the policies there are.
 type catalogue struct {
 	mu       sync.Mutex
@@ -334,40 +294,11 @@ func (a *fileAudit) Next(ctx context.Context) ([][]byte, func() error, error) {
 	}
 }
 
-// memoryTrail keeps records for tests to look at.
-type memoryTrail struct {
-	mu      sync.Mutex
-	records []trail.Record
-	full    bool // guarded by mu
-}
-
-var _ trail.Recorder = (*memoryTrail)(nil)
-
-func (m *memoryTrail) Record(_ context.Context, record trail.Record) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.full {
-		return errors.New("the trail's disk is full")
-	}
-	m.records = append(m.records, record)
-	return nil
-}
-
-func (m *memoryTrail) fill(full bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.full = full
-}
-
-// of are "actor action" of what was recorded about the override, in order.
-func (m *memoryTrail) of(name string) []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// told is who did what to an override, as the trail has it.
+func told(book *controllertest.Trail, name string) []string {
 	var found []string
-	for _, r := range m.records {
-		if r.Object.Name == name {
-			found = append(found, r.Actor.Name+" "+r.Action)
-		}
+	for _, r := range book.Of(func(r trail.Record) bool { return r.Object.Name == name }) {
+		found = append(found, r.Actor.Name+" "+r.Action)
 	}
 	return found
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
@@ -45,7 +46,7 @@ func TestLives(t *testing.T) {
 func (p *platform) wantTrail(t *testing.T, name string, want ...string) {
 	t.Helper()
 	kubetest.Eventually(t, patience, "the trail tells of "+name, func() error {
-		if got := p.trail.of(name); !slices.Equal(got, want) {
+		if got := told(p.trail, name); !slices.Equal(got, want) {
 			return fmt.Errorf("%v, want %v", got, want)
 		}
 		return nil
@@ -115,7 +116,7 @@ func testInvalid(t *testing.T, p *platform) {
 }
 
 func testTrailUnavailable(t *testing.T, p *platform) {
-	p.trail.fill(true)
+	p.trail.Refuse(func(trail.Record) bool { return true })
 	p.ask(t, "unrecorded", day)
 	p.decide(t, "unrecorded", v1alpha1.VerdictApproved)
 	kubetest.Eventually(t, patience, "the controller says why it waits", func() error {
@@ -128,7 +129,7 @@ func testTrailUnavailable(t *testing.T, p *platform) {
 		}
 		return p.absent(t, "require-owner", "unrecorded")
 	})
-	p.trail.fill(false)
+	p.trail.Refuse(nil)
 	p.awaits(t, "unrecorded", v1alpha1.PhaseActive)
 	p.wantTrail(t, "unrecorded", "bob policy.override.grant")
 }
