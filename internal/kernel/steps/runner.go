@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -44,6 +45,10 @@ type Step[T Object] struct {
 	// empty if only Ready tells it. It also names the step in metrics, and as
 	// the action in Events.
 	Condition string
+	// Holds says that the object gets its finalizer right before this step, and
+	// not at the beginning: the steps before it leave nothing behind. An object
+	// that is deleted without the finalizer has never come so far.
+	Holds bool
 	// Run makes it true, or finds that it is. It may be called any number of
 	// times and at once for different objects. It MUST NOT sleep, and MUST NOT
 	// change anything of obj but its status, which the runner writes. The
@@ -134,13 +139,13 @@ func (r *Runner[T]) pass(ctx context.Context, obj T) (reconcile.Result, error) {
 	if !obj.GetDeletionTimestamp().IsZero() {
 		return r.release(ctx, obj)
 	}
-	if r.opts.Finalizer != "" && !controllerutil.ContainsFinalizer(obj, r.opts.Finalizer) {
-		if err := r.patchFinalizer(ctx, obj, controllerutil.AddFinalizer); err != nil {
+	original := obj.DeepCopyObject().(T)
+	if !slices.ContainsFunc(r.steps, func(s Step[T]) bool { return s.Holds }) {
+		if err := r.hold(ctx, original, obj); err != nil {
 			return reconcile.Result{}, err
 		}
 	}
-	original := obj.DeepCopyObject().(T)
-	last, err := r.walk(ctx, obj, r.steps)
+	last, err := r.walk(ctx, original, obj, r.steps)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -153,7 +158,7 @@ func (r *Runner[T]) release(ctx context.Context, obj T) (reconcile.Result, error
 		return reconcile.Result{}, nil
 	}
 	original := obj.DeepCopyObject().(T)
-	last, err := r.walk(ctx, obj, r.teardown)
+	last, err := r.walk(ctx, original, obj, r.teardown)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -161,6 +166,23 @@ func (r *Runner[T]) release(ctx context.Context, obj T) (reconcile.Result, error
 		return r.conclude(ctx, original, obj, last)
 	}
 	return reconcile.Result{}, client.IgnoreNotFound(r.patchFinalizer(ctx, original, controllerutil.RemoveFinalizer))
+}
+
+// hold gives an object its finalizer, if it has none: the one on the API server,
+// and both that this pass has of it.
+func (r *Runner[T]) hold(ctx context.Context, original, obj T) error {
+	if r.opts.Finalizer == "" || controllerutil.ContainsFinalizer(obj, r.opts.Finalizer) {
+		return nil
+	}
+	held := original.DeepCopyObject().(T)
+	if err := r.patchFinalizer(ctx, held, controllerutil.AddFinalizer); err != nil {
+		return err
+	}
+	for _, each := range []T{original, obj} {
+		each.SetFinalizers(held.GetFinalizers())
+		each.SetResourceVersion(held.GetResourceVersion())
+	}
+	return nil
 }
 
 // patchFinalizer writes the finalizers against the version that was read: a
@@ -176,12 +198,17 @@ func (r *Runner[T]) patchFinalizer(ctx context.Context, obj T, change func(clien
 }
 
 // walk runs the steps until one is not done and puts down their conditions. It
-// returns the last result, or the error that means this pass must be forgotten
-// because another writer was faster.
-func (r *Runner[T]) walk(ctx context.Context, obj T, steps []Step[T]) (Result, error) {
+// returns the last result, or the error that means this pass must be forgotten:
+// another writer was faster, or the object cannot be held.
+func (r *Runner[T]) walk(ctx context.Context, original, obj T, steps []Step[T]) (Result, error) {
 	last := Done(condition.ReasonReady, "Everything that was asked for is in place.")
 	soonest := time.Duration(0)
 	for i, step := range steps {
+		if step.Holds {
+			if err := r.hold(ctx, original, obj); err != nil {
+				return Result{}, err
+			}
+		}
 		result := r.run(ctx, obj, step)
 		if apierrors.IsConflict(result.Err) {
 			return Result{}, result.Err

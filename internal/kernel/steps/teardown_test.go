@@ -47,6 +47,44 @@ func TestFinalizerIsThereBeforeTheFirstStep(t *testing.T) {
 	}
 }
 
+// TestHeldWhereAStepSays: the finalizer comes with the first step that leaves
+// something behind, and what the pass has found out until then is not lost.
+func TestHeldWhereAStepSays(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	setFinalizers(t, b, theirs)
+	approved := steps.Blocked("Refused", "Nobody wants it.")
+	seen := map[string][]string{}
+	look := func(name string, result func() steps.Result) step {
+		return step{Condition: name, Holds: name == "Made", Run: func(context.Context, *unit) steps.Result {
+			seen[name] = b.read(t).Finalizers
+			return result()
+		}}
+	}
+	runner := b.runner(steps.Options{Finalizer: finalizer}, []step{
+		look("Approved", func() steps.Result { return approved }),
+		look("Made", func() steps.Result { return steps.Done("Made", "") }),
+	})
+	b.pass(t, runner)
+	if found := b.read(t).Finalizers; !slices.Equal(found, []string{theirs}) {
+		t.Errorf("what nothing was made for is held by %v", found)
+	}
+	approved = steps.Done("Approved", "")
+	if _, writes, _, err := b.pass(t, runner); err != nil || writes != 2 {
+		t.Errorf("%v, wrote %d times, want the finalizer and the status", err, writes)
+	}
+	want := map[string][]string{"Approved": {theirs}, "Made": {theirs, finalizer}}
+	if diff := cmp.Diff(want, seen); diff != "" {
+		t.Errorf("finalizers that the steps saw (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"Approved=True Approved: ", "Made=True Made: ", "Ready=True Ready: Everything that was asked for is in place."}, told(b.read(t))); diff != "" {
+		t.Errorf("conditions (-want +got):\n%s", diff)
+	}
+	if _, writes, _, _ := b.pass(t, runner); writes != 0 {
+		t.Errorf("another pass wrote %d times", writes)
+	}
+}
+
 func TestFinalizerOfOthersIsNotLostToAnOldRead(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -100,11 +99,23 @@ type store struct {
 	made    map[types.UID]int    // how often something was made; guarded by mu
 	crashes map[string]bool      // the namespaces whose work dies between the store and the answer; guarded by mu
 	count   int                  // guarded by mu
+	gone    error                // why it cannot be reached; guarded by mu
 }
 
 var _ provision.Builtin = (*store)(nil)
 
-func (*store) Available(context.Context) error { return nil }
+func (s *store) Available(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone
+}
+
+// reached has the store be out of reach, or there again.
+func (s *store) reached(gone error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = gone
+}
 
 func (*store) Plan(context.Context, provision.Input) (provision.Preview, error) {
 	return provision.Preview{ConnectionKeys: []string{"password"}}, nil
@@ -197,6 +208,7 @@ func TestDeathAtEachPoint(t *testing.T) {
 	}
 	p.judge(t, all, before, outside)
 	p.deleteAll(t, all, outside)
+	p.deleteUntold(t, outside)
 }
 
 // restart has another process take over.
@@ -339,42 +351,5 @@ func (p *platform) judgeVault(t *testing.T, of victim, outside *store) {
 	uid := of.claim.GetUID()
 	if outside.made[uid] != 1 || outside.kept[uid] != string(secret.Data["password"]) {
 		t.Errorf("%s: made %d times, with password %q, and the Secret holds %q", of.name, outside.made[uid], outside.kept[uid], secret.Data["password"])
-	}
-}
-
-// deleteAll deletes the claims of vaults while the controller dies before and
-// after it lets go of them, and inside its work; another one must end them.
-func (p *platform) deleteAll(t *testing.T, all []victim, outside *store) {
-	t.Helper()
-	outside.crash("tenant-outside")
-	var doomed []victim
-	for _, each := range all {
-		if each.claim.GetKind() != "Vault" {
-			continue
-		}
-		if each.name != "outside" {
-			p.fuses.light(each.namespace, 0, strings.Contains(each.name, "after"))
-		}
-		doomed = append(doomed, each)
-		if err := p.admin.Delete(t.Context(), each.claim); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p.die(t, doomed, outside)
-	outside.crash()
-	p.fuses.reset()
-	p.restart(t)
-	kubetest.Eventually(t, patience, "every claim is gone", func() error {
-		for _, each := range doomed {
-			if err := p.admin.Get(t.Context(), client.ObjectKeyFromObject(each.claim), each.claim); !apierrors.IsNotFound(err) {
-				return fmt.Errorf("%s is there: %w", each.name, err)
-			}
-		}
-		return nil
-	})
-	outside.mu.Lock()
-	defer outside.mu.Unlock()
-	if len(outside.kept) > 0 {
-		t.Errorf("left outside the cluster: %v", outside.kept)
 	}
 }

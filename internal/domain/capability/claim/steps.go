@@ -26,7 +26,7 @@ func (e *Engine) steps() []steps.Step[*Claim] {
 	return []steps.Step[*Claim]{
 		{Condition: ConditionAccepted, Run: e.accept},
 		{Condition: ConditionApproved, Run: e.approve},
-		{Condition: ConditionProvisioned, Run: e.provision},
+		{Condition: ConditionProvisioned, Holds: true, Run: e.provision},
 		{Run: e.ready},
 	}
 }
@@ -341,22 +341,17 @@ func (e *Engine) ready(ctx context.Context, _ *Claim) steps.Result {
 	return done
 }
 
-// leave ends what is outside the cluster; the rest goes with its owner.
+// leave ends what is outside the cluster; the rest goes with its owner. It is asked
+// of claims that came as far as to be provisioned, whether or not they can say so.
 func (e *Engine) leave(ctx context.Context, claim *Claim) steps.Result {
 	order, err := e.orders.order(ctx, e.capability, claim)
-	_, wrong := refusedBy(err)
-	never := claim.status().Version == "" // written once a claim is accepted
 	switch {
-	case wrong && never:
-		return steps.Done(ReasonDeleting, "The claim was never accepted, so nothing was made for it.")
 	case err != nil:
 		return refused(err, kindAgain)
 	case order.maker.Builtin == nil:
 		return steps.Done(ReasonDeleting, "Nothing outside the cluster belongs to the claim.")
 	}
-	if err := order.maker.Builtin.Available(ctx); err != nil && never {
-		return steps.Done(ReasonDeleting, "The claim was never accepted, so nothing was made for it.")
-	} else if err != nil {
+	if err := order.maker.Builtin.Available(ctx); err != nil {
 		return steps.Waiting(ReasonUnavailable, err.Error(), unavailableAgain)
 	}
 	why := fmt.Sprintf("The claim was deleted: what was made for it is %s.", fate(order.Policy))
