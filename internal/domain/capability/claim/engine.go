@@ -199,7 +199,8 @@ func (e *Engine) Claims(ctx context.Context) ([]unstructured.Unstructured, error
 	return list.Items, err
 }
 
-// watch has the objects of a kind watched that were made for claims.
+// watch has the objects of a kind watched that were made for claims. Whatever is
+// changed of them after it has returned is noticed.
 func (e *Engine) watch(ctx context.Context, kind schema.GroupVersionKind, order *Order) error {
 	if kind.GroupKind() == secretKind.GroupKind() {
 		return nil
@@ -213,14 +214,20 @@ func (e *Engine) watch(ctx context.Context, kind schema.GroupVersionKind, order 
 	if err := e.mayWatch(ctx, kind, order); err != nil {
 		return err
 	}
+	like := &unstructured.Unstructured{}
+	like.SetGroupVersionKind(kind)
+	informer, err := e.cache.GetInformer(ctx, like)
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", kind.Kind, err)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.watched[kind] {
 		return nil
 	}
-	like := &unstructured.Unstructured{}
-	like.SetGroupVersionKind(kind)
-	err := e.controller.Watch(source.TypedKind[*unstructured.Unstructured, reconcile.Request](e.cache, like, e.owner(), drifted))
+	err = e.controller.Watch(&source.TypedInformer[*unstructured.Unstructured, reconcile.Request]{
+		Informer: informer, Handler: e.owner(), Predicates: []predicate.TypedPredicate[*unstructured.Unstructured]{drifted},
+	})
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", kind.Kind, err)
 	}
