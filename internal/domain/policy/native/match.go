@@ -7,19 +7,20 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
 
-// constraints returns what a policy matches, with everything said that the API
-// server would fill in.
+// constraints returns what a policy matches but for selectors, with everything
+// said that the API server would fill in.
+//
+// The API server looks at the selectors of a policy for each request of
+// whatever kind, and parses them each time, before it looks at the resources;
+// at those of a binding only once the policy matches. So the binding has them,
+// see reach: one must match as well as the other.
 func constraints(match *admissionv1.MatchResources) *admissionv1.MatchResources {
 	filled := match.DeepCopy()
 	if filled.MatchPolicy == nil {
 		filled.MatchPolicy = new(admissionv1.Equivalent)
 	}
-	if filled.NamespaceSelector == nil {
-		filled.NamespaceSelector = &metav1.LabelSelector{}
-	}
-	if filled.ObjectSelector == nil {
-		filled.ObjectSelector = &metav1.LabelSelector{}
-	}
+	filled.NamespaceSelector = &metav1.LabelSelector{}
+	filled.ObjectSelector = &metav1.LabelSelector{}
 	scoped(filled.ResourceRules)
 	scoped(filled.ExcludeResourceRules)
 	return filled
@@ -33,20 +34,34 @@ func scoped(rules []admissionv1.NamedRuleWithOperations) {
 	}
 }
 
-// reach narrows a binding to where the policy may hold: outside of the system's
-// namespaces, and for a namespaced policy in its own.
-func (o origin) reach() *admissionv1.MatchResources {
-	selector := policy.SystemSelector(o.object.GetLabels())
+// reach narrows a binding to what the policy's selectors choose, outside of the
+// system's namespaces, and for a namespaced policy in its own.
+func (o origin) reach(match *admissionv1.MatchResources) *admissionv1.MatchResources {
+	namespaces := policy.SystemSelector(o.object.GetLabels())
 	if o.namespaced {
-		selector.MatchExpressions = append(selector.MatchExpressions, metav1.LabelSelectorRequirement{
+		namespaces.MatchExpressions = append(namespaces.MatchExpressions, metav1.LabelSelectorRequirement{
 			Key: namespaceName, Operator: metav1.LabelSelectorOpIn, Values: []string{o.object.GetNamespace()},
 		})
 	}
-	if len(selector.MatchExpressions) == 0 {
+	namespaces = both(namespaces, match.NamespaceSelector)
+	objects := both(&metav1.LabelSelector{}, match.ObjectSelector)
+	if empty(namespaces) && empty(objects) {
 		return nil
 	}
-	return constraints(&admissionv1.MatchResources{NamespaceSelector: selector})
+	return &admissionv1.MatchResources{MatchPolicy: new(admissionv1.Equivalent), NamespaceSelector: namespaces, ObjectSelector: objects}
 }
+
+// both chooses what the two choose. The first has no labels to match.
+func both(a, b *metav1.LabelSelector) *metav1.LabelSelector {
+	if b == nil {
+		return a
+	}
+	joined := b.DeepCopy()
+	joined.MatchExpressions = append(a.MatchExpressions, joined.MatchExpressions...)
+	return joined
+}
+
+func empty(s *metav1.LabelSelector) bool { return len(s.MatchLabels)+len(s.MatchExpressions) == 0 }
 
 // namespaceName is the label that the API server sets on every namespace.
 const namespaceName = "kubernetes.io/metadata.name"

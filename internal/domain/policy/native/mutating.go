@@ -30,7 +30,7 @@ func mutating(kind string, p *policiesv1.MutatingPolicy, opts Options) (Objects,
 	}
 	var objects Objects
 	for _, v := range mutatingVariants(p) {
-		objects = append(objects, o.mutatingPolicy(v), o.mutatingBinding(v.suffix()))
+		objects = append(objects, o.mutatingPolicy(v), o.mutatingBinding(v.suffix(), v.spec.MatchConstraints))
 	}
 	return objects, "", nil
 }
@@ -92,11 +92,11 @@ func (o origin) waived(m admissionv1.Mutation, rule string) admissionv1.Mutation
 	return m
 }
 
-func (o origin) mutatingBinding(suffix string) *admissionv1.MutatingAdmissionPolicyBinding {
+func (o origin) mutatingBinding(suffix string, match *admissionv1.MatchResources) *admissionv1.MutatingAdmissionPolicyBinding {
 	meta := o.meta(suffix)
 	binding := &admissionv1.MutatingAdmissionPolicyBinding{
 		ObjectMeta: meta,
-		Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: meta.Name, MatchResources: o.reach()},
+		Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: meta.Name, MatchResources: o.reach(match)},
 	}
 	if o.waivable() {
 		binding.Spec.ParamRef = override.ParamRef(Key(o.object))

@@ -32,7 +32,7 @@ func validating(kind string, p *policiesv1.ValidatingPolicy, opts Options) (Obje
 	}
 	var objects Objects
 	for _, v := range validatingVariants(p) {
-		objects = append(objects, o.validatingPolicy(v), o.validatingBinding(v.suffix()))
+		objects = append(objects, o.validatingPolicy(v), o.validatingBinding(v.suffix(), v.spec.MatchConstraints))
 	}
 	return objects, "", nil
 }
@@ -93,12 +93,12 @@ func (o origin) validatingPolicy(v variant[policiesv1.ValidatingPolicySpec]) *ad
 	return native
 }
 
-func (o origin) validatingBinding(suffix string) *admissionv1.ValidatingAdmissionPolicyBinding {
+func (o origin) validatingBinding(suffix string, match *admissionv1.MatchResources) *admissionv1.ValidatingAdmissionPolicyBinding {
 	meta := o.meta(suffix)
 	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
 		ObjectMeta: meta,
 		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName: meta.Name, MatchResources: o.reach(), ValidationActions: o.actions(),
+			PolicyName: meta.Name, MatchResources: o.reach(match), ValidationActions: o.actions(),
 		},
 	}
 	if o.waivable() {

@@ -11,6 +11,10 @@
 // people work, lets pass. Every refusal is one sentence that says what is
 // refused, why, and what to do instead.
 //
+// The binding says in which namespaces a guard holds, not the policy: the API
+// server parses a policy's selectors for each request of whatever kind, and
+// those of a binding only for requests that the policy is about.
+//
 // The package is pure: it parses what is embedded and returns objects. The
 // composition root installs them, and the embedded control plane loads the
 // files.
