@@ -94,27 +94,36 @@ func TestDebuggingContainers(t *testing.T) {
 	env := kubetest.Start(t)
 	s := newServer(t, env)
 	const namespace = "catalogue-debugging"
-	inForce(t, s, namespace, nil, named("pod-security-baseline"))
-	pod := web(namespace, func(*corev1.PodSpec) {})
-	kubetest.Eventually(t, soon, "the policy is in force", func() error {
-		if err := s.Create(t.Context(), web(namespace, hostNetwork), client.DryRunAll); err == nil {
-			return errors.New("a pod on the host's network passes")
+	env.InstallCRDs(t)
+	installLedger(t, env)
+	pod := web(namespace, func(spec *corev1.PodSpec) { spec.Containers[0].Image = "registry.corp.example/web" })
+	pod.Name = "running"
+	s.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"tenancy.roadbed.dev/tenant": "example"}}})
+	kubetest.Eventually(t, soon, "the pod is made", func() error { return s.Create(t.Context(), pod) })
+	inForce(t, s, namespace, nil, func(e catalogue.Entry) bool { return e.Name == "pod-security-baseline" || e.Name == "image-tags" })
+	kubetest.Eventually(t, soon, "the policies are in force", func() error {
+		for _, change := range []func(*corev1.PodSpec){hostNetwork, func(spec *corev1.PodSpec) { spec.Containers[0].Image = "a/web" }} {
+			if err := s.Create(t.Context(), web(namespace, change), client.DryRunAll); err == nil {
+				return errors.New("a bad pod passes")
+			}
 		}
 		return nil
 	})
-	kubetest.Eventually(t, soon, "the pod is made", func() error { return s.Create(t.Context(), pod) })
-	debugging := func(privileged bool) error {
+	debugging := func(image string, privileged bool) error {
 		with := pod.DeepCopy()
 		with.ResourceVersion = "" // the scheduler writes the pod meanwhile
 		with.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
-			Name: "debug", Image: "registry.corp.example/debug:1", SecurityContext: &corev1.SecurityContext{Privileged: &privileged},
+			Name: "debug", Image: image, SecurityContext: &corev1.SecurityContext{Privileged: &privileged},
 		}}}
 		return s.SubResource("ephemeralcontainers").Update(t.Context(), with, &client.SubResourceUpdateOptions{UpdateOptions: client.UpdateOptions{DryRun: []string{metav1.DryRunAll}}})
 	}
-	if err := debugging(true); err == nil || !strings.Contains(err.Error(), "container debug is privileged") {
+	if err := debugging("registry.corp.example/debug:1", true); err == nil || !strings.Contains(err.Error(), "container debug is privileged") {
 		t.Errorf("a privileged container is added: %v", err)
 	}
-	if err := debugging(false); err != nil {
+	if err := debugging("registry.corp.example/debug", false); err == nil || !strings.Contains(err.Error(), "image registry.corp.example/debug has no tag") {
+		t.Errorf("a container without a tag is added: %v", err)
+	}
+	if err := debugging("registry.corp.example/debug:1", false); err != nil {
 		t.Errorf("an ordinary one is refused: %v", err)
 	}
 }
