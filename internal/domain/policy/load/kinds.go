@@ -82,6 +82,22 @@ func unsupportedKinds() map[schema.GroupKind]string {
 	}
 }
 
+// ofPolicies tells whether a group has no other kinds than those of policies and
+// what belongs to them: another kind there is a slip of the pen.
+func ofPolicies(group string) bool { return group == groupCEL || group == groupLegacy }
+
+// kindsOf are the kinds of a group that are read, sorted.
+func kindsOf(group string) []string {
+	var kinds []string
+	for kind := range knownKinds() {
+		if kind.Group == group {
+			kinds = append(kinds, kind.Kind)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
 // IsPolicyKind tells whether a kind is one that this package reads or reports.
 func IsPolicyKind(apiVersion, kind string) bool {
 	gk := groupKind(apiVersion, kind)

@@ -95,6 +95,9 @@ func typed(source *yamldoc.Document) ([]Document, []Problem) {
 	case source.Kind() == "" || source.APIVersion() == "":
 		problem.Foreign, problem.Message = true, "this is no object: one begins with apiVersion and kind"
 		return nil, []Problem{problem}
+	case !ok && ofPolicies(gk.Group):
+		problem.Line, problem.Message = source.LineOf("kind"), fmt.Sprintf("%s has no kind %q; use %s", gk.Group, gk.Kind, strings.Join(kindsOf(gk.Group), ", "))
+		return nil, []Problem{problem}
 	case !ok:
 		problem.Foreign, problem.Message = true, fmt.Sprintf("%s of %q is no policy", gk.Kind, source.APIVersion())
 		return nil, []Problem{problem}
