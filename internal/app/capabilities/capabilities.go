@@ -5,13 +5,16 @@ package capabilities
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/availability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/consumers"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/ledger"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
@@ -45,10 +48,7 @@ var _ module.Module = (*Module)(nil)
 // New returns the domain.
 func New(deps Deps) *Module {
 	m := &Module{deps: deps}
-	given := operator.Deps{Settings: settings(deps.Platform != nil), Builtins: builtins(), Available: m.available}
-	if deps.Uses != nil {
-		given.Usage = usage{deps.Uses}
-	}
+	given := operator.Deps{Settings: settings(deps.Platform != nil), Usage: m.usage(), Builtins: builtins(), Available: m.available}
 	if deps.Reach != nil {
 		given.Reach = deps.Reach
 	}
@@ -56,12 +56,24 @@ func New(deps Deps) *Module {
 	return m
 }
 
+// Describe says what the domain is.
+func (m *Module) Describe() module.Description {
+	described := m.Domain.Describe()
+	described.Routes = consumers.Routes()
+	return described
+}
+
 // Setup adds capabilities and claims to the host.
 func (m *Module) Setup(host *module.Host) error {
 	if err := m.Domain.Setup(host); err != nil {
 		return err
 	}
-	if err := m.platform(host); err != nil {
+	direct, err := kubernetes.NewForConfigAndClient(host.Manager.GetConfig(), host.Manager.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("make the direct client: %w", err)
+	}
+	consumers.HTTP{Client: direct, Reader: host.Manager.GetClient(), Usage: m.usage(), Clock: host.Clock}.Register(host.Routes)
+	if err := m.platform(host, direct); err != nil {
 		return err
 	}
 	factories, err := m.factories(host)
@@ -70,6 +82,14 @@ func (m *Module) Setup(host *module.Host) error {
 	}
 	_, err = claim.Setup(host, claim.Deps{Factories: factories, Changed: m.ClaimsChanged})
 	return err
+}
+
+// usage tells who used an API: nobody can have where there is no gateway.
+func (m *Module) usage() capability.Usage {
+	if m.deps.Uses == nil {
+		return capability.Nobody{}
+	}
+	return usage{m.deps.Uses}
 }
 
 // usage tells from the gateway's ledger who used an API.

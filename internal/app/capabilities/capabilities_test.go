@@ -42,7 +42,7 @@ func TestPlatform(t *testing.T) {
 	}
 	url := gatewayAt(t, env, int64(apptest.FreeAddress(t).Port()))
 	options := apptest.Options(dir, env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates())
-	apptest.Run(t, options)
+	reached := apptest.Run(t, options)
 	onboard(t, env)
 	capability := published(t, env)
 	person, err := client.New(env.As(t, "ada", "corp:payments"), client.Options{Scheme: env.Scheme})
@@ -55,6 +55,7 @@ func TestPlatform(t *testing.T) {
 	connected(t, person, claimedOverHTTP(t, workload))
 	recorded(t, options.TrailPath)
 	listed(t, workload)
+	consumed(t, env, reached.Health, workload)
 	refused(t, workload, token(t, env.Client, "tenant-payments", "default", "another"))
 	people(t, env, url, options.TrailPath)
 	limited(t, workload)

@@ -33,14 +33,10 @@ type Platform struct {
 }
 
 // platform adds the HTTP API to the host.
-func (m *Module) platform(host *module.Host) error {
+func (m *Module) platform(host *module.Host, direct kubernetes.Interface) error {
 	with := m.deps.Platform
 	if with == nil {
 		return nil
-	}
-	direct, err := kubernetes.NewForConfigAndClient(host.Manager.GetConfig(), host.Manager.GetHTTPClient())
-	if err != nil {
-		return fmt.Errorf("make the client of the HTTP API: %w", err)
 	}
 	known := catalogue{host.Manager.GetClient()}
 	accounts, err := platformapi.NewImpersonation(host.Manager.GetConfig(), known, host.Trail, host.Clock)

@@ -177,6 +177,12 @@ func TestConsumersAreNamed(t *testing.T) {
 			t.Errorf("%q ends with %d\nstdout: %s\nwant %q\nstderr: %s", step.args, code, stdout, step.stdout, stderr)
 		}
 	}
+	if _, stderr, _ := s.run(t, "capability", "consumers", "barrel"); !regexp.MustCompile(`The server was not asked: no server runs .* last written .* ago, at .*later uses may be missing`).MatchString(strings.ReplaceAll(stderr, "\n", " ")) {
+		t.Errorf("what is stored is shown without saying so: %s", stderr)
+	}
+	if _, stderr, code := s.run(t, "capability", "consumers", "barrel", "--server", "http://127.0.0.1:1"); code != verb.ExitFailed || !regexp.MustCompile("does not answer|make a token").MatchString(stderr) {
+		t.Errorf("a server that cannot be asked ends with %d: %s", code, stderr)
+	}
 	if _, stderr, code := s.run(t, "capability", "consumers", "barrel", "--version", "v2"); code != verb.ExitUsage {
 		t.Errorf("a version that there is not ends with %d: %s", code, stderr)
 	}

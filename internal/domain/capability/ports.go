@@ -29,3 +29,13 @@ type Usage interface {
 	// error, never an empty list.
 	Consumers(ctx context.Context, api, version string, since time.Time) ([]Consumer, error)
 }
+
+// Nobody is the usage where there is no gateway, so that nobody can have used an API.
+type Nobody struct{}
+
+var _ Usage = Nobody{}
+
+// Consumers are none.
+func (Nobody) Consumers(context.Context, string, string, time.Time) ([]Consumer, error) {
+	return nil, nil
+}

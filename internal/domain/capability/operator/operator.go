@@ -63,7 +63,7 @@ var _ module.Module = (*Domain)(nil)
 func New(deps Deps) *Domain {
 	deps.Settings = deps.Settings.WithDefaults()
 	if deps.Usage == nil {
-		deps.Usage = nobody{}
+		deps.Usage = capability.Nobody{}
 	}
 	if deps.Reach == nil {
 		deps.Reach = func(string) *apiextensionsv1.WebhookClientConfig { return nil }

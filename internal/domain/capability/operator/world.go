@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -15,16 +14,6 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/lifecycle"
 )
-
-// nobody is the usage where there is no gateway.
-type nobody struct{}
-
-var _ capability.Usage = nobody{}
-
-// Consumers are none.
-func (nobody) Consumers(context.Context, string, string, time.Time) ([]capability.Consumer, error) {
-	return nil, nil
-}
 
 // claims are all claims of a Capability, as the API server has them; none when
 // the kind is not there.

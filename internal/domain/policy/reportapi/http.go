@@ -1,19 +1,14 @@
 package reportapi
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 
@@ -21,6 +16,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/history"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/report"
+	"github.com/roadbed-dev/roadbed/internal/kernel/review"
 )
 
 // Paths of the routes, which answer whether or not the API of reports is served.
@@ -45,6 +41,8 @@ type HTTP struct {
 	Client kubernetes.Interface
 	Store  Store
 }
+
+func (h HTTP) guard() review.Guard { return review.Guard{Client: h.Client, Audience: Audience} }
 
 // Register adds the routes.
 func (h HTTP) Register(mux *http.ServeMux) {
@@ -114,12 +112,6 @@ func (h HTTP) changes(ctx context.Context, q history.Query) (any, error) {
 	return list, nil
 }
 
-// Reasons for not answering.
-var (
-	errUnknown   = errors.New("send a token of the cluster as Authorization: Bearer")
-	errForbidden = errors.New("forbidden: list reports.openreports.io")
-)
-
 // guarded answers whom the cluster knows and allows.
 func (h HTTP) guarded(answer answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -128,18 +120,17 @@ func (h HTTP) guarded(answer answer) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		err = h.authorize(r.Context(), r.Header.Get("Authorization"), q.Namespace)
+		err = h.guard().Admit(r, authorizationv1.ResourceAttributes{
+			Namespace: q.Namespace, Verb: "list", Group: openreportsv1alpha1.GroupVersion.Group,
+			Version: openreportsv1alpha1.GroupVersion.Version, Resource: "reports",
+		})
 		var found any
 		if err == nil {
 			found, err = answer(r.Context(), q)
 		}
 		switch {
-		case errors.Is(err, errUnknown):
-			http.Error(w, err.Error(), http.StatusUnauthorized)
-		case errors.Is(err, errForbidden):
-			http.Error(w, err.Error(), http.StatusForbidden)
 		case err != nil:
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			http.Error(w, err.Error(), review.Status(err))
 		default:
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(found) // who asked has gone
@@ -161,50 +152,4 @@ func queryOf(values url.Values) (history.Query, error) {
 		return q, fmt.Errorf("since: %w", err)
 	}
 	return q, nil
-}
-
-// authorize asks the cluster who has the token and whether they may list reports.
-func (h HTTP) authorize(ctx context.Context, header, namespace string) error {
-	token, ok := strings.CutPrefix(header, "Bearer ")
-	if !ok || token == "" {
-		return errUnknown
-	}
-	user, err := h.userOf(ctx, token)
-	if err != nil {
-		return err
-	}
-	extra := map[string]authorizationv1.ExtraValue{}
-	for key, value := range user.Extra {
-		extra[key] = authorizationv1.ExtraValue(value)
-	}
-	asked := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: namespace, Verb: "list", Group: openreportsv1alpha1.GroupVersion.Group,
-			Version: openreportsv1alpha1.GroupVersion.Version, Resource: "reports",
-		},
-	}}
-	told, err := h.Client.AuthorizationV1().SubjectAccessReviews().Create(ctx, asked, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("ask the cluster who may read reports: %w", err)
-	}
-	if !told.Status.Allowed {
-		return fmt.Errorf("%w in namespace %q as %s", errForbidden, cmp.Or(namespace, "(all)"), user.Username)
-	}
-	return nil
-}
-
-// userOf takes tokens for the routes, and those for the API server.
-func (h HTTP) userOf(ctx context.Context, token string) (authenticationv1.UserInfo, error) {
-	for _, audiences := range [][]string{{Audience}, nil} {
-		asked := &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: audiences}}
-		told, err := h.Client.AuthenticationV1().TokenReviews().Create(ctx, asked, metav1.CreateOptions{})
-		if err != nil {
-			return authenticationv1.UserInfo{}, fmt.Errorf("ask the cluster whose token it is: %w", err)
-		}
-		if told.Status.Authenticated {
-			return told.Status.User, nil
-		}
-	}
-	return authenticationv1.UserInfo{}, errUnknown
 }
