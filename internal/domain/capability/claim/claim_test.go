@@ -20,6 +20,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/account"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
 )
 
 // TestClaims runs on a plane of its own: guards are in force for everybody.
@@ -80,7 +81,7 @@ func testLife(t *testing.T, p *platform) {
 		t.Errorf("settings are %v: %v", settings.Data, err)
 	}
 	grant := "capability.account.grant " + account.RoleName(p.revisions(t, "box", 1)[0].Name)
-	if diff := cmp.Diff([]string{grant, claim.ActionProvision + " one", claim.ActionUpdate + " one"}, p.trail.deeds(namespace)); diff != "" {
+	if diff := cmp.Diff([]string{grant, claim.ActionProvision + " one", claim.ActionUpdate + " one"}, p.deeds(namespace)); diff != "" {
 		t.Errorf("on the trail: %s", diff)
 	}
 	if err := dev.Delete(t.Context(), made); err != nil {
@@ -173,7 +174,7 @@ func testNoTenant(t *testing.T, p *platform) {
 func testNoRecord(t *testing.T, p *platform) {
 	namespace, dev := p.tenant(t, "norecord", "tier-2", "internal")
 	made := claimed(t, dev, wish(namespace, "Box", "unrecorded", `{"size":3}`))
-	conditioned(t, dev, made, claim.ConditionProvisioned, claim.ReasonTrailUnavailable, "the disk is full")
+	conditioned(t, dev, made, claim.ConditionProvisioned, claim.ReasonTrailUnavailable, controllertest.ErrFull.Error())
 	settings := object("ConfigMap", namespace, "unrecorded")
 	if err := dev.Get(t.Context(), client.ObjectKeyFromObject(settings), settings); !apierrors.IsNotFound(err) {
 		t.Errorf("it was made all the same: %v", err)

@@ -329,7 +329,7 @@ func (p *platform) judge(t *testing.T, all []victim, before map[string]types.UID
 		if expected := want[each.claim.GetKind()]; count != expected {
 			t.Errorf("%s: it consists of %d objects, want %d", each.name, count, expected)
 		}
-		if deeds := strings.Join(p.trail.deeds(each.namespace), " "); !strings.Contains(deeds, claim.ActionProvision) || !strings.Contains(deeds, "capability.account.grant") {
+		if deeds := strings.Join(p.deeds(each.namespace), " "); !strings.Contains(deeds, claim.ActionProvision) || !strings.Contains(deeds, "capability.account.grant") {
 			t.Errorf("%s: on the trail: %s", each.name, deeds)
 		}
 		if each.claim.GetKind() == "Vault" {

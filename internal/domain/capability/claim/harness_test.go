@@ -1,18 +1,11 @@
 package claim_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -21,14 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
@@ -39,10 +25,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
-	"github.com/roadbed-dev/roadbed/internal/kernel/module"
-	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
 )
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
@@ -56,7 +41,7 @@ type platform struct {
 	admin      client.Client
 	factories  map[v1alpha1.ProvisionerType]claim.Factory
 	supervisor *claim.Supervisor
-	trail      *book
+	trail      *controllertest.Trail
 	fuses      *fuses // nil where nobody dies
 	stop       func() error
 }
@@ -65,7 +50,7 @@ func start(t *testing.T, factories map[v1alpha1.ProvisionerType]claim.Factory) *
 	t.Helper()
 	env := kubetest.Private(t)
 	env.InstallCRDs(t)
-	p := &platform{env: env, admin: env.Client, factories: factories, trail: &book{}}
+	p := &platform{env: env, admin: env.Client, factories: factories, trail: &controllertest.Trail{}}
 	acting := rest.CopyConfig(env.Admin)
 	acting.QPS, acting.Impersonate = -1, rest.ImpersonationConfig{UserName: identity.Roadbed, Groups: []string{"system:masters"}}
 	installer, err := client.New(acting, client.Options{Scheme: env.Scheme})
@@ -141,84 +126,31 @@ func (p *platform) create(t *testing.T, c client.Client, objects ...client.Objec
 	}
 }
 
-func testLog() *slog.Logger {
-	if os.Getenv("ROADBED_TEST_LOG") == "" {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
-}
-
 // run starts the controllers.
 func (p *platform) run(t *testing.T) {
 	t.Helper()
-	connection := rest.CopyConfig(p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...))
-	connection.QPS, connection.Burst = -1, -1
+	acting := rest.CopyConfig(p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...))
 	if p.fuses != nil {
-		connection.Wrap(p.fuses.wrap)
+		acting.Wrap(p.fuses.wrap)
 	}
-	log := logr.FromSlogHandler(testLog().Handler())
-	ctrl.SetLogger(log)
-	mgr, err := ctrl.NewManager(connection, manager.Options{
-		Scheme: p.env.Scheme, Logger: log,
-		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
-		Client:                 client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
-		Metrics:                metricsserver.Options{BindAddress: "0"},
-		HealthProbeBindAddress: "0",
-		WebhookServer:          &noWebhooks{},
-		Controller:             config.Controller{SkipNameValidation: new(true)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: clock.RealClock{},
-		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
-	}
+	host := controllertest.Host(t, p.env, acting, p.trail)
+	p.trail.Refuse(func(r trail.Record) bool { return r.Object.Name == "unrecorded" })
+	var err error
 	if p.supervisor, err = claim.Setup(host, claim.Deps{Factories: p.factories}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
-	p.stop = sync.OnceValue(func() error { cancel(); return <-done })
-	kubetest.Eventually(t, patience, "every controller reconciles", func() error { return host.Liveness.Check(ctx) })
-}
-
-// book is a trail that takes no record of what is named "unrecorded".
-type book struct {
-	mu      sync.Mutex
-	records []trail.Record // guarded by mu
-}
-
-func (b *book) Record(_ context.Context, r trail.Record) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if r.Object.Name == "unrecorded" {
-		return errors.New("the disk is full")
-	}
-	b.records = append(b.records, r)
-	return nil
+	p.stop = controllertest.Run(t, host)
 }
 
 // deeds are the actions in a namespace, in order, each with the name of what
 // was acted on.
-func (b *book) deeds(namespace string) []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (p *platform) deeds(namespace string) []string {
 	var deeds []string
-	for _, r := range b.records {
-		if r.Object.Namespace == namespace {
-			deeds = append(deeds, r.Action+" "+r.Object.Name)
-		}
+	for _, r := range p.trail.Of(func(r trail.Record) bool { return r.Object.Namespace == namespace }) {
+		deeds = append(deeds, r.Action+" "+r.Object.Name)
 	}
 	return deeds
 }
-
-type noWebhooks struct{ webhook.Server }
-
-func (noWebhooks) Register(string, http.Handler) {}
-func (noWebhooks) NeedLeaderElection() bool      { return false }
-func (noWebhooks) Start(context.Context) error   { return nil }
 
 // tenant makes a tenant's namespace and a developer of it.
 func (p *platform) tenant(t *testing.T, name, tier, class string) (namespace string, developer client.Client) {

@@ -123,7 +123,7 @@ func testWaves(t *testing.T, p *platform) {
 		t.Fatal(err)
 	}
 	rendered(t, p.admin, late, one)
-	deeds := p.trail.deeds(first)
+	deeds := p.deeds(first)
 	if want := []string{claim.ActionUpdate + " late", claim.ActionRollback + " late"}; len(deeds) < 2 || !slices.Equal(deeds[len(deeds)-2:], want) {
 		t.Errorf("on the trail: %q, want %q at the end", deeds, want)
 	}
@@ -199,7 +199,7 @@ func testApprovals(t *testing.T, p *platform) {
 	}
 	ready(t, dev, made)
 	conditioned(t, dev, made, claim.ConditionApproved, claim.ReasonApproved, "Approved by ann and bob.")
-	deeds := p.trail.deeds(namespace)
+	deeds := p.deeds(namespace)
 	for _, want := range []string{approvals.ActionGive + " ann", approvals.ActionGive + " bob", claim.ActionUseApproval + " one"} {
 		if !slices.Contains(deeds, want) {
 			t.Errorf("on the trail: %q, want %q among it", deeds, want)
@@ -240,7 +240,7 @@ func (p *platform) testExpiry(t *testing.T, approver client.Client, of *unstruct
 		return nil
 	})
 	var ended int
-	for _, deed := range p.trail.deeds(of.GetNamespace()) {
+	for _, deed := range p.deeds(of.GetNamespace()) {
 		if deed == approvals.ActionExpire+" brief" {
 			ended++
 		}

@@ -198,7 +198,7 @@ func TestPublishingIsRecorded(t *testing.T) {
 		}
 		return nil
 	})
-	if diff := cmp.Diff([]string{operator.ActionPublish, operator.ActionWithdraw}, p.trail.deeds("ledger")); diff != "" {
+	if diff := cmp.Diff([]string{operator.ActionPublish, operator.ActionWithdraw}, p.trail.Actions("Capability", "ledger")); diff != "" {
 		t.Errorf("on the trail: %s", diff)
 	}
 }

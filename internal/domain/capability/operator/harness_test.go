@@ -4,29 +4,22 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
@@ -35,10 +28,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/rbac"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
-	"github.com/roadbed-dev/roadbed/internal/kernel/module"
-	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
-	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
+	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
 )
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
@@ -53,7 +44,7 @@ type platform struct {
 	usage  *usage
 	broken *broken
 	domain *operator.Domain
-	trail  *book
+	trail  *controllertest.Trail
 	clock  *calendar
 }
 
@@ -92,7 +83,7 @@ func install(t *testing.T) *platform {
 	env := kubetest.Lasting(t)
 	env.InstallCRDs(t)
 	env.InstallGatewayCRDs(t)
-	p := &platform{env: env, client: env.Client, hooks: newHooks(), usage: &usage{}, broken: &broken{}, trail: &book{}, clock: &calendar{}}
+	p := &platform{env: env, client: env.Client, hooks: newHooks(), usage: &usage{}, broken: &broken{}, trail: &controllertest.Trail{}, clock: &calendar{}}
 	p.ensure(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: identity.SystemNamespace}})
 	for _, obj := range append(rbac.Objects(), guards.Objects()...) {
 		p.ensure(t, obj)
@@ -113,76 +104,18 @@ func (p *platform) run(t *testing.T) {
 	t.Helper()
 	p.ensure(t, systemRole())
 	p.ensure(t, systemBinding())
-	mgr, err := newManager(p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...), p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := &module.Host{
-		Manager: mgr, Routes: http.NewServeMux(), Trail: p.trail, Clock: p.clock,
-		Liveness: steps.NewLiveness(clock.RealClock{}, steps.SilenceLimit), Log: testLog(),
-	}
+	host := controllertest.Host(t, p.env, p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...), p.trail, func(o *manager.Options) { o.WebhookServer = p.hooks })
+	host.Clock = p.clock
 	p.domain = operator.New(operator.Deps{Usage: p.usage, Reach: p.hooks.reach, Builtins: []string{"none", "tank"}, Available: p.broken.available})
 	if err := p.domain.Setup(host); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
+	stop := controllertest.Run(t, host)
 	kubetest.AtExit(func() error {
-		cancel()
-		err := <-done
+		err := stop()
 		p.hooks.server.Close()
 		return err
 	})
-	kubetest.Eventually(t, patience, "every controller reconciles", func() error { return host.Liveness.Check(ctx) })
-}
-
-func testLog() *slog.Logger {
-	if os.Getenv("ROADBED_TEST_LOG") == "" {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
-}
-
-func newManager(connection *rest.Config, p *platform) (manager.Manager, error) {
-	connection = rest.CopyConfig(connection)
-	connection.QPS, connection.Burst = -1, -1
-	log := logr.FromSlogHandler(testLog().Handler())
-	ctrl.SetLogger(log)
-	return ctrl.NewManager(connection, manager.Options{
-		Scheme: p.env.Scheme, Logger: log,
-		Client:                 client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
-		Metrics:                metricsserver.Options{BindAddress: "0"},
-		HealthProbeBindAddress: "0",
-		WebhookServer:          p.hooks,
-		Controller:             config.Controller{SkipNameValidation: new(true)},
-	})
-}
-
-// book is a trail that tests read.
-type book struct {
-	mu      sync.Mutex
-	records []trail.Record // guarded by mu
-}
-
-func (b *book) Record(_ context.Context, r trail.Record) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.records = append(b.records, r)
-	return nil
-}
-
-// deeds are the actions on a Capability, in order.
-func (b *book) deeds(name string) []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var deeds []string
-	for _, r := range b.records {
-		if r.Object.Name == name {
-			deeds = append(deeds, r.Action)
-		}
-	}
-	return deeds
 }
 
 // usage is a ledger that tests write.
