@@ -63,12 +63,16 @@ func (c *compiler) begin(name string, index int) {
 }
 
 // faults are all that was noted, each once: a rule and those made of it have
-// much in common.
+// much in common. What is wrong with a field is said in the words of whoever
+// wrote it, and of made rules only what is wrong with nothing but them.
 func (c *compiler) faults() FaultsError {
 	all := slices.Clone(c.whole.Faults())
-	for _, rule := range c.done {
+	for i, rule := range c.done {
+		made := i >= len(c.source.Spec.Rules)
 		for _, fault := range rule.Faults() {
-			if !slices.Contains(all, fault) {
+			if !slices.ContainsFunc(all, func(f Fault) bool {
+				return f == fault || made && f.Field == fault.Field && f.Unsupported == fault.Unsupported
+			}) {
 				all = append(all, fault)
 			}
 		}
