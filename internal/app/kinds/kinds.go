@@ -23,14 +23,15 @@ import (
 const Manager = "roadbed-install"
 
 // Apply applies an object for the manager of its fields, and takes over what
-// others set of them.
+// others set of them. The client's cache does not wait for it: to do so it would
+// have to hold all objects of the kind.
 func Apply(ctx context.Context, c client.Client, object *unstructured.Unstructured, manager string) error {
 	body, err := object.MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("encode %s %q: %w", object.GetKind(), object.GetName(), err)
 	}
 	patch := client.RawPatch(types.ApplyYAMLPatchType, body)
-	if err := c.Patch(ctx, object, patch, client.FieldOwner(manager), client.ForceOwnership); err != nil {
+	if err := c.Patch(ctx, object, patch, client.FieldOwner(manager), client.ForceOwnership, client.DisableReadYourWritesConsistency); err != nil {
 		return fmt.Errorf("apply %s %q: %w", object.GetKind(), object.GetName(), err)
 	}
 	return nil
