@@ -23,6 +23,9 @@ type Scope struct {
 	Subresource string
 	// Operations are those that the policy wants to see.
 	Operations []admissionv1.Operation
+	// Objects is the label selector of the objects, as lists and watches take it;
+	// empty for all.
+	Objects string
 }
 
 // Scoped is an Evaluator that knows its scope without being asked about a
@@ -76,6 +79,27 @@ func Covering(evaluators []Evaluator, served []Served, operations ...admissionv1
 		}
 	}
 	return covered
+}
+
+// Selector is the label selector of the objects of a resource that the
+// evaluators may concern for one of the operations; empty for all.
+func Selector(evaluators []Evaluator, resource Served, operations ...admissionv1.Operation) string {
+	var selectors []string
+	for _, evaluator := range evaluators {
+		scoped, ok := evaluator.(Scoped)
+		if !ok {
+			return ""
+		}
+		for _, scope := range scoped.Scopes() {
+			if scope.Wants(operations...) && scope.Covers(resource) {
+				selectors = append(selectors, scope.Objects)
+			}
+		}
+	}
+	if selectors = slices.Compact(selectors); len(selectors) != 1 {
+		return ""
+	}
+	return selectors[0]
 }
 
 // String is the resource as policies write it: "group/version/resource/subresource".

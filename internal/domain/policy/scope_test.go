@@ -18,6 +18,30 @@ func (scoped) Validate(context.Context, *policy.Request, policy.World) []policy.
 	return nil
 }
 
+func TestSelector(t *testing.T) {
+	t.Parallel()
+	write := []admissionv1.Operation{admissionv1.Create, admissionv1.Update}
+	pods := policy.Served{Version: "v1", Kind: "Pod", Resource: "pods", Namespaced: true}
+	about := func(resource, objects string) scoped {
+		return scoped{{Version: "v1", Resource: resource, Operations: write, Objects: objects}}
+	}
+	for _, test := range []struct {
+		name, reason string
+		evaluators   []policy.Evaluator
+		want         string
+	}{
+		{"one", "its selector", []policy.Evaluator{about("pods", "a=b")}, "a=b"},
+		{"agreed", "all say the same", []policy.Evaluator{about("pods", "a=b"), about("services", ""), about("pods", "a=b")}, "a=b"},
+		{"another", "no selector says both", []policy.Evaluator{about("pods", "a=b"), about("pods", "a=c"), about("pods", "a=b")}, ""},
+		{"all", "one concerns all", []policy.Evaluator{about("pods", "a=b"), about("pods", "")}, ""},
+		{"unknown", "one does not know its scope", []policy.Evaluator{about("pods", "a=b"), struct{ policy.Evaluator }{}}, ""},
+	} {
+		if got := policy.Selector(test.evaluators, pods, admissionv1.Create); got != test.want {
+			t.Errorf("%s: %s: got %q, want %q", test.name, test.reason, got, test.want)
+		}
+	}
+}
+
 func TestCovering(t *testing.T) {
 	t.Parallel()
 	write := []admissionv1.Operation{admissionv1.Create, admissionv1.Update}

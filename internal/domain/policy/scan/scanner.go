@@ -177,7 +177,7 @@ func (s *Scanner) run(ctx context.Context, done chan<- struct{}) {
 	var listing, watching sync.WaitGroup
 	listing.Add(len(resources))
 	for _, resource := range resources {
-		w := &watcher{scanner: s, resource: resource, seen: seen, listed: sync.OnceFunc(listing.Done)}
+		w := &watcher{scanner: s, resource: resource, selector: selector(set, resource), seen: seen, listed: sync.OnceFunc(listing.Done)}
 		watching.Go(func() { w.run(ctx) })
 	}
 	listing.Wait()
@@ -209,13 +209,25 @@ func (s *Scanner) resources(ctx context.Context, set *policy.Set) ([]policy.Serv
 	if err != nil {
 		return nil, err
 	}
-	var background []policy.Evaluator
+	return once(policy.Covering(background(set), served, admissionv1.Create, admissionv1.Update)), nil
+}
+
+// background are the policies that scans evaluate.
+func background(set *policy.Set) []policy.Evaluator {
+	var found []policy.Evaluator
 	for _, evaluator := range set.Evaluators() {
 		if evaluator.Info().Background {
-			background = append(background, evaluator)
+			found = append(found, evaluator)
 		}
 	}
-	return once(policy.Covering(background, served, admissionv1.Create, admissionv1.Update)), nil
+	return found
+}
+
+// selector chooses the objects of a resource that the policies may concern.
+// What the platform generates is most of a cluster's network policies, and the
+// catalogue leaves it out.
+func selector(set *policy.Set, resource policy.Served) string {
+	return policy.Selector(background(set), resource, admissionv1.Create, admissionv1.Update)
 }
 
 // once leaves out a resource in further versions: its objects are the same.

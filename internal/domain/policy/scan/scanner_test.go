@@ -26,15 +26,16 @@ import (
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
 
-// labelled wants a label on ConfigMaps of one namespace.
-type labelled struct{ name, namespace string }
+// labelled wants a label on ConfigMaps of one namespace, or on those of them that
+// a label selector chooses.
+type labelled struct{ name, namespace, objects string }
 
 func (l labelled) Info() policy.Info {
 	return policy.Info{Name: l.name, Tier: policy.Default, Background: true, Rules: []string{"label"}}
 }
 
-func (labelled) Scopes() []policy.Scope {
-	return []policy.Scope{{Version: "v1", Resource: "configmaps", Operations: []admissionv1.Operation{admissionv1.Create}}}
+func (l labelled) Scopes() []policy.Scope {
+	return []policy.Scope{{Version: "v1", Resource: "configmaps", Operations: []admissionv1.Operation{admissionv1.Create}, Objects: l.objects}}
 }
 
 func (l labelled) Validate(_ context.Context, r *policy.Request, _ policy.World) []policy.Result {
@@ -150,7 +151,7 @@ func TestScan(t *testing.T) {
 	old := w.configMap("old", nil)
 	w.create(old)
 	w.create(w.configMap("fine", map[string]string{"owner": "team"}))
-	owners := []policy.Evaluator{labelled{"owners", w.namespace}}
+	owners := []policy.Evaluator{labelled{name: "owners", namespace: w.namespace}}
 
 	w.scanner.Use(policy.NewSet(owners, nil))
 	w.await("old fail", "fine pass") // what was there before
@@ -172,13 +173,28 @@ func TestScan(t *testing.T) {
 	w.await() // no policy, no results
 }
 
+// TestScanChooses looks only at objects that the policies may concern.
+func TestScanChooses(t *testing.T) {
+	t.Parallel()
+	w := start(t, "scan-chooses")
+	w.create(w.configMap("generated", map[string]string{"by": "platform"}))
+	w.scanner.Use(policy.NewSet([]policy.Evaluator{labelled{name: "owners", namespace: w.namespace, objects: "by notin (platform)"}}, nil))
+	mine := w.configMap("mine", nil)
+	w.create(mine)
+	w.await("mine fail")
+	w.create(w.configMap("also-generated", map[string]string{"by": "platform"}))
+	mine.Labels = map[string]string{"by": "platform"}
+	check(t, w.env.Client.Update(t.Context(), mine))
+	w.await() // it is no longer chosen, and the others never were
+}
+
 // TestScanSweeps removes what went while nobody watched.
 func TestScanSweeps(t *testing.T) {
 	t.Parallel()
 	w := start(t, "scan-sweeps")
 	gone := history.Subject{APIVersion: "v1", Kind: "ConfigMap", Namespace: w.namespace, Name: "gone", UID: "gone"}
 	check(t, w.store.Put(t.Context(), history.Judgement{Subject: gone, Results: []policy.Result{{Policy: "p", Rule: "r", Status: policy.Fail}}}))
-	w.scanner.Use(policy.NewSet([]policy.Evaluator{labelled{"owners", w.namespace}}, nil))
+	w.scanner.Use(policy.NewSet([]policy.Evaluator{labelled{name: "owners", namespace: w.namespace}}, nil))
 	w.await()
 	kubetest.Eventually(t, 20*time.Second, "synced", func() error {
 		if !w.scanner.Synced() {

@@ -27,6 +27,8 @@ const forbidden = 10 * time.Minute
 type watcher struct {
 	scanner  *Scanner
 	resource policy.Served
+	// selector is the label selector of the objects to look at; empty for all.
+	selector string
 	seen     *seen
 	// listed is called when the first list is complete or was given up.
 	listed func()
@@ -77,7 +79,7 @@ func (w *watcher) client() dynamic.NamespaceableResourceInterface {
 
 // list judges all objects, page by page, and returns where to watch from.
 func (w *watcher) list(ctx context.Context) (string, error) {
-	options := metav1.ListOptions{Limit: pageSize}
+	options := metav1.ListOptions{Limit: pageSize, LabelSelector: w.selector}
 	for {
 		page, err := w.client().List(ctx, options)
 		if err != nil {
@@ -95,7 +97,7 @@ func (w *watcher) list(ctx context.Context) (string, error) {
 // watch judges what changes, until the server ends the watch, and returns where
 // to go on.
 func (w *watcher) watch(ctx context.Context, version string) (string, error) {
-	events, err := w.client().Watch(ctx, metav1.ListOptions{ResourceVersion: version, AllowWatchBookmarks: true})
+	events, err := w.client().Watch(ctx, metav1.ListOptions{ResourceVersion: version, AllowWatchBookmarks: true, LabelSelector: w.selector})
 	if err != nil {
 		return version, fmt.Errorf("watch %s: %w", w.resource, err)
 	}

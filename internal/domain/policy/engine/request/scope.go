@@ -14,16 +14,16 @@ import (
 func (c *Constraints) Scopes() []policy.Scope {
 	rules := c.resources.ResourceRules
 	if len(rules) == 0 {
-		return []policy.Scope{{Group: "*", Version: "*", Resource: "*", Subresource: "*", Operations: allOperations()}}
+		return []policy.Scope{{Group: "*", Version: "*", Resource: "*", Subresource: "*", Operations: allOperations(), Objects: c.object.String()}}
 	}
 	var scopes []policy.Scope
 	for i := range rules {
-		scopes = append(scopes, scopesOfRule(&rules[i].RuleWithOperations)...)
+		scopes = append(scopes, scopesOfRule(&rules[i].RuleWithOperations, c.object.String())...)
 	}
 	return scopes
 }
 
-func scopesOfRule(rule *admissionregistrationv1.RuleWithOperations) []policy.Scope {
+func scopesOfRule(rule *admissionregistrationv1.RuleWithOperations, objects string) []policy.Scope {
 	operations := operationsOf(rule.Operations)
 	var scopes []policy.Scope
 	for _, group := range rule.APIGroups {
@@ -31,7 +31,7 @@ func scopesOfRule(rule *admissionregistrationv1.RuleWithOperations) []policy.Sco
 			for _, name := range rule.Resources {
 				resource, subresource, _ := strings.Cut(name, "/")
 				scopes = append(scopes, policy.Scope{
-					Group: group, Version: version, Resource: resource, Subresource: subresource, Operations: operations,
+					Group: group, Version: version, Resource: resource, Subresource: subresource, Operations: operations, Objects: objects,
 				})
 			}
 		}
