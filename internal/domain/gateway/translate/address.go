@@ -16,7 +16,7 @@ func (r *round) assignAddresses() {
 	for i, g := range r.ordered {
 		g.addresses, g.unsupported = claims[i].Given, claims[i].Unsupported
 		if claims[i].Reason != "" {
-			g.address.add(string(claims[i].Reason), claims[i].Message)
+			g.address.Add(string(claims[i].Reason), claims[i].Message)
 		}
 	}
 }

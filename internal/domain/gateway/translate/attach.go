@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/host"
-
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/finding"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/host"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
 )
 
 // attachment is a route on one listener.
@@ -23,12 +25,15 @@ type parent struct {
 	// key is the Gateway, or the one that the ListenerSet hangs on.
 	key      Key
 	attached []attachment
+	// reached are the listeners that it would have if no other kind's routes had.
+	reached []*listenerState
 	// accepted says why the route does not attach.
-	accepted faults
+	accepted finding.Faults
 }
 
 // parentOf finds out about a parent; nil where it is not this controller's.
-func (r *round) parentOf(route *routeObject, ref gatewayv1.ParentReference, taken map[string]bool) *parent {
+func (r *round) parentOf(entry *routeEntry, ref gatewayv1.ParentReference) *parent {
+	route := entry.route
 	if text(ref.Group, group) != group {
 		return nil
 	}
@@ -36,30 +41,43 @@ func (r *round) parentOf(route *routeObject, ref gatewayv1.ParentReference, take
 	p := &parent{ref: ref, key: key}
 	switch text(ref.Kind, kindGateway) {
 	case kindGateway:
+		entry.needs[world.On(world.KindGateway, key)] = true
 		g := r.gateways[key]
 		if g == nil {
 			return nil
 		}
-		r.attach(route, p, g.listeners, taken)
+		r.choose(entry, p, g.listeners)
 	case kindListenerSet:
+		r.needSet(entry, key)
 		set := r.sets[key]
 		if set == nil {
 			return nil
 		}
 		p.key = set.gateway.key
 		if len(set.refused) > 0 {
-			p.accepted.add(string(gatewayv1.RouteReasonNoMatchingParent), fmt.Sprintf("ListenerSet %q is not attached to its Gateway: see its status.", key))
+			p.accepted.Add(string(gatewayv1.RouteReasonNoMatchingParent), fmt.Sprintf("ListenerSet %q is not attached to its Gateway: see its status.", key))
 			return p
 		}
-		r.attach(route, p, set.listeners, taken)
+		r.choose(entry, p, set.listeners)
 	default:
 		return nil
 	}
 	return p
 }
 
-// attach finds the listeners of a parent that take the route.
-func (r *round) attach(route *routeObject, p *parent, listeners []*listenerState, taken map[string]bool) {
+// needSet notes what it depends on whether a ListenerSet has the route.
+func (r *round) needSet(entry *routeEntry, key Key) {
+	entry.needs[world.On(world.KindListenerSet, key)] = true
+	entry.needs[world.On(world.KindNamespace, Key{Name: key.Namespace})] = true
+	if set := r.World.ListenerSets[key]; set != nil {
+		ref := set.Spec.ParentRef
+		entry.needs[world.On(world.KindGateway, Key{Namespace: text(ref.Namespace, key.Namespace), Name: string(ref.Name)})] = true
+	}
+}
+
+// choose finds the listeners of a parent that take the route.
+func (r *round) choose(entry *routeEntry, p *parent, listeners []*listenerState) {
+	route, taken := entry.route, entry.taken
 	candidates := slices.Clone(listeners)
 	for _, filter := range []struct {
 		keep            func(*listenerState) bool
@@ -82,9 +100,13 @@ func (r *round) attach(route *routeObject, p *parent, listeners []*listenerState
 			"An older route of another kind has a host name of this one: give them different names.",
 		},
 	} {
+		p.reached = slices.Clone(candidates)
 		candidates = slices.DeleteFunc(candidates, func(l *listenerState) bool { return !filter.keep(l) })
 		if len(candidates) == 0 {
-			p.accepted.add(filter.reason, filter.message)
+			p.accepted.Add(filter.reason, filter.message)
+			if filter.reason != ReasonHostnameTaken {
+				p.reached = nil
+			}
 			return
 		}
 	}

@@ -3,17 +3,18 @@ package translate
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
-
-	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/finding"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/rule"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
 )
 
 // backendSpec is what a backend is made of.
@@ -25,13 +26,10 @@ type backendSpec struct {
 	gateway Key
 }
 
-// backendEntry is a backend that was made, and of what.
+// backendEntry is a backend that was made, and how it is verified.
 type backendEntry struct {
-	spec      backendSpec
-	service   uint64
-	endpoints uint64
-	tls       *gateway.ClientTLS
-	made      *gateway.Backend
+	tls  *gateway.ClientTLS
+	made *gateway.Backend
 }
 
 // weighted resolves a reference to a backend with its share.
@@ -44,36 +42,38 @@ func (m *ruler) backend(ref *gatewayv1.BackendObjectReference) string {
 	key := Key{Namespace: text(ref.Namespace, m.route.key.Namespace), Name: string(ref.Name)}
 	from := world.From(string(m.route.kind), m.route.key.Namespace, m.route.key.Name)
 	if deref(ref.Group, "") != "" || text(ref.Kind, kindService) != kindService {
-		m.set.refs.add(string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf("Backends are Services, not %s %q.", qualified(string(deref(ref.Group, "")), text(ref.Kind, kindService)), key))
+		m.set.refs.Add(string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf("Backends are Services, not %s %q.", finding.Qualified(string(deref(ref.Group, "")), text(ref.Kind, kindService)), key))
 		return ""
+	}
+	if from.Namespace != key.Namespace {
+		m.entry.needs[world.On(world.KindGrants, Key{Name: key.Namespace})] = true
 	}
 	if !m.Permitted(from, kindService, key) {
-		m.set.refs.add(string(gatewayv1.RouteReasonRefNotPermitted), world.MissingGrant(from, kindService, key))
+		m.set.refs.Add(string(gatewayv1.RouteReasonRefNotPermitted), world.MissingGrant(from, kindService, key))
 		return ""
 	}
-	m.entry.services[key] = m.OfService[key]
+	m.entry.needs[world.On(world.KindService, key)] = true
 	service := m.Services[key]
 	port := portOf(service, ref.Port)
 	switch {
 	case service == nil:
-		m.set.refs.add(string(gatewayv1.RouteReasonBackendNotFound), fmt.Sprintf("Service %q does not exist.", key))
+		m.set.refs.Add(string(gatewayv1.RouteReasonBackendNotFound), fmt.Sprintf("Service %q does not exist.", key))
 		return ""
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
-		m.set.refs.add(string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf("Service %q is a name for somebody else's server (ExternalName), which the gateway does not call.", key))
+		m.set.refs.Add(string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf("Service %q is a name for somebody else's server (ExternalName), which the gateway does not call.", key))
 		return ""
 	case port == nil:
-		m.set.refs.add(string(gatewayv1.RouteReasonBackendNotFound), fmt.Sprintf("Service %q has no port %d.", key, deref(ref.Port, 0)))
+		m.set.refs.Add(string(gatewayv1.RouteReasonBackendNotFound), fmt.Sprintf("Service %q has no port %d.", key, deref(ref.Port, 0)))
 		return ""
 	}
 	protocol, err := m.protocol(port)
 	if err != nil {
-		m.set.refs.add(string(gatewayv1.RouteReasonUnsupportedProtocol), fmt.Sprintf("Port %d of Service %q: %v.", port.Port, key, err))
+		m.set.refs.Add(string(gatewayv1.RouteReasonUnsupportedProtocol), fmt.Sprintf("Port %d of Service %q: %v.", port.Port, key, err))
 		return ""
 	}
 	spec := backendSpec{service: key, port: port.Port, protocol: protocol, gateway: m.variant}
-	id := spec.id()
-	m.entry.backends[id] = spec
-	return id
+	m.entry.backends[spec] = true
+	return spec.id()
 }
 
 func (s backendSpec) id() string {
@@ -118,40 +118,71 @@ func (m *ruler) protocol(port *corev1.ServicePort) (gateway.AppProtocol, error) 
 	return gateway.HTTP1, nil
 }
 
-// resolveBackends makes each backend that a route names, or takes it as it was.
+// resolveBackends makes the backends anew of which something changed. The map is the
+// last round's where none is another one.
 func (r *round) resolveBackends() map[string]*gateway.Backend {
-	made := make(map[string]*gateway.Backend, len(r.backends))
-	for _, entry := range r.routes {
-		if len(entry.served) == 0 {
+	r.dueBackends()
+	edits := map[string]*gateway.Backend{}
+	for spec := range r.due {
+		old := r.backends[spec]
+		if r.naming.Count(spec) == 0 {
+			if old != nil {
+				edits[spec.id()] = nil
+				delete(r.backends, spec)
+				r.ofService.Set(spec, nil)
+			}
 			continue
 		}
-		for id, spec := range entry.backends {
-			if _, done := made[id]; !done {
-				made[id] = r.resolveBackend(id, spec)
-			}
+		entry := r.resolveBackend(spec, old)
+		if old == nil || old.made != entry.made {
+			edits[entry.made.ID] = entry.made
+		}
+		r.backends[spec] = entry
+		r.ofService.Set(spec, map[Key]bool{spec.service: true})
+	}
+	if len(edits) == 0 {
+		return r.serving
+	}
+	r.changed = true
+	r.serving = maps.Clone(r.serving)
+	for id, backend := range edits {
+		if r.serving[id] = backend; backend == nil {
+			delete(r.serving, id)
 		}
 	}
-	for id := range r.backends {
-		if made[id] == nil {
-			delete(r.backends, id)
-			r.changed = true
-		}
-	}
-	return made
+	return r.serving
 }
 
-func (r *round) resolveBackend(id string, spec backendSpec) *gateway.Backend {
-	old := r.backends[id]
+// dueBackends adds the backends whose Service changed, or the policies of which may
+// have.
+func (r *round) dueBackends() {
+	for change := range r.touched {
+		if change.Kind != world.KindService && change.Kind != world.KindEndpoints {
+			continue
+		}
+		for spec := range r.ofService.Of(change.Key) {
+			r.due[spec] = true
+		}
+	}
+	if !r.reframed {
+		return
+	}
+	for spec, entry := range r.backends {
+		if r.all || entry.tls != nil || len(r.tls[spec.service]) > 0 {
+			r.due[spec] = true
+		}
+	}
+}
+
+// resolveBackend makes a backend, or takes it as it was where it would be the same.
+func (r *round) resolveBackend(spec backendSpec, old *backendEntry) *backendEntry {
 	secured := r.clientTLS(spec)
 	own, mine := r.settings.Own[spec.service]
 	if mine {
 		secured = nil
 	}
-	if old != nil && old.service == r.OfService[spec.service] && old.endpoints == r.Endpoints[spec.service] && old.tls == secured {
-		return old.made
-	}
 	backend := &gateway.Backend{
-		ID: id, Namespace: spec.service.Namespace, Service: spec.service.Name, Port: int(spec.port),
+		ID: spec.id(), Namespace: spec.service.Namespace, Service: spec.service.Name, Port: int(spec.port),
 		Protocol: spec.protocol, TLS: secured,
 	}
 	if secured != nil && backend.Protocol == gateway.H2C {
@@ -162,14 +193,10 @@ func (r *round) resolveBackend(id string, spec backendSpec) *gateway.Backend {
 	} else if port != nil {
 		backend.Endpoints = r.endpointsOf(spec.service, port.Name)
 	}
-	entry := &backendEntry{spec: spec, service: r.OfService[spec.service], endpoints: r.Endpoints[spec.service], tls: secured, made: backend}
 	if old != nil && old.tls == secured && old.made.Protocol == backend.Protocol && slices.Equal(old.made.Endpoints, backend.Endpoints) {
-		entry.made = old.made
-	} else {
-		r.changed = true
+		return old
 	}
-	r.backends[id] = entry
-	return entry.made
+	return &backendEntry{tls: secured, made: backend}
 }
 
 // endpointsOf are a Service port's that are ready, or, where none is, those that

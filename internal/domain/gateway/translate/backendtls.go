@@ -3,21 +3,23 @@ package translate
 import (
 	"cmp"
 	"crypto/x509"
+	"maps"
 	"slices"
-
-	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/finding"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/trust"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
 )
 
 // tlsState is what a round finds about a BackendTLSPolicy.
 type tlsState struct {
 	object *gatewayv1.BackendTLSPolicy
 	// accepted and refs say what is wrong with it by itself.
-	accepted, refs faults
+	accepted, refs finding.Faults
 	// conflicted says that each of its targets is another policy's.
 	conflicted bool
 	roots      *x509.CertPool
@@ -61,21 +63,21 @@ func (r *round) resolveTLSPolicy(state *tlsState) {
 	validation := &state.object.Spec.Validation
 	if len(validation.CACertificateRefs) == 0 {
 		if text(validation.WellKnownCACertificates, "") != string(gatewayv1.WellKnownCACertificatesSystem) {
-			state.accepted.add(string(gatewayv1.PolicyReasonInvalid), "The policy says no authorities: set spec.validation.caCertificateRefs, or wellKnownCACertificates to System.")
+			state.accepted.Add(string(gatewayv1.PolicyReasonInvalid), "The policy says no authorities: set spec.validation.caCertificateRefs, or wellKnownCACertificates to System.")
 		}
 		return
 	}
-	var refs []authority
+	var refs []trust.Authority
 	for _, ref := range validation.CACertificateRefs {
-		refs = append(refs, authority{string(ref.Group), string(ref.Kind), Key{Namespace: state.object.Namespace, Name: string(ref.Name)}})
+		refs = append(refs, trust.Authority{Group: string(ref.Group), Kind: string(ref.Kind), Key: Key{Namespace: state.object.Namespace, Name: string(ref.Name)}})
 	}
-	state.roots, state.refs = r.authorities(world.From("BackendTLSPolicy", state.object.Namespace, state.object.Name), refs, authorityReasons{
-		kind:  string(gatewayv1.BackendTLSPolicyReasonInvalidKind),
-		value: string(gatewayv1.BackendTLSPolicyReasonInvalidCACertificateRef),
-		grant: string(gatewayv1.BackendTLSPolicyReasonInvalidCACertificateRef),
+	state.roots, state.refs = r.trust.Authorities(world.From("BackendTLSPolicy", state.object.Namespace, state.object.Name), refs, trust.Reasons{
+		Kind:  string(gatewayv1.BackendTLSPolicyReasonInvalidKind),
+		Value: string(gatewayv1.BackendTLSPolicyReasonInvalidCACertificateRef),
+		Grant: string(gatewayv1.BackendTLSPolicyReasonInvalidCACertificateRef),
 	})
 	if state.roots == nil {
-		state.accepted.add(string(gatewayv1.BackendTLSPolicyReasonNoValidCACertificate), "No authority can be read: see condition ResolvedRefs. Requests to the Service fail.")
+		state.accepted.Add(string(gatewayv1.BackendTLSPolicyReasonNoValidCACertificate), "No authority can be read: see condition ResolvedRefs. Requests to the Service fail.")
 	}
 }
 
@@ -113,7 +115,7 @@ func (r *round) clientTLS(spec backendSpec) *gateway.ClientTLS {
 		return made
 	}
 	made := r.makeTLS(state, spec.gateway)
-	if old := r.backends[spec.id()]; old != nil && old.tls != nil && sameClientTLS(old.tls, made) {
+	if old := r.backends[spec]; old != nil && old.tls != nil && sameClientTLS(old.tls, made) {
 		made = old.tls
 	}
 	if state.made == nil {
@@ -129,24 +131,12 @@ func (r *round) makeTLS(state *tlsState, key Key) *gateway.ClientTLS {
 		made.SubjectAltNames = append(made.SubjectAltNames, cmp.Or(string(name.Hostname), string(name.URI)))
 	}
 	if len(state.accepted) > 0 || len(state.refs) > 0 {
-		made.Roots = r.nobody()
+		made.Roots = r.trust.Nobody()
 	}
 	if g := r.gateways[key]; g != nil && g.client != nil {
-		made.Certificate = &g.client.value
+		made.Certificate = &g.client.Value
 	}
 	return made
-}
-
-// nobody is the pool that verifies nothing: what a policy that cannot be enforced
-// gives its backends.
-func (r *round) nobody() *x509.CertPool {
-	p := r.pools[""]
-	if p == nil {
-		p = &pool{pool: x509.NewCertPool()}
-		r.pools[""] = p
-	}
-	p.used = true
-	return p.pool
 }
 
 func sameClientTLS(a, b *gateway.ClientTLS) bool {
@@ -154,44 +144,16 @@ func sameClientTLS(a, b *gateway.ClientTLS) bool {
 		slices.Equal(a.SubjectAltNames, b.SubjectAltNames)
 }
 
-// ancestorsOf are the Gateways through which requests come to each Service.
-func (r *round) ancestorsOf() map[Key]map[Key]bool {
-	found := map[Key]map[Key]bool{}
-	for _, entry := range r.routes {
-		for service := range entry.services {
-			if len(r.tls[service]) == 0 && !r.targeted(service) {
-				continue
-			}
-			if found[service] == nil {
-				found[service] = map[Key]bool{}
-			}
-			for key := range entry.gateways {
-				found[service][key] = true
-			}
-		}
-	}
-	return found
-}
-
-func (r *round) targeted(service Key) bool {
-	return slices.ContainsFunc(r.tlsOrdered, func(s *tlsState) bool {
-		return s.object.Namespace == service.Namespace && slices.ContainsFunc(s.object.Spec.TargetRefs, func(ref gatewayv1.LocalPolicyTargetReferenceWithSectionName) bool {
-			return string(ref.Name) == service.Name
-		})
-	})
-}
-
-// reportTLSPolicies puts down the statuses of BackendTLSPolicies where they differ.
+// reportTLSPolicies puts down the statuses of BackendTLSPolicies where they differ:
+// their ancestors are the Gateways through which requests come to the Services.
 func (r *round) reportTLSPolicies() {
-	if len(r.tlsOrdered) == 0 {
-		return
-	}
-	ancestors := r.ancestorsOf()
+	r.told.tls = nil
 	for _, state := range r.tlsOrdered {
 		through := map[Key]bool{}
 		for _, ref := range state.object.Spec.TargetRefs {
-			for key := range ancestors[Key{Namespace: state.object.Namespace, Name: string(ref.Name)}] {
-				through[key] = true
+			target := Key{Namespace: state.object.Namespace, Name: string(ref.Name)}
+			for key := range r.users.Of(world.On(world.KindService, target)) {
+				maps.Copy(through, r.routes[key].gateways)
 			}
 		}
 		r.reportTLSPolicy(state, sortedKeys(through))
@@ -209,11 +171,11 @@ func (r *round) reportTLSPolicy(state *tlsState, gateways []Key) {
 			made = append(made, each)
 		}
 	}
-	accepted := state.accepted.verdict(string(gatewayv1.PolicyConditionAccepted), string(gatewayv1.PolicyReasonAccepted), "The gateway verifies the Service's endpoints by this policy.")
+	accepted := state.accepted.Verdict(string(gatewayv1.PolicyConditionAccepted), string(gatewayv1.PolicyReasonAccepted), "The gateway verifies the Service's endpoints by this policy.")
 	if state.conflicted {
-		accepted = fails(gatewayv1.PolicyConditionAccepted, gatewayv1.PolicyReasonConflicted, "An older BackendTLSPolicy is for the same Service: delete one of them.")
+		accepted = finding.Fails(gatewayv1.PolicyConditionAccepted, gatewayv1.PolicyReasonConflicted, "An older BackendTLSPolicy is for the same Service: delete one of them.")
 	}
-	resolved := state.refs.verdict(string(gatewayv1.BackendTLSPolicyConditionResolvedRefs), string(gatewayv1.BackendTLSPolicyReasonResolvedRefs), "All references of the policy are resolved.")
+	resolved := state.refs.Verdict(string(gatewayv1.BackendTLSPolicyConditionResolvedRefs), string(gatewayv1.BackendTLSPolicyReasonResolvedRefs), "All references of the policy are resolved.")
 	for _, key := range gateways {
 		if len(made) == maxAncestors {
 			break
@@ -221,7 +183,7 @@ func (r *round) reportTLSPolicy(state *tlsState, gateways []Key) {
 		ref := ancestor(key)
 		made = append(made, gatewayv1.PolicyAncestorStatus{
 			AncestorRef: ref, ControllerName: gatewayv1.GatewayController(r.settings.Controller),
-			Conditions: conditions(r.oldAncestor(old, ref), state.object.Generation, r.now, accepted, resolved),
+			Conditions: finding.Conditions(r.oldAncestor(old, ref), state.object.Generation, r.now, accepted, resolved),
 		})
 	}
 	if equality.Semantic.DeepEqual(old, made) || len(old)+len(made) == 0 {
@@ -229,7 +191,7 @@ func (r *round) reportTLSPolicy(state *tlsState, gateways []Key) {
 	}
 	changed := state.object.DeepCopy()
 	changed.Status.Ancestors = made
-	r.statuses = append(r.statuses, changed)
+	r.told.tls = append(r.told.tls, changed)
 }
 
 func ancestor(key Key) gatewayv1.ParentReference {

@@ -3,9 +3,10 @@ package translate
 import (
 	"fmt"
 
-	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/host"
-
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/finding"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/host"
 )
 
 // layer is what two listeners on a port must have in common.
@@ -33,14 +34,14 @@ func findConflicts(all []*listenerState) {
 
 // clash says why a listener cannot share its port with an earlier one. Who wrote the
 // listener may not see the other one: its name is not told.
-func clash(earlier, l *listenerState) (found faults) {
+func clash(earlier, l *listenerState) (found finding.Faults) {
 	theirs, ours := layer(earlier.spec.Protocol), layer(l.spec.Protocol)
 	switch {
 	case theirs != ours && (theirs == datagrams || ours == datagrams):
 	case theirs != ours:
-		found.add(string(gatewayv1.ListenerReasonProtocolConflict), fmt.Sprintf("Another listener on port %d speaks %s: use another port.", l.spec.Port, earlier.spec.Protocol))
+		found.Add(string(gatewayv1.ListenerReasonProtocolConflict), fmt.Sprintf("Another listener on port %d speaks %s: use another port.", l.spec.Port, earlier.spec.Protocol))
 	case earlier.hostname() == l.hostname():
-		found.add(string(gatewayv1.ListenerReasonHostnameConflict), fmt.Sprintf("Another listener on port %d answers to the same host name: use another name or port.", l.spec.Port))
+		found.Add(string(gatewayv1.ListenerReasonHostnameConflict), fmt.Sprintf("Another listener on port %d answers to the same host name: use another name or port.", l.spec.Port))
 	}
 	return found
 }

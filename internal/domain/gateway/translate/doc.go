@@ -11,7 +11,10 @@
 // enforced answers 500. Only GatewayClasses that name this controller, and what
 // hangs on them, get a status.
 //
-// A Translator remembers what it made of each route, so that the change of one
-// among thousands costs the translation of one. It is not safe for concurrent
-// use: whoever changes the World and whoever translates it take turns.
+// A Translator remembers what it made of each route and backend, and what that needed:
+// the World tells what changed, and only what needed that is made anew. Gateways and
+// policies, which are few, are gone through where one of them changed (the frame). A
+// test holds what follows from changes in any order against a Translator that sees the
+// World for the first time. A Translator is not safe for concurrent use: whoever changes
+// the World and whoever translates it take turns.
 package translate

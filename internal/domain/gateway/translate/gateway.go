@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
-
 	"k8s.io/apimachinery/pkg/api/equality"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/finding"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/trust"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
 )
 
 // gatewayState is what a round finds about a Gateway.
@@ -21,12 +23,12 @@ type gatewayState struct {
 	sets      []*setState
 	// addresses that it has; address says why it has none.
 	addresses []Address
-	address   faults
+	address   finding.Faults
 	// unsupported says which address cannot be, and invalid what else of the spec.
 	unsupported, invalid string
 	// client is what backends are shown, and refs what is wrong with it.
-	client *certificate
-	refs   faults
+	client *trust.Certificate
+	refs   finding.Faults
 	// insecure says that some listeners let pass clients whose certificate is bad.
 	insecure bool
 }
@@ -37,7 +39,7 @@ type setState struct {
 	gateway   *gatewayState
 	listeners []*listenerState
 	// refused says why none of its listeners count.
-	refused faults
+	refused finding.Faults
 }
 
 // all are the listeners of a Gateway and its sets in the order in which they count.
@@ -89,7 +91,7 @@ func (r *round) resolveSets() {
 		}
 		set := &setState{object: object, gateway: g}
 		if !r.allowsSet(g, key.Namespace) {
-			set.refused.add(string(gatewayv1.ListenerSetReasonNotAllowed),
+			set.refused.Add(string(gatewayv1.ListenerSetReasonNotAllowed),
 				fmt.Sprintf("Gateway %q allows no ListenerSets from namespace %q: its owner can allow them in spec.allowedListeners.", g.key, key.Namespace))
 		}
 		r.sets[key] = set
@@ -142,105 +144,85 @@ func (r *round) resolveClientCertificate(g *gatewayState) {
 	if spec == nil || spec.Backend == nil || spec.Backend.ClientCertificateRef == nil {
 		return
 	}
-	found, wrong := r.secretRef(world.From(kindGateway, g.key.Namespace, g.key.Name), spec.Backend.ClientCertificateRef, string(gatewayv1.GatewayReasonInvalidClientCertificateRef))
+	found, wrong := r.trust.Certificate(world.From(kindGateway, g.key.Namespace, g.key.Name), spec.Backend.ClientCertificateRef, string(gatewayv1.GatewayReasonInvalidClientCertificateRef))
 	g.client, g.refs = found, wrong
 }
 
-// secretRef reads the certificate that a reference names.
-func (r *round) secretRef(from world.Referrer, ref *gatewayv1.SecretObjectReference, reason string) (*certificate, faults) {
-	var wrong faults
-	key := Key{Namespace: text(ref.Namespace, from.Namespace), Name: string(ref.Name)}
-	if deref(ref.Group, "") != "" || text(ref.Kind, kindSecret) != kindSecret {
-		wrong.add(reason, fmt.Sprintf("Certificates are taken from Secrets, not from %s %q.", qualified(string(deref(ref.Group, "")), text(ref.Kind, kindSecret)), key.Name))
-		return nil, wrong
-	}
-	if !r.Permitted(from, kindSecret, key) {
-		wrong.add(string(gatewayv1.ListenerReasonRefNotPermitted), world.MissingGrant(from, kindSecret, key))
-		return nil, wrong
-	}
-	found := r.certificate(key)
-	if found.fault != "" {
-		wrong.add(reason, found.fault)
-		return nil, wrong
-	}
-	return found, nil
-}
-
 // rejected says why nothing of a Gateway can be served, whatever its listeners are.
-func (g *gatewayState) rejected() faults {
-	var wrong faults
+func (g *gatewayState) rejected() finding.Faults {
+	var wrong finding.Faults
 	if g.invalid != "" {
-		wrong.add(string(gatewayv1.GatewayReasonInvalidParameters), g.invalid)
+		wrong.Add(string(gatewayv1.GatewayReasonInvalidParameters), g.invalid)
 	}
 	if g.unsupported != "" {
-		wrong.add(string(gatewayv1.GatewayReasonUnsupportedAddress), g.unsupported)
+		wrong.Add(string(gatewayv1.GatewayReasonUnsupportedAddress), g.unsupported)
 	}
 	return wrong
 }
 
-func (g *gatewayState) acceptance() verdict {
+func (g *gatewayState) acceptance() finding.Verdict {
 	const kind = gatewayv1.GatewayConditionAccepted
 	if wrong := g.rejected(); len(wrong) > 0 {
-		return fails(kind, wrong.reason(), wrong.message())
+		return finding.Fails(kind, wrong.Reason(), wrong.Message())
 	}
 	return acceptedAs(string(kind), g.listeners, func(l *listenerState) bool { return l.accepted == nil && l.conflict == nil }, "Roadbed serves this Gateway.")
 }
 
 // acceptedAs says whether all, some or none of the listeners of an object can be
 // served, and so whether it is accepted.
-func acceptedAs(kind string, listeners []*listenerState, serves func(*listenerState) bool, message string) verdict {
+func acceptedAs(kind string, listeners []*listenerState, serves func(*listenerState) bool, message string) finding.Verdict {
 	good := 0
 	for _, l := range listeners {
 		good += int(one(serves(l)))
 	}
 	switch good {
 	case len(listeners):
-		return holds(kind, gatewayv1.GatewayReasonAccepted, message)
+		return finding.Holds(kind, gatewayv1.GatewayReasonAccepted, message)
 	case 0:
-		return fails(kind, gatewayv1.GatewayReasonListenersNotValid, "No listener can be served: see the conditions of each.")
+		return finding.Fails(kind, gatewayv1.GatewayReasonListenersNotValid, "No listener can be served: see the conditions of each.")
 	}
-	return holds(kind, gatewayv1.GatewayReasonListenersNotValid, "Some listeners cannot be served: see the conditions of each.")
+	return finding.Holds(kind, gatewayv1.GatewayReasonListenersNotValid, "Some listeners cannot be served: see the conditions of each.")
 }
 
-func (g *gatewayState) programming(accepted verdict) verdict {
+func (g *gatewayState) programming(accepted finding.Verdict) finding.Verdict {
 	const kind = gatewayv1.GatewayConditionProgrammed
 	switch {
-	case !accepted.status:
-		return fails(kind, gatewayv1.GatewayReasonInvalid, "The Gateway is not accepted: see condition Accepted.")
+	case !accepted.Status:
+		return finding.Fails(kind, gatewayv1.GatewayReasonInvalid, "The Gateway is not accepted: see condition Accepted.")
 	case len(g.address) > 0:
-		return fails(kind, g.address.reason(), g.address.message())
+		return finding.Fails(kind, g.address.Reason(), g.address.Message())
 	case !slices.ContainsFunc(g.all(), func(l *listenerState) bool { return l.served }):
-		return fails(kind, gatewayv1.GatewayReasonInvalid, "No listener can be served: see the conditions of each.")
+		return finding.Fails(kind, gatewayv1.GatewayReasonInvalid, "No listener can be served: see the conditions of each.")
 	}
-	return holds(kind, gatewayv1.GatewayReasonProgrammed, "The gateway listens.")
+	return finding.Holds(kind, gatewayv1.GatewayReasonProgrammed, "The gateway listens.")
 }
 
-func (g *gatewayState) resolution() verdict {
+func (g *gatewayState) resolution() finding.Verdict {
 	wrong := slices.Clone(g.refs)
 	for _, l := range g.listeners {
 		if len(l.refs) > 0 {
-			wrong.add(string(gatewayv1.GatewayReasonListenersNotResolved), "Some listeners refer to what is not there: see the conditions of each.")
+			wrong.Add(string(gatewayv1.GatewayReasonListenersNotResolved), "Some listeners refer to what is not there: see the conditions of each.")
 		}
 	}
-	return wrong.verdict(string(gatewayv1.GatewayConditionResolvedRefs), string(gatewayv1.GatewayReasonResolvedRefs), "All references of the Gateway are resolved.")
+	return wrong.Verdict(string(gatewayv1.GatewayConditionResolvedRefs), string(gatewayv1.GatewayReasonResolvedRefs), "All references of the Gateway are resolved.")
 }
 
 // reportGateway puts down the status of a Gateway where it differs.
 func (r *round) reportGateway(g *gatewayState) {
 	old := &g.object.Status
 	accepted := g.acceptance()
-	verdicts := []verdict{accepted, g.programming(accepted), g.resolution()}
+	verdicts := []finding.Verdict{accepted, g.programming(accepted), g.resolution()}
 	if g.insecure {
-		verdicts = append(verdicts, holds(gatewayv1.GatewayConditionInsecureFrontendValidationMode, gatewayv1.GatewayReasonConfigurationChanged,
+		verdicts = append(verdicts, finding.Holds(gatewayv1.GatewayConditionInsecureFrontendValidationMode, gatewayv1.GatewayReasonConfigurationChanged,
 			"Clients whose certificate is absent or bad are let in as nobody, because spec.tls.frontend asks for AllowInsecureFallback."))
 	}
-	status := gatewayv1.GatewayStatus{Conditions: conditions(old.Conditions, g.object.Generation, r.now, verdicts...)}
+	status := gatewayv1.GatewayStatus{Conditions: finding.Conditions(old.Conditions, g.object.Generation, r.now, verdicts...)}
 	if len(g.rejected()) == 0 {
 		status.Addresses = g.statusAddresses()
 	}
 	var attached int32
 	for _, set := range g.sets {
-		attached += int32(one(set.acceptance().status))
+		attached += int32(one(set.acceptance().Status))
 	}
 	status.AttachedListenerSets = &attached
 	for _, l := range g.listeners {
@@ -251,7 +233,7 @@ func (r *round) reportGateway(g *gatewayState) {
 	}
 	changed := g.object.DeepCopy()
 	changed.Status = status
-	r.statuses = append(r.statuses, changed)
+	r.told.gateways = append(r.told.gateways, changed)
 }
 
 // before is what a status said of a listener.

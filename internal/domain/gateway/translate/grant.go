@@ -14,8 +14,6 @@ const (
 	kindGateway     = "Gateway"
 	kindListenerSet = "ListenerSet"
 	kindService     = "Service"
-	kindSecret      = "Secret"
-	kindConfigMap   = "ConfigMap"
 )
 
 // deref returns what a pointer points at, or the default.

@@ -7,13 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/finding"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/trust"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
 )
 
 // listenerState is what a round finds about a listener.
@@ -27,7 +28,7 @@ type listenerState struct {
 	// kinds of routes that it takes.
 	kinds []gatewayv1.RouteGroupKind
 	// accepted, conflict and refs say what is wrong, if anything is.
-	accepted, conflict, refs faults
+	accepted, conflict, refs finding.Faults
 	// overlap names a listener on the same port whose host names are among these.
 	overlap string
 	server  *gateway.ServerTLS
@@ -55,7 +56,7 @@ func (r *round) resolveListener(l *listenerState) {
 	case gatewayv1.HTTPSProtocolType:
 		r.resolveServerTLS(l)
 	default:
-		l.accepted.add(string(gatewayv1.ListenerReasonUnsupportedProtocol), fmt.Sprintf("Protocol %q is not served: use HTTP or HTTPS.", l.spec.Protocol))
+		l.accepted.Add(string(gatewayv1.ListenerReasonUnsupportedProtocol), fmt.Sprintf("Protocol %q is not served: use HTTP or HTTPS.", l.spec.Protocol))
 		r.resolveKinds(l, nil)
 		return
 	}
@@ -81,26 +82,26 @@ func (*round) resolveKinds(l *listenerState, served []gatewayv1.Kind) {
 			l.kinds = append(l.kinds, gatewayv1.RouteGroupKind{Group: &ours, Kind: asked.Kind})
 			continue
 		}
-		l.refs.add(string(gatewayv1.ListenerReasonInvalidRouteKinds), fmt.Sprintf("Routes of kind %s are not served with protocol %s: use HTTPRoute or GRPCRoute with HTTP or HTTPS.",
-			qualified(text(asked.Group, group), string(asked.Kind)), l.spec.Protocol))
+		l.refs.Add(string(gatewayv1.ListenerReasonInvalidRouteKinds), fmt.Sprintf("Routes of kind %s are not served with protocol %s: use HTTPRoute or GRPCRoute with HTTP or HTTPS.",
+			finding.Qualified(text(asked.Group, group), string(asked.Kind)), l.spec.Protocol))
 	}
 }
 
 func (r *round) resolveServerTLS(l *listenerState) {
 	if l.spec.TLS == nil || text(l.spec.TLS.Mode, string(gatewayv1.TLSModeTerminate)) != string(gatewayv1.TLSModeTerminate) {
-		l.accepted.add(string(gatewayv1.ListenerReasonUnsupportedValue), "A listener for HTTPS needs spec.tls with mode Terminate.")
+		l.accepted.Add(string(gatewayv1.ListenerReasonUnsupportedValue), "A listener for HTTPS needs spec.tls with mode Terminate.")
 		return
 	}
 	server := &gateway.ServerTLS{}
 	for i := range l.spec.TLS.CertificateRefs {
-		found, wrong := r.secretRef(l.referrer(), &l.spec.TLS.CertificateRefs[i], string(gatewayv1.ListenerReasonInvalidCertificateRef))
+		found, wrong := r.trust.Certificate(l.referrer(), &l.spec.TLS.CertificateRefs[i], string(gatewayv1.ListenerReasonInvalidCertificateRef))
 		l.refs = append(l.refs, wrong...)
 		if found != nil {
-			server.Certificates = append(server.Certificates, found.value)
+			server.Certificates = append(server.Certificates, found.Value)
 		}
 	}
 	if len(l.spec.TLS.CertificateRefs) == 0 {
-		l.refs.add(string(gatewayv1.ListenerReasonInvalidCertificateRef), "A listener for HTTPS needs a certificate: name a Secret in tls.certificateRefs.")
+		l.refs.Add(string(gatewayv1.ListenerReasonInvalidCertificateRef), "A listener for HTTPS needs a certificate: name a Secret in tls.certificateRefs.")
 	}
 	r.resolveClientValidation(l, server)
 	if len(server.Certificates) > 0 {
@@ -116,20 +117,20 @@ func (r *round) resolveClientValidation(l *listenerState, server *gateway.Server
 	}
 	server.RequireClient = validation.Mode != gatewayv1.AllowInsecureFallback
 	l.gateway.insecure = l.gateway.insecure || !server.RequireClient
-	var refs []authority
+	var refs []trust.Authority
 	for _, ref := range validation.CACertificateRefs {
-		refs = append(refs, authority{string(ref.Group), string(ref.Kind), Key{Namespace: text(ref.Namespace, l.gateway.key.Namespace), Name: string(ref.Name)}})
+		refs = append(refs, trust.Authority{Group: string(ref.Group), Kind: string(ref.Kind), Key: Key{Namespace: text(ref.Namespace, l.gateway.key.Namespace), Name: string(ref.Name)}})
 	}
-	var wrong faults
-	server.ClientCAs, wrong = r.authorities(world.From(kindGateway, l.gateway.key.Namespace, l.gateway.key.Name), refs, authorityReasons{
-		kind:  string(gatewayv1.ListenerReasonInvalidCACertificateKind),
-		value: string(gatewayv1.ListenerReasonInvalidCACertificateRef),
-		grant: string(gatewayv1.ListenerReasonRefNotPermitted),
+	var wrong finding.Faults
+	server.ClientCAs, wrong = r.trust.Authorities(world.From(kindGateway, l.gateway.key.Namespace, l.gateway.key.Name), refs, trust.Reasons{
+		Kind:  string(gatewayv1.ListenerReasonInvalidCACertificateKind),
+		Value: string(gatewayv1.ListenerReasonInvalidCACertificateRef),
+		Grant: string(gatewayv1.ListenerReasonRefNotPermitted),
 	})
 	l.refs = append(l.refs, wrong...)
 	if server.ClientCAs == nil {
 		server.ClientCAs = x509.NewCertPool()
-		l.accepted.add(string(gatewayv1.ListenerReasonNoValidCACertificate), "No authority that client certificates could be verified with can be read: see condition ResolvedRefs.")
+		l.accepted.Add(string(gatewayv1.ListenerReasonNoValidCACertificate), "No authority that client certificates could be verified with can be read: see condition ResolvedRefs.")
 	}
 }
 
@@ -180,37 +181,37 @@ func (l *listenerState) serve() []gateway.Listener {
 
 // status is the listener's, of a generation of what it belongs to.
 func (l *listenerState) status(r *round, generation int64, old gatewayv1.ListenerEntryStatus) gatewayv1.ListenerEntryStatus {
-	accepted := append(append(faults(nil), l.conflict...), l.accepted...)
-	verdicts := []verdict{
-		accepted.verdict(string(gatewayv1.ListenerConditionAccepted), string(gatewayv1.ListenerReasonAccepted), "The listener can be served."),
+	accepted := append(append(finding.Faults(nil), l.conflict...), l.accepted...)
+	verdicts := []finding.Verdict{
+		accepted.Verdict(string(gatewayv1.ListenerConditionAccepted), string(gatewayv1.ListenerReasonAccepted), "The listener can be served."),
 		l.programming(),
-		l.refs.verdict(string(gatewayv1.ListenerConditionResolvedRefs), string(gatewayv1.ListenerReasonResolvedRefs), "All references of the listener are resolved."),
-		fails(gatewayv1.ListenerConditionConflicted, gatewayv1.ListenerReasonNoConflicts, "No other listener is in the way."),
+		l.refs.Verdict(string(gatewayv1.ListenerConditionResolvedRefs), string(gatewayv1.ListenerReasonResolvedRefs), "All references of the listener are resolved."),
+		finding.Fails(gatewayv1.ListenerConditionConflicted, gatewayv1.ListenerReasonNoConflicts, "No other listener is in the way."),
 	}
 	if len(l.conflict) > 0 {
-		verdicts[3] = holds(gatewayv1.ListenerConditionConflicted, l.conflict.reason(), l.conflict.message())
+		verdicts[3] = finding.Holds(gatewayv1.ListenerConditionConflicted, l.conflict.Reason(), l.conflict.Message())
 	}
 	if l.overlap != "" {
-		verdicts = append(verdicts, holds(gatewayv1.ListenerConditionOverlappingTLSConfig, gatewayv1.ListenerReasonOverlappingHostnames,
+		verdicts = append(verdicts, finding.Holds(gatewayv1.ListenerConditionOverlappingTLSConfig, gatewayv1.ListenerReasonOverlappingHostnames,
 			fmt.Sprintf("Listener %q answers to some of the same host names: a client that reuses its connection for another name gets 421.", l.overlap)))
 	}
 	return gatewayv1.ListenerEntryStatus{
 		Name: l.spec.Name, SupportedKinds: l.kinds, AttachedRoutes: l.attached,
-		Conditions: conditions(old.Conditions, generation, r.now, verdicts...),
+		Conditions: finding.Conditions(old.Conditions, generation, r.now, verdicts...),
 	}
 }
 
-func (l *listenerState) programming() verdict {
+func (l *listenerState) programming() finding.Verdict {
 	const kind = gatewayv1.ListenerConditionProgrammed
 	switch {
 	case len(l.conflict) > 0:
-		return fails(kind, l.conflict.reason(), l.conflict.message())
+		return finding.Fails(kind, l.conflict.Reason(), l.conflict.Message())
 	case !l.valid():
-		return fails(kind, gatewayv1.ListenerReasonInvalid, "The listener cannot be served: see its other conditions.")
+		return finding.Fails(kind, gatewayv1.ListenerReasonInvalid, "The listener cannot be served: see its other conditions.")
 	case !l.served:
-		return fails(kind, gatewayv1.ListenerReasonPending, "The Gateway is not served: see its conditions.")
+		return finding.Fails(kind, gatewayv1.ListenerReasonPending, "The Gateway is not served: see its conditions.")
 	}
-	return holds(kind, gatewayv1.ListenerReasonProgrammed, "The gateway listens.")
+	return finding.Holds(kind, gatewayv1.ListenerReasonProgrammed, "The gateway listens.")
 }
 
 // fromAllowed says whether a namespace is among those that an owner allows.

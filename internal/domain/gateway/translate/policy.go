@@ -4,23 +4,16 @@ import (
 	"maps"
 	"reflect"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	gatewayapi "github.com/roadbed-dev/roadbed/api/gateway/v1alpha1"
-	tenancy "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/enforce"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/finding"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
 )
-
-// policyKey names a policy of ours.
-type policyKey struct {
-	kind string
-	key  Key
-}
 
 // policyMemo is what was made of policies, and of which objects.
 type policyMemo struct {
@@ -51,14 +44,23 @@ func newPolicyMemo() policyMemo {
 // enforcePolicies puts our policies, and who is who, into the Config.
 func (r *round) enforcePolicies(config *gateway.Config) {
 	memo := &r.policies
+	if !r.reframed {
+		config.Authorizations, config.RateLimits, config.Lifecycles = r.config.Authorizations, r.config.RateLimits, r.config.Lifecycles
+		config.Keys, config.Tenants, config.Flags = memo.keys, memo.tenants, memo.flags
+		return
+	}
+	var before gateway.Config
+	if r.config != nil {
+		before = *r.config
+	}
 	cluster := enforce.Cluster{Issuer: r.settings.ClusterIssuer, Audience: ClusterAudience}
-	config.Authorizations = remake(r, r.Authorizations, memo.authorizations, func(p *gatewayapi.AuthorizationPolicy) (*gateway.Authorization, []string) {
+	config.Authorizations = remake(r, r.Authorizations, memo.authorizations, before.Authorizations, func(p *gatewayapi.AuthorizationPolicy) (*gateway.Authorization, []string) {
 		return enforce.Authorization(p, cluster)
 	})
-	config.RateLimits = remake(r, r.RateLimits, memo.rateLimits, func(p *gatewayapi.RateLimitPolicy) (*gateway.RateLimit, []string) {
+	config.RateLimits = remake(r, r.RateLimits, memo.rateLimits, before.RateLimits, func(p *gatewayapi.RateLimitPolicy) (*gateway.RateLimit, []string) {
 		return enforce.RateLimit(p), nil
 	})
-	config.Lifecycles = remake(r, r.Lifecycles, memo.lifecycles, func(p *gatewayapi.LifecyclePolicy) (*gateway.Lifecycle, []string) {
+	config.Lifecycles = remake(r, r.Lifecycles, memo.lifecycles, before.Lifecycles, func(p *gatewayapi.LifecyclePolicy) (*gateway.Lifecycle, []string) {
 		return enforce.Lifecycle(p), nil
 	})
 	if memo.people != r.People || memo.tenants == nil {
@@ -68,18 +70,18 @@ func (r *round) enforcePolicies(config *gateway.Config) {
 	config.Keys, config.Tenants, config.Flags = memo.keys, memo.tenants, memo.flags
 }
 
-// remake makes the policies of a kind, or takes them as they were.
+// remake makes the policies of a kind, or takes them, and their map, as they were.
 func remake[T, V any, P interface {
 	*T
 	client.Object
-}](r *round, objects map[Key]*T, memo map[Key]made[*T, V], read func(*T) (*V, []string)) map[string]*V {
+}](r *round, objects map[Key]*T, memo map[Key]made[*T, V], before map[string]*V, read func(*T) (*V, []string)) map[string]*V {
 	all := map[string]*V{}
 	for key, object := range objects {
-		before, had := memo[key]
-		if !had || before.object != object {
+		old, had := memo[key]
+		if !had || old.object != object {
 			value, mistakes := read(object)
-			if had && reflect.DeepEqual(before.value, value) {
-				value = before.value
+			if had && reflect.DeepEqual(old.value, value) {
+				value = old.value
 			} else {
 				r.changed = true
 			}
@@ -92,55 +94,27 @@ func remake[T, V any, P interface {
 		r.changed = r.changed || gone
 		return gone
 	})
+	if before != nil && maps.Equal(before, all) {
+		return before
+	}
 	return all
 }
 
 // meetPeople finds out which namespaces are whose, who holds which key, and who has
 // which flag.
 func (r *round) meetPeople(memo *policyMemo) {
-	tenants, keys, flags := map[string]gateway.Tenant{}, map[string]gateway.Client{}, map[string]map[string]bool{}
-	units := map[string]string{}
-	for key, namespace := range r.Namespaces {
-		labels := namespace.Labels
-		if labels[tenancy.LabelTenant] == "" {
-			continue
-		}
-		t := gateway.Tenant{
-			Name: labels[tenancy.LabelTenant], BusinessUnit: labels[tenancy.LabelBusinessUnit],
-			Environment: labels[tenancy.LabelEnvironment], Tier: labels[tenancy.LabelTier],
-		}
-		tenants[key.Name], units[t.Name] = t, t.BusinessUnit
-	}
-	for key, subscription := range r.Subscriptions {
-		owner := tenants[key.Namespace]
-		for _, each := range subscription.Status.Keys {
-			keys[each.Hash] = gateway.Client{
-				ID: key.String(), Tenant: owner.Name, BusinessUnit: owner.BusinessUnit,
-				APIs: subscription.Spec.APIs, Expires: earlier(each.ExpiresAt, subscription.Spec.ExpiresAt),
-			}
-		}
-	}
-	for name, flag := range r.Flags {
-		flags[name] = map[string]bool{}
-		for tenant, unit := range units {
-			flags[name][tenant] = flag.Has(tenant, unit)
-		}
-	}
-	if !reflect.DeepEqual([]any{memo.tenants, memo.keys, memo.flags}, []any{tenants, keys, flags}) {
-		memo.tenants, memo.keys, memo.flags = tenants, keys, flags
-		r.changed = true
-	}
+	memo.tenants = kept(r, memo.tenants, enforce.Tenants(r.Namespaces))
+	memo.keys = kept(r, memo.keys, enforce.Keys(r.Subscriptions, memo.tenants))
+	memo.flags = kept(r, memo.flags, enforce.Flags(r.Flags, memo.tenants))
 }
 
-// earlier is the earlier of two moments; zero where neither is set.
-func earlier(a, b *metav1.Time) time.Time {
-	switch {
-	case a == nil && b == nil:
-		return time.Time{}
-	case a == nil || b != nil && b.Before(a):
-		return b.Time
+// kept is the map that there was where the new one says the same.
+func kept[M ~map[string]V, V any](r *round, before, now M) M {
+	if before != nil && reflect.DeepEqual(before, now) {
+		return before
 	}
-	return a.Time
+	r.changed = true
+	return now
 }
 
 // policyObject is a policy of ours with its status.
@@ -151,37 +125,32 @@ type policyObject interface {
 
 // reportPolicies puts down the statuses of our policies where they differ.
 func (r *round) reportPolicies() {
-	used := map[policyKey]int32{}
-	for _, entry := range r.routes {
-		for key := range entry.policies {
-			used[key]++
-		}
-	}
+	r.told.policies = nil
 	for key, object := range r.Authorizations {
-		r.reportPolicy(object, used[policyKey{gatewayapi.KindAuthorizationPolicy, key}], r.policies.authorizations[key].mistakes)
+		r.reportPolicy(gatewayapi.KindAuthorizationPolicy, object, r.policies.authorizations[key].mistakes)
 	}
-	for key, object := range r.RateLimits {
-		r.reportPolicy(object, used[policyKey{gatewayapi.KindRateLimitPolicy, key}], nil)
+	for _, object := range r.RateLimits {
+		r.reportPolicy(gatewayapi.KindRateLimitPolicy, object, nil)
 	}
-	for key, object := range r.Lifecycles {
-		r.reportPolicy(object, used[policyKey{gatewayapi.KindLifecyclePolicy, key}], nil)
+	for _, object := range r.Lifecycles {
+		r.reportPolicy(gatewayapi.KindLifecyclePolicy, object, nil)
 	}
 }
 
-func (r *round) reportPolicy(object policyObject, routes int32, mistakes []string) {
-	accepted := holds("Accepted", ReasonEnforced, "The gateway enforces this policy on the routes that name it.")
+func (r *round) reportPolicy(kind string, object policyObject, mistakes []string) {
+	accepted := finding.Holds("Accepted", ReasonEnforced, "The gateway enforces this policy on the routes that name it.")
 	if len(mistakes) > 0 {
-		accepted = fails("Accepted", ReasonInvalidKeys, "Some of the policy cannot be enforced: "+strings.Join(mistakes, "; ")+".")
+		accepted = finding.Fails("Accepted", ReasonInvalidKeys, "Some of the policy cannot be enforced: "+strings.Join(mistakes, "; ")+".")
 	}
 	old := object.GetPolicyStatus()
 	status := gatewayapi.PolicyStatus{
-		ObservedGeneration: object.GetGeneration(), Routes: routes,
-		Conditions: conditions(old.Conditions, object.GetGeneration(), r.now, accepted),
+		ObservedGeneration: object.GetGeneration(), Routes: int32(r.users.Count(world.On(kind, keyOf(object)))),
+		Conditions: finding.Conditions(old.Conditions, object.GetGeneration(), r.now, accepted),
 	}
 	if equality.Semantic.DeepEqual(*old, status) {
 		return
 	}
 	changed := object.DeepCopyObject().(policyObject)
 	*changed.GetPolicyStatus() = status
-	r.statuses = append(r.statuses, changed)
+	r.told.policies = append(r.told.policies, changed)
 }

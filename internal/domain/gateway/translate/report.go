@@ -6,16 +6,21 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// report puts down the statuses that depend on what attached.
+// report puts down the statuses that depend on what attached, where that changed.
 func (r *round) report() {
-	for _, g := range r.ordered {
-		r.reportGateway(g)
-		for _, set := range g.sets {
-			r.reportSet(set)
+	if r.reframed || r.recount {
+		r.told.gateways = nil
+		for _, g := range r.ordered {
+			r.reportGateway(g)
+			for _, set := range g.sets {
+				r.reportSet(set)
+			}
 		}
 	}
-	r.reportTLSPolicies()
-	r.reportPolicies()
+	if r.reframed || r.rerouted {
+		r.reportTLSPolicies()
+		r.reportPolicies()
+	}
 }
 
 // oldParent are the conditions that this controller gave a parent before.

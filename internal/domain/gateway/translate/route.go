@@ -3,17 +3,15 @@ package translate
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
-
-	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/host"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/finding"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
 )
 
 // routeKey names a route.
@@ -32,87 +30,21 @@ type routeObject struct {
 	status    *gatewayv1.RouteStatus
 }
 
-// routeEntry is what was made of a route, and of what.
+// routeEntry is what was made of a route.
 type routeEntry struct {
 	route *routeObject
-	shape uint64
-	// services are those that were asked for, as they were then.
-	services map[Key]uint64
-	// taken are listeners that the route may not have because of its kind.
-	taken map[string]bool
+	// needs are what the entry was made of, besides the route.
+	needs map[world.Dependency]bool
+	// reach are listeners that the route may have by all but its kind, and taken
+	// those that it may not have because of that.
+	reach, taken map[string]bool
 	// served are the routes by listener, for the Config.
 	served map[string]*gateway.Route
 	// backends that the rules name; gateways that its parents belong to.
-	backends map[string]backendSpec
+	backends map[backendSpec]bool
 	gateways map[Key]bool
-	policies map[policyKey]bool
 	// changed is the object with its new status; nil where it has it.
 	changed client.Object
-}
-
-// translateRoutes makes what each route means, or takes what it meant before.
-func (r *round) translateRoutes() {
-	seen := 0
-	for key, object := range r.HTTPRoutes {
-		seen += r.visit(routeKey{gateway.HTTPRoute, key}, object)
-	}
-	for key, object := range r.GRPCRoutes {
-		seen += r.visit(routeKey{gateway.GRPCRoute, key}, object)
-	}
-	if seen < len(r.routes) {
-		maps.DeleteFunc(r.routes, func(key routeKey, entry *routeEntry) bool {
-			gone := r.http(key) == nil && r.grpc(key) == nil
-			r.changed = r.changed || gone && len(entry.served) > 0
-			return gone
-		})
-	}
-	r.separateKinds()
-	for _, entry := range r.routes {
-		for name, route := range entry.served {
-			l := r.listeners[name]
-			l.attached++
-			l.routes = append(l.routes, route)
-		}
-		if entry.changed != nil {
-			r.statuses = append(r.statuses, entry.changed)
-		}
-	}
-}
-
-func (r *round) http(key routeKey) *gatewayv1.HTTPRoute {
-	if key.kind != gateway.HTTPRoute {
-		return nil
-	}
-	return r.HTTPRoutes[key.key]
-}
-
-func (r *round) grpc(key routeKey) *gatewayv1.GRPCRoute {
-	if key.kind != gateway.GRPCRoute {
-		return nil
-	}
-	return r.GRPCRoutes[key.key]
-}
-
-// visit makes sure that the entry of a route is fresh.
-func (r *round) visit(key routeKey, object client.Object) int {
-	entry := r.routes[key]
-	if entry == nil || entry.route.object != object || !entry.fresh(r.World) {
-		r.translate(key, object, nil)
-	}
-	return 1
-}
-
-// fresh says whether nothing changed that the entry was made of.
-func (e *routeEntry) fresh(w *World) bool {
-	if e.shape != w.Shape {
-		return false
-	}
-	for key, version := range e.services {
-		if w.OfService[key] != version {
-			return false
-		}
-	}
-	return true
 }
 
 // objectOf is what a route has in common with the other kind.
@@ -130,13 +62,14 @@ func objectOf(object client.Object) *routeObject {
 func (r *round) translate(key routeKey, object client.Object, taken map[string]bool) {
 	route := objectOf(object)
 	entry := &routeEntry{
-		route: route, shape: r.Shape, taken: taken, services: map[Key]uint64{}, served: map[string]*gateway.Route{},
-		backends: map[string]backendSpec{}, gateways: map[Key]bool{}, policies: map[policyKey]bool{},
+		route: route, needs: map[world.Dependency]bool{world.On(world.KindNamespace, Key{Name: key.key.Namespace}): true},
+		reach: map[string]bool{}, taken: taken, served: map[string]*gateway.Route{},
+		backends: map[backendSpec]bool{}, gateways: map[Key]bool{},
 	}
 	var statuses []gatewayv1.RouteParentStatus
 	variants := map[Key]*ruleset{}
 	for _, ref := range route.parents {
-		p := r.parentOf(route, ref, taken)
+		p := r.parentOf(entry, ref)
 		if p == nil {
 			continue
 		}
@@ -150,11 +83,8 @@ func (r *round) translate(key routeKey, object client.Object, taken map[string]b
 		statuses = append(statuses, r.serve(entry, p, rules))
 	}
 	entry.keepEqual(r.routes[key])
-	if old := r.routes[key]; old == nil || !maps.Equal(old.served, entry.served) {
-		r.changed = r.changed || len(entry.served) > 0 || old != nil && len(old.served) > 0
-	}
 	entry.changed = r.routeStatus(route, statuses)
-	r.routes[key] = entry
+	r.replace(key, entry)
 }
 
 // variant tells apart Gateways whose rules differ from others': those that show a
@@ -170,8 +100,14 @@ func (r *round) variant(key Key) Key {
 // status is.
 func (r *round) serve(entry *routeEntry, p *parent, rules *ruleset) gatewayv1.RouteParentStatus {
 	route := entry.route
-	if len(p.accepted) == 0 && len(rules.invalid) > 0 && len(rules.rules) == 0 {
-		p.accepted = rules.invalid
+	if len(rules.invalid) > 0 && len(rules.rules) == 0 {
+		if len(p.accepted) == 0 {
+			p.accepted = rules.invalid
+		}
+		p.reached = nil
+	}
+	for _, l := range p.reached {
+		entry.reach[l.name] = true
 	}
 	if len(p.accepted) == 0 {
 		for _, a := range p.attached {
@@ -181,16 +117,16 @@ func (r *round) serve(entry *routeEntry, p *parent, rules *ruleset) gatewayv1.Ro
 			}
 		}
 	}
-	verdicts := []verdict{
-		p.accepted.verdict(string(gatewayv1.RouteConditionAccepted), string(gatewayv1.RouteReasonAccepted), "The gateway serves this route."),
-		rules.refs.verdict(string(gatewayv1.RouteConditionResolvedRefs), string(gatewayv1.RouteReasonResolvedRefs), "All references of the route are resolved."),
+	verdicts := []finding.Verdict{
+		p.accepted.Verdict(string(gatewayv1.RouteConditionAccepted), string(gatewayv1.RouteReasonAccepted), "The gateway serves this route."),
+		rules.refs.Verdict(string(gatewayv1.RouteConditionResolvedRefs), string(gatewayv1.RouteReasonResolvedRefs), "All references of the route are resolved."),
 	}
 	if len(p.accepted) == 0 && len(rules.invalid) > 0 {
-		verdicts = append(verdicts, holds(gatewayv1.RouteConditionPartiallyInvalid, cmp.Or(rules.invalid.reason(), ReasonRulesDropped), "Dropped Rule: "+rules.invalid.message()))
+		verdicts = append(verdicts, finding.Holds(gatewayv1.RouteConditionPartiallyInvalid, cmp.Or(rules.invalid.Reason(), ReasonRulesDropped), "Dropped Rule: "+rules.invalid.Message()))
 	}
 	return gatewayv1.RouteParentStatus{
 		ParentRef: p.ref, ControllerName: gatewayv1.GatewayController(r.settings.Controller),
-		Conditions: conditions(r.oldParent(route.status, p.ref), route.object.GetGeneration(), r.now, verdicts...),
+		Conditions: finding.Conditions(r.oldParent(route.status, p.ref), route.object.GetGeneration(), r.now, verdicts...),
 	}
 }
 
@@ -223,60 +159,4 @@ func (r *round) routeStatus(route *routeObject, ours []gatewayv1.RouteParentStat
 	changed := route.object.DeepCopyObject().(client.Object)
 	objectOf(changed).status.Parents = parents
 	return changed
-}
-
-// separateKinds sees that no listener has routes of both kinds for a host name:
-// the older one stays.
-func (r *round) separateKinds() {
-	if len(r.HTTPRoutes) == 0 || len(r.GRPCRoutes) == 0 {
-		return
-	}
-	on := map[string][2][]*routeEntry{}
-	for key, entry := range r.routes {
-		for name := range entry.served {
-			both := on[name]
-			both[one(key.kind == gateway.GRPCRoute)] = append(both[one(key.kind == gateway.GRPCRoute)], entry)
-			on[name] = both
-		}
-		for name := range entry.taken {
-			both := on[name]
-			both[one(key.kind == gateway.GRPCRoute)] = append(both[one(key.kind == gateway.GRPCRoute)], entry)
-			on[name] = both
-		}
-	}
-	losers := map[routeKey]map[string]bool{}
-	for name, both := range on {
-		r.findLosers(name, both, losers)
-	}
-	for key, entry := range r.routes {
-		if !maps.Equal(entry.taken, losers[key]) {
-			r.translate(key, entry.route.object, losers[key])
-		}
-	}
-}
-
-// findLosers adds the routes that an older one of the other kind keeps off a listener.
-func (r *round) findLosers(name string, both [2][]*routeEntry, losers map[routeKey]map[string]bool) {
-	if len(both[0]) == 0 || len(both[1]) == 0 {
-		return
-	}
-	all := slices.Concat(both[0], both[1])
-	slices.SortFunc(all, func(a, b *routeEntry) int { return olderFirst(a.route.object, b.route.object) })
-	var stays []*routeEntry
-	for _, entry := range all {
-		mine, _ := host.Allowed(r.listeners[name].hostname(), entry.route.hostnames)
-		rival := slices.ContainsFunc(stays, func(other *routeEntry) bool {
-			theirs, _ := host.Allowed(r.listeners[name].hostname(), other.route.hostnames)
-			return other.route.kind != entry.route.kind && host.OverlapAny(mine, theirs)
-		})
-		if !rival {
-			stays = append(stays, entry)
-			continue
-		}
-		key := routeKey{entry.route.kind, entry.route.key}
-		if losers[key] == nil {
-			losers[key] = map[string]bool{}
-		}
-		losers[key][name] = true
-	}
 }

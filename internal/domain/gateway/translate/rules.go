@@ -9,7 +9,9 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/gateway/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/finding"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/rule"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/translate/world"
 )
 
 // ruleset is what the rules of a route mean on the Gateways of a variant.
@@ -17,7 +19,7 @@ type ruleset struct {
 	rules []gateway.Rule
 	// refs says what they refer to that is not there; invalid which of them cannot
 	// be served and were dropped.
-	refs, invalid faults
+	refs, invalid finding.Faults
 }
 
 // ruler makes the rules of one route.
@@ -52,7 +54,7 @@ func (r *round) rulesOf(route *routeObject, entry *routeEntry, variant Key) *rul
 func (m *ruler) add(index int, name *gatewayv1.SectionName, made gateway.Rule, err error) {
 	made.Name = text(name, strconv.Itoa(index))
 	if err != nil {
-		m.set.invalid.add(string(gatewayv1.RouteReasonUnsupportedValue), fmt.Sprintf("Rule %s: %v.", made.Name, err))
+		m.set.invalid.Add(string(gatewayv1.RouteReasonUnsupportedValue), fmt.Sprintf("Rule %s: %v.", made.Name, err))
 		return
 	}
 	if m.rejected != "" {
@@ -166,7 +168,7 @@ func (m *ruler) extension(made *gateway.Filters, ref *gatewayv1.LocalObjectRefer
 	switch kind := string(ref.Kind); {
 	case string(ref.Group) != v1alpha1.GroupVersion.Group && !aliased, !ourKind(kind):
 		m.reject(string(gatewayv1.RouteReasonInvalidKind), fmt.Sprintf("Filters of kind %s are not known here: use %s, %s or %s of group %s.",
-			qualified(string(ref.Group), kind), v1alpha1.KindAuthorizationPolicy, v1alpha1.KindRateLimitPolicy, v1alpha1.KindLifecyclePolicy, v1alpha1.GroupVersion.Group))
+			finding.Qualified(string(ref.Group), kind), v1alpha1.KindAuthorizationPolicy, v1alpha1.KindRateLimitPolicy, v1alpha1.KindLifecyclePolicy, v1alpha1.GroupVersion.Group))
 		return
 	case kind == v1alpha1.KindAuthorizationPolicy:
 		exists = m.Authorizations[key] != nil
@@ -178,14 +180,14 @@ func (m *ruler) extension(made *gateway.Filters, ref *gatewayv1.LocalObjectRefer
 		exists = m.Lifecycles[key] != nil
 		made.Lifecycle = key.String()
 	}
-	m.entry.policies[policyKey{string(ref.Kind), key}] = true
+	m.entry.needs[world.On(string(ref.Kind), key)] = true
 	if !exists {
-		m.reject(ReasonFilterNotFound, fmt.Sprintf("%s %q does not exist: until it does, the rules that name it answer 500.", qualified(v1alpha1.GroupVersion.Group, string(ref.Kind)), key))
+		m.reject(ReasonFilterNotFound, fmt.Sprintf("%s %q does not exist: until it does, the rules that name it answer 500.", finding.Qualified(v1alpha1.GroupVersion.Group, string(ref.Kind)), key))
 	}
 }
 
 func (m *ruler) reject(reason, message string) {
-	m.set.refs.add(reason, message)
+	m.set.refs.Add(reason, message)
 	m.rejected = message
 }
 

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"slices"
 	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -49,18 +50,57 @@ func Allowed(listener string, route []gatewayv1.Hostname) (allowed []string, ok 
 	return allowed, len(allowed) > 0
 }
 
-// OverlapAny says whether two lists of host names have a name in common; an empty
-// list has all.
-func OverlapAny(a, b []string) bool {
-	if len(a) == 0 || len(b) == 0 {
-		return true
+// Set is the names of many routes. The zero value is empty.
+type Set struct {
+	all bool
+	// names has each name and each pattern; above what patterns could be that cover
+	// one of those.
+	names, above map[string]bool
+}
+
+// Add puts names in; none means all.
+func (s *Set) Add(names []string) {
+	if s.names == nil {
+		s.names, s.above = map[string]bool{}, map[string]bool{}
 	}
-	for _, x := range a {
-		for _, y := range b {
-			if _, ok := Overlap(x, y); ok {
-				return true
-			}
+	s.all = s.all || len(names) == 0
+	for _, name := range names {
+		s.all = s.all || name == ""
+		s.names[name] = true
+		for pattern := range patterns(name) {
+			s.above[pattern] = true
+		}
+	}
+}
+
+// Overlaps says whether one of the names, or where there are none any, is among the
+// set's.
+func (s *Set) Overlaps(names []string) bool {
+	if len(s.names) == 0 || len(names) == 0 {
+		return s.all || len(s.names) > 0
+	}
+	return s.all || slices.ContainsFunc(names, func(name string) bool {
+		return name == "" || s.names[name] || s.above[name] || s.coversOne(name)
+	})
+}
+
+func (s *Set) coversOne(name string) bool {
+	for pattern := range patterns(name) {
+		if s.names[pattern] {
+			return true
 		}
 	}
 	return false
+}
+
+// patterns yields those that cover a name, or a pattern, and are not the same.
+func patterns(name string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		rest := strings.TrimPrefix(name, "*")
+		for i := 1; i < len(rest); i++ {
+			if rest[i] == '.' && !yield("*"+rest[i:]) {
+				return
+			}
+		}
+	}
 }

@@ -49,11 +49,14 @@ type World struct {
 	Subscriptions  map[Key]*v1alpha1.Subscription
 	Flags          map[string]Flag
 
-	// Shape is raised by every change that may matter to any route.
-	Shape uint64
-	// OfService counts the changes of a Service that matter to routes; Endpoints
-	// those of its slices. Both live as long as the World.
-	OfService, Endpoints map[Key]uint64
+	// Classwork is raised by every change of a GatewayClass, which may matter to any
+	// route.
+	Classwork uint64
+	// Frame is raised by every change of what is not a route, a Service or its
+	// endpoints, also by those that matter to no route.
+	Frame uint64
+	// touched are the changes since Take that matter to routes and backends.
+	touched map[Dependency]bool
 	// grantsIn are the grants by namespace.
 	grantsIn map[string]map[string]*gatewayv1.ReferenceGrant
 	// SlicesOf are the names of the slices of a Service.
@@ -73,7 +76,7 @@ func New() *World {
 		ConfigMaps: map[Key]*corev1.ConfigMap{}, Namespaces: map[Key]*corev1.Namespace{},
 		Authorizations: map[Key]*v1alpha1.AuthorizationPolicy{}, RateLimits: map[Key]*v1alpha1.RateLimitPolicy{},
 		Lifecycles: map[Key]*v1alpha1.LifecyclePolicy{}, Subscriptions: map[Key]*v1alpha1.Subscription{},
-		Flags: map[string]Flag{}, OfService: map[Key]uint64{}, Endpoints: map[Key]uint64{},
+		Flags: map[string]Flag{}, touched: map[Dependency]bool{},
 		SlicesOf: map[Key]map[string]bool{}, grantsIn: map[string]map[string]*gatewayv1.ReferenceGrant{},
 	}
 }
@@ -89,6 +92,7 @@ func (w *World) Delete(object client.Object) { w.change(object, true) }
 // SetFlags replaces all flags.
 func (w *World) SetFlags(flags []Flag) {
 	w.People++
+	w.Frame++
 	clear(w.Flags)
 	for _, flag := range flags {
 		w.Flags[flag.Name] = flag
@@ -97,24 +101,32 @@ func (w *World) SetFlags(flags []Flag) {
 
 func (w *World) change(object client.Object, gone bool) {
 	switch o := object.(type) {
-	case *gatewayv1.GatewayClass:
-		w.reshape(put(w.Classes, o, gone, generation))
-	case *gatewayv1.Gateway:
-		w.reshape(put(w.Gateways, o, gone, generation))
-	case *gatewayv1.ListenerSet:
-		w.reshape(put(w.ListenerSets, o, gone, generation))
 	case *gatewayv1.HTTPRoute:
-		put(w.HTTPRoutes, o, gone, generation)
+		w.touch(put(w.HTTPRoutes, o, gone, version), KindHTTPRoute, keyOf(o))
 	case *gatewayv1.GRPCRoute:
-		put(w.GRPCRoutes, o, gone, generation)
-	case *gatewayv1.BackendTLSPolicy:
-		w.reshape(put(w.TLSPolicies, o, gone, generation))
-	case *gatewayv1.ReferenceGrant:
-		w.setGrant(o, gone)
+		w.touch(put(w.GRPCRoutes, o, gone, version), KindGRPCRoute, keyOf(o))
 	case *corev1.Service:
 		w.setService(o, gone)
 	case *discoveryv1.EndpointSlice:
 		w.setSlice(o, gone)
+	default:
+		w.Frame++
+		w.changeFrame(object, gone)
+	}
+}
+
+func (w *World) changeFrame(object client.Object, gone bool) {
+	switch o := object.(type) {
+	case *gatewayv1.GatewayClass:
+		w.Classwork += one(put(w.Classes, o, gone, generation))
+	case *gatewayv1.Gateway:
+		w.touch(put(w.Gateways, o, gone, generation), KindGateway, keyOf(o))
+	case *gatewayv1.ListenerSet:
+		w.touch(put(w.ListenerSets, o, gone, generation), KindListenerSet, keyOf(o))
+	case *gatewayv1.BackendTLSPolicy:
+		put(w.TLSPolicies, o, gone, version)
+	case *gatewayv1.ReferenceGrant:
+		w.setGrant(o, gone)
 	case *corev1.Secret:
 		put(w.Secrets, o, gone, version)
 	case *corev1.ConfigMap:
@@ -122,11 +134,11 @@ func (w *World) change(object client.Object, gone bool) {
 	case *corev1.Namespace:
 		w.setNamespace(o, gone)
 	case *v1alpha1.AuthorizationPolicy:
-		w.reshape(put(w.Authorizations, o, gone, identity))
+		w.touch(put(w.Authorizations, o, gone, identity), v1alpha1.KindAuthorizationPolicy, keyOf(o))
 	case *v1alpha1.RateLimitPolicy:
-		w.reshape(put(w.RateLimits, o, gone, identity))
+		w.touch(put(w.RateLimits, o, gone, identity), v1alpha1.KindRateLimitPolicy, keyOf(o))
 	case *v1alpha1.LifecyclePolicy:
-		w.reshape(put(w.Lifecycles, o, gone, identity))
+		w.touch(put(w.Lifecycles, o, gone, identity), v1alpha1.KindLifecyclePolicy, keyOf(o))
 	case *v1alpha1.Subscription:
 		put(w.Subscriptions, o, gone, version)
 		w.People++
@@ -141,7 +153,6 @@ func generation(a, b client.Object) bool {
 }
 func version(client.Object, client.Object) bool { return false }
 func identity(a, b client.Object) bool          { return a.GetUID() == b.GetUID() }
-func (w *World) reshape(matters bool)           { w.Shape += one(matters) }
 func keyOf(object client.Object) Key            { return client.ObjectKeyFromObject(object) }
 func samePorts(a, b *corev1.Service) bool {
 	return a.Spec.Type == b.Spec.Type && equality.Semantic.DeepEqual(a.Spec.Ports, b.Spec.Ports)
@@ -175,9 +186,7 @@ func put[T any, P interface {
 func (w *World) setService(service *corev1.Service, gone bool) {
 	key := keyOf(service)
 	old := w.Services[key]
-	if gone || old == nil || !samePorts(old, service) {
-		w.OfService[key]++
-	}
+	w.touch(gone || old == nil || !samePorts(old, service), KindService, key)
 	put(w.Services, service, gone, version)
 }
 
@@ -186,10 +195,10 @@ func (w *World) setSlice(slice *discoveryv1.EndpointSlice, gone bool) {
 	if old := w.Slices[keyOf(slice)]; old != nil {
 		before := Key{Namespace: old.Namespace, Name: old.Labels[discoveryv1.LabelServiceName]}
 		delete(w.SlicesOf[before], old.Name)
-		w.Endpoints[before]++
+		w.touch(true, KindEndpoints, before)
 	}
 	put(w.Slices, slice, gone, version)
-	w.Endpoints[owner]++
+	w.touch(true, KindEndpoints, owner)
 	if gone {
 		return
 	}
@@ -200,7 +209,7 @@ func (w *World) setSlice(slice *discoveryv1.EndpointSlice, gone bool) {
 }
 
 func (w *World) setGrant(grant *gatewayv1.ReferenceGrant, gone bool) {
-	w.reshape(put(w.Grants, grant, gone, generation))
+	w.touch(put(w.Grants, grant, gone, generation), KindGrants, Key{Name: grant.Namespace})
 	if w.grantsIn[grant.Namespace] == nil {
 		w.grantsIn[grant.Namespace] = map[string]*gatewayv1.ReferenceGrant{}
 	}
@@ -214,7 +223,7 @@ func (w *World) setNamespace(namespace *corev1.Namespace, gone bool) {
 	old := w.Namespaces[keyOf(namespace)]
 	if gone || old == nil || !equality.Semantic.DeepEqual(old.Labels, namespace.Labels) {
 		w.People++
-		w.Shape++
+		w.touch(true, KindNamespace, keyOf(namespace))
 	}
 	put(w.Namespaces, namespace, gone, version)
 }
