@@ -41,6 +41,8 @@ type Feed struct {
 	// known are the settings as far as they were learnt; only the loop uses them.
 	known   translate.Settings
 	applied *gateway.Config
+	// frame is the last Result's whose references were followed; only the loop uses it.
+	frame uint64
 
 	mu         sync.Mutex
 	world      *translate.World          // guarded by mu
@@ -131,17 +133,16 @@ func (f *Feed) rouse() {
 	}
 }
 
-// turn translates the World and passes on what it means.
+// turn translates the World and passes on what it means, and has statuses written after
+// that.
 func (f *Feed) turn(ctx context.Context) {
 	f.learn(ctx)
 	result := f.translate()
 	// What is referred to for the first time is read before anybody is told that
 	// it is not there.
-	f.grant(result)
-	if f.refs.follow(ctx, result.Secrets, result.ConfigMaps) {
+	if f.refer(ctx, result) {
 		result = f.translate()
-		f.grant(result)
-		f.refs.follow(ctx, result.Secrets, result.ConfigMaps)
+		f.refer(ctx, result)
 	}
 	if result.Config != f.applied {
 		f.applied = result.Config
@@ -152,6 +153,17 @@ func (f *Feed) turn(ctx context.Context) {
 	if f.statuses != nil {
 		f.statuses.want(result.Statuses)
 	}
+}
+
+// refer has what is referred to granted and followed, where that may have changed. It
+// says whether there was anything new, which it has read.
+func (f *Feed) refer(ctx context.Context, result *translate.Result) bool {
+	if result.Frame == f.frame {
+		return false
+	}
+	f.frame = result.Frame
+	f.grant(result)
+	return f.refs.follow(ctx, result.Secrets, result.ConfigMaps)
 }
 
 // grant has the right to what is referred to given.
