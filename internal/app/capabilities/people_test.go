@@ -1,16 +1,9 @@
 package capabilities_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -23,67 +16,29 @@ import (
 	gatewayv1alpha1 "github.com/roadbed-dev/roadbed/api/gateway/v1alpha1"
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn/authntest"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
 // issuer is an OpenID provider of people, with a certificate of its own authority.
 type issuer struct {
-	url, authority string
-	key            *ecdsa.PrivateKey
+	*authntest.Issuer
+	signer authntest.Signer
 }
 
-// newIssuer serves a discovery document and the keys that it names.
 func newIssuer(t *testing.T) *issuer {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	made := &issuer{key: key}
-	mux := http.NewServeMux()
-	serve := func(path string, document func() any) {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
-			if err := json.NewEncoder(w).Encode(document()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	serve("/.well-known/openid-configuration", func() any {
-		return map[string]string{"issuer": made.url, "jwks_uri": made.url + "/keys"}
-	})
-	serve("/keys", func() any {
-		point, err := key.PublicKey.Bytes()
-		if err != nil {
-			t.Error(err)
-		}
-		half := len(point) / 2
-		return map[string]any{"keys": []map[string]string{{
-			"kty": "EC", "crv": "P-256", "kid": "one", "alg": "ES256", "use": "sig",
-			"x": base64.RawURLEncoding.EncodeToString(point[1 : 1+half]), "y": base64.RawURLEncoding.EncodeToString(point[1+half:]),
-		}}}
-	})
-	server := httptest.NewTLSServer(mux)
-	t.Cleanup(server.Close)
-	made.url = server.URL
-	made.authority = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-	return made
+	signer := authntest.NewSigner(t, "one")
+	return &issuer{authntest.NewIssuer(t, signer), signer}
 }
 
 // token is one for a person of a tenant, with claims that say otherwise.
-func (i *issuer) token(t *testing.T, name, tenant string, groups []string, otherwise jwt.MapClaims) string {
+func (i *issuer) token(t *testing.T, name, tenant string, groups []string, otherwise map[string]any) string {
 	t.Helper()
-	claims := jwt.MapClaims{
-		"iss": i.url, "aud": "platform-api", "sub": name, "exp": time.Now().Add(time.Hour).Unix(), "org": map[string]any{"tenant": tenant}, "groups": groups,
-	}
+	claims := map[string]any{"kubernetes.io": nil, "sub": name, "org": map[string]any{"tenant": tenant}, "groups": groups}
 	maps.Copy(claims, otherwise)
-	made := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
-	made.Header["kid"] = "one"
-	text, err := made.SignedString(i.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return i.signer.Sign(t, authntest.Claims(i.URL, time.Now(), claims))
 }
 
 // people has the platform's people take tokens of an issuer. From then on a person
@@ -101,7 +56,7 @@ func people(t *testing.T, env *kubetest.Env, url, trailPath string) {
 		t.Fatal(err)
 	}
 	policy.Spec.Issuers = append(policy.Spec.Issuers, gatewayv1alpha1.TokenIssuer{
-		Type: "OIDC", URL: from.url, Audiences: []string{"platform-api"}, JWKS: &gatewayv1alpha1.KeySet{CABundle: from.authority},
+		Type: "OIDC", URL: from.URL, Audiences: []string{"platform-api"}, JWKS: &gatewayv1alpha1.KeySet{CABundle: string(from.Authority())},
 		TenantClaim: "org.tenant", GroupsClaim: "groups", GroupsPrefix: "corp:",
 	})
 	if err := acting.Update(t.Context(), policy); err != nil {
@@ -110,14 +65,14 @@ func people(t *testing.T, env *kubetest.Env, url, trailPath string) {
 	library := &tenancyv1.Tenant{ObjectMeta: metav1.ObjectMeta{Name: "library"}, Spec: tenancyv1.TenantSpec{
 		Owner: "team-library", BusinessUnit: "retail", Tier: "tier-1", Jurisdictions: []string{"uk"}, CostCenter: "CC-2",
 		Access: tenancyv1.TenantAccess{
-			Developers: []tenancyv1.Subject{{Kind: "Group", Name: "corp:librarians"}}, Viewers: []tenancyv1.Subject{{Kind: "User", Name: from.url + "#vic"}},
+			Developers: []tenancyv1.Subject{{Kind: "Group", Name: "corp:librarians"}}, Viewers: []tenancyv1.Subject{{Kind: "User", Name: from.URL + "#vic"}},
 		},
 	}}
 	if err := env.Client.Create(t.Context(), library); err != nil {
 		t.Fatal(err)
 	}
 	ready(t, env.Client, object("tenancy.roadbed.dev/v1alpha1", "Tenant", "", "library"))
-	personClaims(t, env, caller{url, from.token(t, "ana", "library", []string{"librarians"}, nil)}, from.url+"#ana", trailPath)
+	personClaims(t, env, caller{url, from.token(t, "ana", "library", []string{"librarians"}, nil)}, from.URL+"#ana", trailPath)
 	othersAreRefused(t, env, from, url)
 }
 
@@ -182,12 +137,12 @@ func othersAreRefused(t *testing.T, env *kubetest.Env, from *issuer, url string)
 		{"claim into another tenant", another, "POST", "/v1/databases", kept, 403, "none of tenant"},
 		{"unheard-of tenant", from.token(t, "ana", "atlantis", librarians, nil), "GET", "/v1/databases", "", 403, "no tenant"},
 		{"no tenant", from.token(t, "ana", "", librarians, nil), "GET", "/v1/databases", "", 403, "no tenant"},
-		{"another audience", from.token(t, "ana", "library", librarians, jwt.MapClaims{"aud": "payroll"}), "GET", "/v1/databases", "", 401, "audience"},
+		{"another audience", from.token(t, "ana", "library", librarians, map[string]any{"aud": "payroll"}), "GET", "/v1/databases", "", 401, "audience"},
 		{"another issuer", stranger.token(t, "ana", "library", librarians, nil), "GET", "/v1/databases", "", 401, "issuer"},
-		{"another's key", stranger.token(t, "ana", "library", librarians, jwt.MapClaims{"iss": from.url}), "GET", "/v1/databases", "", 401, "signature"},
-		{"expired", from.token(t, "ana", "library", librarians, jwt.MapClaims{"exp": time.Now().Add(-time.Hour).Unix()}), "GET", "/v1/databases", "", 401, "expired"},
-		{"called as a workload", from.token(t, workload, "library", nil, jwt.MapClaims{"kubernetes.io": bound}), "GET", "/v1/databases", "", 403, from.url + "#" + workload},
-		{"of the cluster's issuer", from.token(t, workload, "library", librarians, jwt.MapClaims{"iss": clusterIssuer(t, env), "kubernetes.io": bound}), "GET", "/v1/databases", "", 401, "key"},
+		{"another's key", stranger.token(t, "ana", "library", librarians, map[string]any{"iss": from.URL}), "GET", "/v1/databases", "", 401, "signature"},
+		{"expired", from.token(t, "ana", "library", librarians, map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}), "GET", "/v1/databases", "", 401, "expired"},
+		{"called as a workload", from.token(t, workload, "library", nil, map[string]any{"kubernetes.io": bound}), "GET", "/v1/databases", "", 403, from.URL + "#" + workload},
+		{"of the cluster's issuer", from.token(t, workload, "library", librarians, map[string]any{"iss": clusterIssuer(t, env), "kubernetes.io": bound}), "GET", "/v1/databases", "", 401, "key"},
 	} {
 		got := caller{url, test.token}.ask(t, test.method, test.path, test.body)
 		if detail := fmt.Sprint(got.said["detail"]); got.status != test.status || !strings.Contains(detail, test.says) {
