@@ -61,7 +61,7 @@ func texts(variables []admissionregistrationv1.Variable, validations []admission
 // aboutContainers tells whether a text speaks of containers, and aboutReplicas
 // of replicas.
 var (
-	aboutContainers = regexp.MustCompile(`\bspec\.(\?)?containers\b`)
+	aboutContainers = regexp.MustCompile(`\.\??containers\b`)
 	aboutReplicas   = regexp.MustCompile(`\bspec\.(\?)?replicas\b`)
 )
 
@@ -70,6 +70,7 @@ func (c *checker) matched(match *admissionregistrationv1.MatchResources, text st
 	if match == nil {
 		return
 	}
+	c.resources(match)
 	const field = "spec.matchConstraints.resourceRules"
 	if writes(match, "pods", admissionregistrationv1.Create) && aboutContainers.MatchString(text) {
 		c.containers("", field, text)

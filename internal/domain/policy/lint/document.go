@@ -30,11 +30,21 @@ func ofDocument(d load.Document) []Finding {
 		c.validating(p.Labels, p.Annotations, p.Spec)
 	case *policiesv1.MutatingPolicy:
 		c.tier(p.Labels, p.Annotations)
+		c.resources(p.Spec.MatchConstraints)
+	case *policiesv1.NamespacedMutatingPolicy:
+		c.tier(p.Labels, p.Annotations)
+		c.resources(p.Spec.MatchConstraints)
 	case *policiesv1.ImageValidatingPolicy:
 		c.tier(p.Labels, p.Annotations)
+		c.resources(p.Spec.MatchConstraints)
+	case *policiesv1.NamespacedImageValidatingPolicy:
+		c.tier(p.Labels, p.Annotations)
+		c.resources(p.Spec.MatchConstraints)
 	case *admissionregistrationv1.ValidatingAdmissionPolicy:
 		c.expressions(p.Spec.MatchConditions, p.Spec.Validations)
 		c.matched(p.Spec.MatchConstraints, texts(p.Spec.Variables, p.Spec.Validations))
+	case *admissionregistrationv1.MutatingAdmissionPolicy:
+		c.resources(p.Spec.MatchConstraints)
 	}
 	return c.findings
 }

@@ -19,8 +19,13 @@ func (c *checker) legacy(labels, annotations map[string]string, spec kyvernov1.S
 	for i, rule := range spec.Rules {
 		c.rule(spec, i, rule)
 	}
-	if silent(spec) {
-		c.find(Note, SilentAudit, "", "spec.validationFailureAction", "Kyverno's Audit tells nobody who applies the object; set emitWarning: true there (Roadbed warns, because the tier is Recommended)")
+	tier, err := policy.TierOf(labels, annotations, policy.Audit)
+	if silent(spec) && err == nil {
+		does := "warns"
+		if tier.Blocks() {
+			does = "refuses"
+		}
+		c.find(Note, SilentAudit, "", "spec.validationFailureAction", "Kyverno's Audit tells nobody who applies the object; set emitWarning: true there (Roadbed %s, because the tier is %s)", does, tier)
 	}
 }
 
@@ -44,6 +49,7 @@ func (c *checker) rule(spec kyvernov1.Spec, i int, rule kyvernov1.Rule) {
 	if i > 0 && strings.EqualFold(spec.ApplyRules, "One") && reflect.DeepEqual(spec.Rules[0].Match, rule.Match) && spec.Rules[0].Exclude == nil && spec.Rules[0].Preconditions == nil {
 		c.find(Error, Unreachable, rule.Name, at, "applyRules is One and spec.rules[0] (%s) applies to everything that this rule matches", spec.Rules[0].Name)
 	}
+	c.kinds(rule, at)
 	c.text(rule.Name, at, rule)
 	c.deny(rule, at)
 	c.images(rule, at)

@@ -47,6 +47,13 @@ spec:
 		}
 		return strings.NewReplacer("RESOURCES", resources, "EXPRESSIONS", strings.Join(list, ", ")).Replace(vap)
 	}
+	legacyOf := func(kinds string) string {
+		return `apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: p, labels: {policy.roadbed.dev/tier: recommended}}
+spec: {rules: [{name: r, match: {any: [{resources: {kinds: [` + kinds + `]}}]}, validate: {pattern: {metadata: {labels: {owner: "?*"}}}}}]}
+`
+	}
 	const everyContainer = "(object.spec.containers + object.spec.?initContainers.orValue([]) + object.spec.?ephemeralContainers.orValue([])).all(c, c.name != 'x')"
 	for _, test := range []struct {
 		name, reason, text string
@@ -58,6 +65,15 @@ spec:
 		{"twice", "white space does not count", policyOf("secrets", "has(object.data)", "has(object.data) "), []lint.Code{lint.Shadowed}},
 		{"containers only", "a user puts it into an init container", policyOf("pods", "object.spec.containers.all(c, c.name != 'x')"), []lint.Code{lint.MissingContainers}},
 		{"no subresource", "ephemeral containers come by another way", policyOf("pods", everyContainer), []lint.Code{lint.MissingSubresource}},
+		{"containers of a variable", "wherever the pod is, it has other containers too", policyOf("pods", "[object.spec].all(pod, pod.containers.all(c, c.name != 'x'))"), []lint.Code{lint.MissingContainers}},
+		{"no such resource", "the core group has no deployments", policyOf("deployments", "has(object.metadata.labels)"), []lint.Code{lint.NeverFires}},
+		{"a kind for a resource", "resources are plurals", policyOf("pod", "has(object.metadata.labels)"), []lint.Code{lint.NeverFires}},
+		{"resources of one's own", "anybody may add to other groups", strings.Replace(policyOf("pod", "has(object.metadata.labels)"), `apiGroups: [""]`, `apiGroups: ["", corp.example]`, 1), nil},
+		{"all resources", "and a subresource of all", policyOf("'*', '*/scale', 'pods/*'", "has(object.metadata.name)"), nil},
+		{"plural of a kind", "kinds are no resources", legacyOf("pods"), []lint.Code{lint.NeverFires}},
+		{"a slip in a kind", "and who has such a kind says its group", legacyOf("Deployement"), []lint.Code{lint.NeverFires}},
+		{"a kind in the wrong group", "apps has no Pod", legacyOf("apps/v1/Pod"), []lint.Code{lint.NeverFires}},
+		{"kinds that are there", "with versions, subresources and wildcards, and of one's own", legacyOf("apps/v1/Deployment, Pod/exec, '*/scale', apps/*/StatefulSet, batch/*/*, Release, cert-manager.io/v1/Certificate, Endpoints, Ingress, Policy, v1/Service"), nil},
 		{"replicas", "scale is another way", strings.Replace(policyOf("deployments", "object.spec.replicas < 9"), `apiGroups: [""]`, `apiGroups: [apps]`, 1), []lint.Code{lint.MissingSubresource}},
 		{"blocks Kubernetes", "every namespace's first ConfigMap", policyOf("configmaps", "has(object.metadata.labels) && 'owner' in object.metadata.labels"), []lint.Code{lint.BlocksSystem}},
 		{"expensive", "three loops in one another", policyOf("pods, pods/ephemeralcontainers", everyContainer, "object.spec.containers.all(a, object.spec.containers.all(b, object.spec.containers.all(c, a.name + b.name != c.name)))"), []lint.Code{lint.ExpensiveCEL}},
@@ -81,5 +97,22 @@ spec:
 				}
 			}
 		})
+	}
+}
+
+// TestSilentAudit: what Roadbed does instead is what the tier says.
+func TestSilentAudit(t *testing.T) {
+	t.Parallel()
+	for tier, want := range map[string]string{"mandatory": "Roadbed refuses, because the tier is Mandatory", "recommended": "Roadbed warns, because the tier is Recommended"} {
+		found := check("p.yaml", `apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: p, labels: {policy.roadbed.dev/tier: `+tier+`}}
+spec:
+  validationFailureAction: Audit
+  rules: [{name: r, match: {any: [{resources: {kinds: [Secret]}}]}, validate: {pattern: {metadata: {name: "?*"}}}}]
+`)
+		if len(found) != 1 || found[0].Code != lint.SilentAudit || !strings.Contains(found[0].Message, want) {
+			t.Errorf("%s: %v, want %q", tier, found, want)
+		}
 	}
 }
