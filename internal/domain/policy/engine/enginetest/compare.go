@@ -23,6 +23,8 @@ type Homes struct {
 type Outcome struct {
 	// Refusal is the server's; empty if it accepted the object.
 	Refusal string
+	// Changed tells that the engine changed the object.
+	Changed bool
 	// Difference is empty if the engine says the same.
 	Difference string
 }
@@ -46,6 +48,7 @@ func (s Server) Compare(ctx context.Context, evaluator policy.Evaluator, homes H
 	}
 	outcome := Outcome{Refusal: want.Refusal}
 	decision := policy.NewSet([]policy.Evaluator{evaluator}, nil).Decide(ctx, request, s.World)
+	outcome.Changed = decision.Object != nil
 	if got := refusal(decision); got != strings.TrimSpace(want.Refusal) {
 		outcome.Difference = fmt.Sprintf("engine refuses: %q\nserver refuses: %q", got, want.Refusal)
 		return outcome, nil
