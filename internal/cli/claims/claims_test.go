@@ -76,6 +76,17 @@ metadata: {name: orders, namespace: tenant-payments}
 spec: {size: 3}
 `
 
+const mistakes = `# two words that the kind does not have
+apiVersion: claims.roadbed.dev/v1
+kind: Crate
+metadata: {name: orders, namespace: tenant-payments}
+spec:
+  sise: 3
+  platform:
+    deletionPolicy: Delete
+    update: Pinned
+`
+
 // platform is an API server with capabilities at work, with the rights and guards
 // of an installation.
 func platform(t *testing.T) *kubetest.Env {
@@ -188,6 +199,10 @@ func TestAClaimsLife(t *testing.T) {
 	if err := os.WriteFile(large, []byte(strings.Replace(wish, "size: 3", "size: 30", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	misspelt := filepath.Join(dir, "misspelt.yaml")
+	if err := os.WriteFile(misspelt, []byte(mistakes), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	plan := dev.eventually(t, "rendered by crate-v1", "plan", "-f", file)
 	made := &unstructured.Unstructured{}
 	if err := yaml.Unmarshal([]byte(wish), &made.Object); err != nil {
@@ -199,7 +214,9 @@ func TestAClaimsLife(t *testing.T) {
 	dev.eventually(t, "Approved: +False ApprovalAwaited", "describe", "crate/orders", "-n", place)
 	steps := []step{
 		{who: dev, args: []string{"plan"}, stderr: "-f FILE must be given", code: verb.ExitUsage},
-		{who: dev, args: []string{"plan", "-f", large}, stderr: `large\.yaml: the API server would refuse it: .*spec\.size`, code: verb.ExitFailed},
+		{who: dev, args: []string{"plan", "-f", large}, stderr: `large\.yaml:4: .*spec\.size`, code: verb.ExitFailed},
+		{who: dev, args: []string{"plan", "-f", misspelt}, stderr: `misspelt\.yaml:6: unknown field "spec\.sise"\n.*misspelt\.yaml:9: unknown field "spec\.platform\.update"`, code: verb.ExitFailed},
+		{who: dev, args: []string{"plan", "-f", misspelt, "-n", "elsewhere"}, stderr: `misspelt\.yaml:2: .*forbidden`, code: verb.ExitFailed},
 		{who: dev, args: []string{"get", "orders", "-n", place}, stderr: "KIND/NAME", code: verb.ExitUsage},
 		{who: dev, args: []string{"get", "crate/orders"}, stderr: "--namespace", code: verb.ExitUsage},
 		{who: dev, args: []string{"get", "tub/orders", "-n", place}, stderr: `no capability is claimed as "tub": there are crate`, code: verb.ExitUsage},

@@ -2,12 +2,13 @@ package claims
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/errors"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -16,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/claim"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
 )
 
 func (p *program) planVerb() *cobra.Command {
@@ -25,7 +27,7 @@ func (p *program) planVerb() *cobra.Command {
 		Short: "Show everything that a claim would make, and make nothing",
 		Long: `Show every object that a claim would consist of, what would be made outside the
 cluster, what it costs and who has to agree. The API server checks the claim as it
-would when it is made. What Roadbed then applies is what is shown; values that other
+would when it is made, and what is wrong is named with its line. What Roadbed then applies is what is shown; values that other
 objects have yet to say stand as the expressions that will read them.`,
 		Example: "  roadbed claim plan -f orders.yaml",
 		Args:    cobra.NoArgs,
@@ -36,39 +38,49 @@ objects have yet to say stand as the expressions that will read them.`,
 			return p.plan(cmd.Context(), file, namespace)
 		},
 	}
-	cmd.Flags().StringVarP(&file, "filename", "f", "", "file with a claim; - for standard input")
+	cmd.Flags().StringVarP(&file, "filename", "f", "", "file with claims; - for standard input")
 	namespaceFlag(cmd, &namespace)
 	return cmd
 }
 
 func (p *program) plan(ctx context.Context, file, namespace string) error {
-	data, name, err := manifest.Input(p.Program, file)
+	documents, err := manifest.ReadAny(p.Program, file)
 	if err != nil {
 		return err
-	}
-	asked := &unstructured.Unstructured{}
-	if err := yaml.UnmarshalStrict(data, &asked.Object); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	if namespace != "" {
-		asked.SetNamespace(namespace)
-	}
-	if asked.GetNamespace() == "" {
-		return verb.Usagef("%s: say in which namespace the claim is, in its metadata or with --namespace", name)
 	}
 	c, err := p.Client()
 	if err != nil {
 		return err
 	}
+	for _, document := range documents {
+		if err := p.planOne(ctx, c, document, namespace); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planOne shows what one claim would make.
+func (p *program) planOne(ctx context.Context, c client.Client, document manifest.Document, namespace string) error {
+	asked := document.Object.(*unstructured.Unstructured).DeepCopy() // ReadAny makes no others
+	if namespace != "" {
+		asked.SetNamespace(namespace)
+	}
+	if asked.GetNamespace() == "" {
+		return document.Mistake("metadata", "metadata.namespace is missing: say in which namespace the claim is, there or with --namespace", nil)
+	}
 	capability, err := capabilityOf(ctx, c, asked.GetKind())
 	if err != nil {
-		return err
+		return document.Mistake("kind", err.Error(), err)
 	}
 	checked, err := dryRun(ctx, c, asked)
 	if err != nil {
-		return fmt.Errorf("%s: the API server would refuse it: %w", name, err)
+		return document.Refused(err)
 	}
 	preview, err := claim.NewPreviewer(c, p.factories).Preview(ctx, capability.Name, checked)
+	if refused := (*claim.RefusedError)(nil); errors.As(err, &refused) || errors.Is(err, provision.ErrInvalid) {
+		return document.Wrong(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -78,8 +90,8 @@ func (p *program) plan(ctx context.Context, file, namespace string) error {
 // dryRun is the claim as the API server would store it.
 func dryRun(ctx context.Context, c client.Client, asked *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	checked := asked.DeepCopy()
-	err := c.Create(ctx, checked, client.DryRunAll)
-	if !errors.IsAlreadyExists(err) {
+	err := c.Create(ctx, checked, client.DryRunAll, client.FieldValidation("Strict"))
+	if !apierrors.IsAlreadyExists(err) {
 		return checked, err
 	}
 	live := asked.DeepCopy()
@@ -87,7 +99,7 @@ func dryRun(ctx context.Context, c client.Client, asked *unstructured.Unstructur
 		return nil, err
 	}
 	live.Object["spec"] = asked.DeepCopy().Object["spec"]
-	return live, c.Update(ctx, live, client.DryRunAll)
+	return live, c.Update(ctx, live, client.DryRunAll, client.FieldValidation("Strict"))
 }
 
 // show prints what a claim would make.

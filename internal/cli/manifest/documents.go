@@ -13,9 +13,11 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	sigsyaml "sigs.k8s.io/yaml"
 
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
@@ -111,8 +113,26 @@ func Input(p *verb.Program, file string) (data []byte, name string, err error) {
 	return data, name, nil
 }
 
+// ReadAny reads every document of a file as the object of whatever kind that it
+// says. What its kind has no field for, the API server finds.
+func ReadAny(p *verb.Program, file string) ([]Document, error) {
+	data, name, err := Input(p, file)
+	if err != nil {
+		return nil, err
+	}
+	documents, err := parse(name, data, (*Document).decodeAny)
+	if err == nil && len(documents) == 0 {
+		err = fmt.Errorf("%s: no object in it", name)
+	}
+	return documents, err
+}
+
 // Parse decodes every document in data; name is the file's.
 func Parse(scheme *runtime.Scheme, name string, data []byte) ([]Document, error) {
+	return parse(name, data, func(d *Document) error { return d.decode(scheme) })
+}
+
+func parse(name string, data []byte, decode func(*Document) error) ([]Document, error) {
 	var documents []Document
 	var problems []error
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -129,7 +149,7 @@ func Parse(scheme *runtime.Scheme, name string, data []byte) ([]Document, error)
 			continue
 		}
 		doc := Document{file: name, node: &node}
-		if err := doc.decode(scheme); err != nil {
+		if err := decode(&doc); err != nil {
 			problems = append(problems, err)
 			continue
 		}
@@ -168,17 +188,9 @@ func malformed(name string, err error) error {
 
 // decode turns the document into an object of the scheme.
 func (d *Document) decode(scheme *runtime.Scheme) error {
-	if d.node.Content[0].Kind != yaml.MappingNode {
-		return d.ErrorAt("", "this is no object: one begins with apiVersion and kind")
-	}
-	var plain map[string]any
-	if err := d.node.Decode(&plain); err != nil {
-		return malformed(d.file, err)
-	}
-	for _, required := range []string{"apiVersion", "kind"} {
-		if value, _ := plain[required].(string); value == "" {
-			return d.ErrorAt("", required+" is missing")
-		}
+	plain, err := d.plain()
+	if err != nil {
+		return err
 	}
 	data, err := yaml.Marshal(d.node)
 	if err != nil {
@@ -195,6 +207,46 @@ func (d *Document) decode(scheme *runtime.Scheme) error {
 		return d.ErrorAt("kind", fmt.Sprintf("%v is not an object but a list: give its items one by one", plain["kind"]))
 	}
 	d.Object = object
+	return nil
+}
+
+// plain is what the document says, with the fields that every object has.
+func (d *Document) plain() (map[string]any, error) {
+	if d.node.Content[0].Kind != yaml.MappingNode {
+		return nil, d.ErrorAt("", "this is no object: one begins with apiVersion and kind")
+	}
+	var plain map[string]any
+	if err := d.node.Decode(&plain); err != nil {
+		return nil, malformed(d.file, err)
+	}
+	for _, required := range []string{"apiVersion", "kind"} {
+		if value, _ := plain[required].(string); value == "" {
+			return nil, d.ErrorAt("", required+" is missing")
+		}
+	}
+	return plain, nil
+}
+
+// decodeAny turns the document into an object of whatever kind.
+func (d *Document) decodeAny() error {
+	if _, err := d.plain(); err != nil {
+		return err
+	}
+	text, err := yaml.Marshal(d.node)
+	if err == nil {
+		text, err = sigsyaml.YAMLToJSON(text)
+	}
+	made := &unstructured.Unstructured{}
+	if err == nil {
+		err = made.UnmarshalJSON(text)
+	}
+	if err != nil {
+		return d.ErrorAt("", err.Error())
+	}
+	if made.IsList() {
+		return d.ErrorAt("kind", made.GetKind()+" is not an object but a list: give its items one by one")
+	}
+	d.Object = made
 	return nil
 }
 
@@ -222,12 +274,7 @@ func (d *Document) explain(err error) error {
 
 // explainStrict puts unknown and repeated fields into the order of their lines.
 func (d *Document) explainStrict(mistakes []error) error {
-	fieldOf := func(mistake error) string {
-		if found := unknownField.FindStringSubmatch(mistake.Error()); found != nil {
-			return found[1]
-		}
-		return ""
-	}
+	fieldOf := func(mistake error) string { return unknownIn(mistake.Error()) }
 	slices.SortStableFunc(mistakes, func(a, b error) int {
 		return cmp.Compare(yamldoc.LineOf(d.node, fieldOf(a)), yamldoc.LineOf(d.node, fieldOf(b)))
 	})

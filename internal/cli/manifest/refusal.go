@@ -1,9 +1,11 @@
 package manifest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +20,9 @@ func (d Document) Refused(err error) error {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
 		return fmt.Errorf("%s: %w", Title(d.Object), err)
+	}
+	if mistakes, found := strings.CutPrefix(strictly.FindString(err.Error()), "strict decoding error: "); found {
+		return d.strict(mistakes, err)
 	}
 	details := status.Status().Details
 	if details == nil || len(details.Causes) == 0 {
@@ -34,7 +39,37 @@ func (d Document) Refused(err error) error {
 	return errors.Join(all...)
 }
 
+// strict puts into words which fields the API server has none of, or has twice.
+func (d Document) strict(mistakes string, err error) error {
+	all := strings.Split(mistakes, ", ")
+	if d.node != nil {
+		slices.SortStableFunc(all, func(a, b string) int {
+			return cmp.Compare(yamldoc.LineOf(d.node, unknownIn(a)), yamldoc.LineOf(d.node, unknownIn(b)))
+		})
+	}
+	told := make([]error, len(all))
+	for i, each := range all {
+		told[i] = d.Mistake(unknownIn(each), each, err)
+	}
+	return errors.Join(told...)
+}
+
+// unknownIn is the field that strict decoding speaks of, empty when it names none.
+func unknownIn(mistake string) string {
+	if found := unknownField.FindStringSubmatch(mistake); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
+// Wrong is an error of ours that speaks of a field, or of the whole object.
+func (d Document) Wrong(err error) error {
+	return d.Mistake(fieldInMessage.FindString(err.Error()), err.Error(), err)
+}
+
 var (
+	// strictly is how the API server refuses fields that it does not have.
+	strictly = regexp.MustCompile(`strict decoding error: .*$`)
 	// repeatedEntry is how the API server refuses a list in which two entries
 	// have one key.
 	repeatedEntry = regexp.MustCompile(`\.(spec\S*): duplicate entries for key \[(.+)\]`)
