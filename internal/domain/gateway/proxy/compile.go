@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -35,11 +36,24 @@ type listener struct {
 type compiler struct {
 	registry *balance.Registry
 	routes   map[*gateway.Route]*route
-	builders map[string]*match.Builder[*plan]
-	// config is what is being compiled, lifecycles those of it that were used.
-	config     *gateway.Config
+	tables   map[string]*attached
+	// config is what is being compiled, before what was compiled last; settled says
+	// that nothing else than routes changed since, and so what those that are known
+	// were compiled to is right.
+	config, before *gateway.Config
+	settled        bool
+	// lifecycles are those of the config that were used.
 	lifecycles map[*gateway.Lifecycle]*lifecycle
-	faults     []error
+	// faulty are the routes with something wrong; faults is what is told of this Config.
+	faulty map[*gateway.Route]bool
+	faults []error
+}
+
+// attached is what a listener had in the last Config.
+type attached struct {
+	routes   []*gateway.Route
+	compiled []*match.Compiled[*plan]
+	builder  match.Builder[*plan]
 }
 
 // route is a compiled route with what was wrong with it.
@@ -47,37 +61,45 @@ type route struct {
 	*match.Compiled[*plan]
 	plans  []*plan
 	faults []error
+	// listeners is how many have it.
+	listeners int
 }
 
 func newCompiler(key []byte) *compiler {
 	return &compiler{
-		registry: balance.NewRegistry(key), routes: map[*gateway.Route]*route{},
-		builders: map[string]*match.Builder[*plan]{}, lifecycles: map[*gateway.Lifecycle]*lifecycle{},
+		registry: balance.NewRegistry(key), routes: map[*gateway.Route]*route{}, before: &gateway.Config{},
+		tables: map[string]*attached{}, lifecycles: map[*gateway.Lifecycle]*lifecycle{}, faulty: map[*gateway.Route]bool{},
 	}
 }
 
 func (c *compiler) compile(config *gateway.Config) (*snapshot, error) {
 	c.config, c.faults = config, nil
-	next := &snapshot{
-		config: config, sockets: map[netip.AddrPort]*socket{}, pools: c.registry.Update(config.Backends),
-	}
-	routes := make(map[*gateway.Route]*route, len(c.routes))
-	builders := make(map[string]*match.Builder[*plan], len(config.Listeners))
+	pools, same := c.registry.Update(config.Backends)
+	c.settled = same && gateway.Same(c.before.Authorizations, config.Authorizations) &&
+		gateway.Same(c.before.RateLimits, config.RateLimits) && gateway.Same(c.before.Lifecycles, config.Lifecycles)
+	next := &snapshot{config: config, sockets: map[netip.AddrPort]*socket{}, pools: pools}
+	tables := make(map[string]*attached, len(config.Listeners))
 	taken := map[claim]string{}
 	for i := range config.Listeners {
 		l := &config.Listeners[i]
 		if !c.claims(taken, l) {
 			continue
 		}
-		builder := c.builders[l.Name]
-		if builder == nil {
-			builder = &match.Builder[*plan]{}
+		known := c.tables[l.Name]
+		if known == nil {
+			known = &attached{}
 		}
-		builders[l.Name] = builder
-		table := builder.Build(c.attached(l, routes))
-		next.add(&listener{Listener: l, table: table, port: port(l)})
+		tables[l.Name] = known
+		c.attach(known, l.Routes)
+		next.add(&listener{Listener: l, table: known.builder.Build(known.compiled), port: port(l)})
 	}
-	c.routes, c.builders = routes, builders
+	for name, known := range c.tables {
+		if tables[name] == nil {
+			c.release(known.routes)
+		}
+	}
+	c.tables, c.before = tables, config
+	c.complain()
 	c.forget()
 	return next, errors.Join(c.faults...)
 }
@@ -107,29 +129,61 @@ func port(l *gateway.Listener) int {
 	return int(l.Address.Port())
 }
 
-// attached returns the compiled routes of a listener; those that are as they
-// were are not compiled again.
-func (c *compiler) attached(l *gateway.Listener, routes map[*gateway.Route]*route) []*match.Compiled[*plan] {
-	all := make([]*match.Compiled[*plan], 0, len(l.Routes))
-	for _, source := range l.Routes {
-		known := routes[source]
-		if known == nil {
-			known = c.route(source)
-			routes[source] = known
-			c.faults = append(c.faults, known.faults...)
-		}
-		all = append(all, known.Compiled)
+// attach makes the compiled routes of a listener. Those at the beginning and the end of
+// the list that are as they were are taken as they were.
+func (c *compiler) attach(known *attached, routes []*gateway.Route) {
+	first, last := 0, 0
+	if c.settled {
+		first, last = alike(known.routes, routes)
 	}
-	return all
+	if first+last == len(routes) && len(routes) == len(known.routes) && c.settled {
+		return
+	}
+	compiled := make([]*match.Compiled[*plan], 0, len(routes))
+	compiled = append(compiled, known.compiled[:first]...)
+	for _, source := range routes[first : len(routes)-last] {
+		made := c.route(source)
+		made.listeners++
+		compiled = append(compiled, made.Compiled)
+	}
+	compiled = append(compiled, known.compiled[len(known.compiled)-last:]...)
+	c.release(known.routes[first : len(known.routes)-last])
+	known.routes, known.compiled = routes, compiled
+}
+
+// alike is how many routes two lists have in common at the beginning, and how many of
+// the others at the end.
+func alike(before, after []*gateway.Route) (first, last int) {
+	most := min(len(before), len(after))
+	for first < most && before[first] == after[first] {
+		first++
+	}
+	for last < most-first && before[len(before)-1-last] == after[len(after)-1-last] {
+		last++
+	}
+	return first, last
+}
+
+// release forgets routes that no listener has any more.
+func (c *compiler) release(sources []*gateway.Route) {
+	for _, source := range sources {
+		known := c.routes[source]
+		if known.listeners--; known.listeners == 0 {
+			delete(c.routes, source)
+		}
+	}
 }
 
 // route compiles a route, unless it is as it was.
 func (c *compiler) route(source *gateway.Route) *route {
 	known := c.routes[source]
-	if known != nil && !slices.ContainsFunc(known.plans, func(p *plan) bool { return !c.current(p) }) {
+	if known != nil && (c.settled || !slices.ContainsFunc(known.plans, func(p *plan) bool { return !c.current(p) })) {
 		return known
 	}
 	made := &route{}
+	if known != nil {
+		made.listeners = known.listeners
+	}
 	for i := range source.Rules {
 		p, fault := c.plan(source, &source.Rules[i])
 		made.plans = append(made.plans, p)
@@ -139,7 +193,25 @@ func (c *compiler) route(source *gateway.Route) *route {
 		}
 	}
 	made.Compiled = match.Compile(source, made.plans)
+	c.routes[source] = made
+	if len(made.faults) > 0 {
+		c.faulty[source] = true
+	}
 	return made
+}
+
+// complain tells what is wrong with routes, also with those that were compiled before.
+func (c *compiler) complain() {
+	from := len(c.faults)
+	for source := range c.faulty {
+		known := c.routes[source]
+		if known == nil || len(known.faults) == 0 {
+			delete(c.faulty, source)
+			continue
+		}
+		c.faults = append(c.faults, known.faults...)
+	}
+	slices.SortFunc(c.faults[from:], func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
 }
 
 // forget drops what only older Configs had.

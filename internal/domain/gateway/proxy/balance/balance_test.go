@@ -22,7 +22,8 @@ func backend(limits gateway.BackendLimits, addresses ...string) *gateway.Backend
 }
 
 func pool(r *balance.Registry, b *gateway.Backend) *balance.Pool {
-	return r.Update(map[string]*gateway.Backend{b.ID: b})[r.Slot(b.ID)]
+	pools, _ := r.Update(map[string]*gateway.Backend{b.ID: b})
+	return pools[r.Slot(b.ID)]
 }
 
 func pick(t *testing.T, p *balance.Pool, at time.Time) *balance.Endpoint {
@@ -135,9 +136,12 @@ func TestSlots(t *testing.T) {
 	t.Parallel()
 	r := balance.NewRegistry([]byte("key"))
 	a, b, c := &gateway.Backend{ID: "a"}, &gateway.Backend{ID: "b"}, &gateway.Backend{ID: "c"}
-	first := r.Update(map[string]*gateway.Backend{"a": a, "b": b})
+	first, _ := r.Update(map[string]*gateway.Backend{"a": a, "b": b})
 	slot := r.Slot("b")
-	second := r.Update(map[string]*gateway.Backend{"b": b, "c": c})
+	second, same := r.Update(map[string]*gateway.Backend{"b": b, "c": c})
+	if same {
+		t.Error("backends came and went, and none has another slot")
+	}
 	if r.Slot("b") != slot || second[slot] != first[slot] || r.Slot("a") != -1 || second[r.Slot("c")].Backend != c {
 		t.Error("a backend that stayed has another slot or pool")
 	}

@@ -130,6 +130,8 @@ type Registry struct {
 	free     []int
 	slots    int
 	previous []*Pool
+	// backends is what Update was called with last.
+	backends map[string]*gateway.Backend
 }
 
 // entry is a backend with its endpoints.
@@ -154,13 +156,18 @@ func (r *Registry) Slot(id string) int {
 	return -1
 }
 
-// Update returns the pools of the backends of a Config by slot. Pools that were
-// returned before stay as they are.
-func (r *Registry) Update(backends map[string]*gateway.Backend) []*Pool {
+// Update returns the pools of the backends of a Config by slot, and whether each backend
+// has the slot that it had. Pools that were returned before stay as they are.
+func (r *Registry) Update(backends map[string]*gateway.Backend) (pools []*Pool, same bool) {
+	if r.previous != nil && gateway.Same(r.backends, backends) {
+		return r.previous, true
+	}
+	r.backends, same = backends, true
 	for id, known := range r.known {
 		if backends[id] == nil {
 			delete(r.known, id)
 			r.free = append(r.free, known.shared.slot)
+			same = false
 		}
 	}
 	for id, backend := range backends {
@@ -168,6 +175,7 @@ func (r *Registry) Update(backends map[string]*gateway.Backend) []*Pool {
 		if known == nil {
 			known = &entry{endpoints: map[netip.AddrPort]*Endpoint{}}
 			known.shared.slot = r.slot()
+			same = false
 			known.shared.budget.fill()
 			r.known[id] = known
 		}
@@ -175,14 +183,14 @@ func (r *Registry) Update(backends map[string]*gateway.Backend) []*Pool {
 			known.update(id, backend, r.key)
 		}
 	}
-	pools := make([]*Pool, r.slots)
+	pools = make([]*Pool, r.slots)
 	for known := range maps.Values(r.known) {
 		pools[known.shared.slot] = known.pool
 	}
 	if !slices.Equal(pools, r.previous) {
 		r.previous = pools
 	}
-	return r.previous
+	return r.previous, same
 }
 
 func (r *Registry) slot() int {

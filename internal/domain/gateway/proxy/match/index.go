@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"regexp"
 	"regexp/syntax"
-	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
@@ -39,10 +38,11 @@ func (f *Found[P]) holds(request *http1.Request) bool {
 	return f.queries == nil || queriesHold(f.queries, request.Query)
 }
 
-// index finds by path.
+// index finds by path. It is immutable: a change makes another one, which has what did
+// not change in common with the one before.
 type index[P any] struct {
 	exact    map[string][]*Found[P]
-	prefixes node[P]
+	prefixes *node[P]
 	// patterns are sorted by the length of their literal beginning, longest first.
 	patterns []*Found[P]
 }
@@ -53,8 +53,8 @@ type node[P any] struct {
 	found    []*Found[P]
 	// length is that of the prefix in bytes, 1 for "/".
 	length int
-	// up is the nearest node above that has something.
-	up *node[P]
+	// mark is that of the edit that made the node, and may change it until it ends.
+	mark *mark
 }
 
 // compile makes the candidates of a route.
@@ -112,37 +112,6 @@ func literally(expression *syntax.Regexp, text *strings.Builder) bool {
 	}
 }
 
-// newIndex sorts candidates by path and precedence.
-func newIndex[P any](routes [][]*Found[P]) *index[P] {
-	x := &index[P]{exact: map[string][]*Found[P]{}, prefixes: node[P]{length: 1}}
-	for _, candidates := range routes {
-		for _, f := range candidates {
-			x.add(f)
-		}
-	}
-	for path := range x.exact {
-		slices.SortFunc(x.exact[path], precedence[P])
-	}
-	slices.SortFunc(x.patterns, func(a, b *Found[P]) int {
-		return cmp.Or(cmp.Compare(len(b.literal), len(a.literal)), precedence(a, b))
-	})
-	x.prefixes.link(nil)
-	return x
-}
-
-func (x *index[P]) add(f *Found[P]) {
-	switch path := f.Match.Path; {
-	case path.Regexp != nil:
-		x.patterns = append(x.patterns, f)
-	case path.Exact != "":
-		clean := cleaned(path.Exact)
-		x.exact[clean] = append(x.exact[clean], f)
-	default:
-		n := x.prefixes.at(strings.TrimRight(cleaned(path.Prefix), "/"))
-		n.found = append(n.found, f)
-	}
-}
-
 // cleaned returns the path of a match in the form that requests are compared in.
 // What Clean refuses matches nothing.
 func cleaned(path string) string {
@@ -152,40 +121,10 @@ func cleaned(path string) string {
 	return path
 }
 
-// at returns the node of a prefix, "" for the root, and makes it where there is none.
-func (n *node[P]) at(prefix string) *node[P] {
-	for i := 0; i < len(prefix); {
-		element := elementAt(prefix, i)
-		i += 1 + len(element)
-		child := n.children[element]
-		if child == nil {
-			child = &node[P]{length: i}
-			if n.children == nil {
-				n.children = map[string]*node[P]{}
-			}
-			n.children[element] = child
-		}
-		n = child
-	}
-	return n
-}
-
 // elementAt returns the element of a path that follows the slash at i.
 func elementAt(path string, i int) string {
 	element, _, _ := strings.Cut(path[i+1:], "/")
 	return element
-}
-
-// link sorts what the nodes have and tells each what is above.
-func (n *node[P]) link(up *node[P]) {
-	n.up = up
-	slices.SortFunc(n.found, precedence[P])
-	if len(n.found) > 0 {
-		up = n
-	}
-	for _, child := range n.children {
-		child.link(up)
-	}
 }
 
 // precedence sorts candidates of one path.
@@ -211,16 +150,8 @@ func (x *index[P]) find(path string, request *http1.Request) *Found[P] {
 		return f
 	}
 	patterns := x.patterns
-	for n := x.prefixes.deepest(path); n != nil; n = n.up {
-		for len(patterns) > 0 && len(patterns[0].literal) >= n.length {
-			if patterns[0].covers(path, request) {
-				return patterns[0]
-			}
-			patterns = patterns[1:]
-		}
-		if f := first(n.found, request); f != nil {
-			return f
-		}
+	if f := x.prefixes.find(path, 0, request, &patterns); f != nil {
+		return f
 	}
 	for _, f := range patterns {
 		if f.covers(path, request) {
@@ -230,18 +161,26 @@ func (x *index[P]) find(path string, request *http1.Request) *Found[P] {
 	return nil
 }
 
-// deepest returns the node of the longest prefix that the path has.
-func (n *node[P]) deepest(path string) *node[P] {
-	for i := 0; i < len(path) && path[0] == '/'; {
-		element := elementAt(path, i)
-		child := n.children[element]
-		if child == nil {
-			return n
+// find returns the first candidate of the longest prefix that the path has; the node is
+// that of its first at bytes. Patterns whose beginning is as long come first, and are
+// taken off the list.
+func (n *node[P]) find(path string, at int, request *http1.Request, patterns *[]*Found[P]) *Found[P] {
+	if at < len(path) && path[0] == '/' {
+		element := elementAt(path, at)
+		if child := n.children[element]; child != nil {
+			if f := child.find(path, at+1+len(element), request, patterns); f != nil {
+				return f
+			}
 		}
-		n = child
-		i += 1 + len(element)
 	}
-	return n
+	for len(*patterns) > 0 && len((*patterns)[0].literal) >= n.length {
+		f := (*patterns)[0]
+		if f.covers(path, request) {
+			return f
+		}
+		*patterns = (*patterns)[1:]
+	}
+	return first(n.found, request)
 }
 
 // covers tells whether a pattern and all else match.

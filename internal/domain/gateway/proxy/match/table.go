@@ -1,6 +1,7 @@
 package match
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,59 +38,88 @@ func Compile[P any](route *gateway.Route, plans []P) *Compiled[P] {
 	return &Compiled[P]{route, compile(route, plans)}
 }
 
-// Builder makes the tables of one listener, each from the one before: hosts
-// whose routes are the same keep their part. The zero value is ready.
+// Builder makes the tables of one listener, each from the one before: what does not
+// change is not made again. The zero value is ready.
 type Builder[P any] struct {
-	parts map[string]part[P]
-	table *Table[P]
-}
-
-// part is what a host had in the last table.
-type part[P any] struct {
 	routes []*Compiled[P]
-	index  *index[P]
+	table  *Table[P]
 }
 
-// Build returns the table of the routes, in which the order of routes says
-// nothing.
+// Build returns the table of the routes, in which the order of routes says nothing. It
+// is the one before where the routes are. The list MUST not change afterwards.
 func (b *Builder[P]) Build(routes []*Compiled[P]) *Table[P] {
-	byHost := map[string][]*Compiled[P]{}
-	for _, route := range routes {
-		names := route.Route.Hostnames
-		if len(names) == 0 {
-			names = everyHost
-		}
-		for _, name := range names {
-			byHost[name] = append(byHost[name], route)
-		}
-	}
-	parts := make(map[string]part[P], len(byHost))
-	table := &Table[P]{}
-	same := b.table != nil && len(byHost) == len(b.parts)
-	for name, routes := range byHost {
-		old := b.parts[name]
-		if old.index == nil || !slices.Equal(old.routes, routes) {
-			old = part[P]{routes, newIndex(candidates(routes))}
-			same = false
-		}
-		parts[name] = old
-		table.hosts.Put(name, old.index)
-	}
-	if same {
+	if b.table != nil && slices.Equal(b.routes, routes) {
 		return b.table
 	}
-	b.parts, b.table = parts, table
+	table := &Table[P]{}
+	if b.table != nil {
+		table.hosts = b.table.hosts.clone()
+	}
+	for host, edit := range edits(b.routes, routes) {
+		if next := table.hosts.at(host).change(edit.out, edit.in); next != nil {
+			table.hosts.Put(host, next)
+		} else {
+			table.hosts.drop(host)
+		}
+	}
+	b.routes, b.table = routes, table
 	return table
 }
 
+// swap is what a host loses and gets.
+type swap[P any] struct{ out, in []*Compiled[P] }
+
 var everyHost = []string{""}
 
-func candidates[P any](routes []*Compiled[P]) [][]*Found[P] {
-	all := make([][]*Found[P], 0, len(routes))
-	for _, route := range routes {
-		all = append(all, route.candidates)
+// edits are the differences of two lists by host.
+func edits[P any](before, after []*Compiled[P]) map[string]*swap[P] {
+	all := map[string]*swap[P]{}
+	each := func(routes []*Compiled[P], add func(*swap[P], *Compiled[P])) {
+		for _, route := range routes {
+			names := route.Route.Hostnames
+			if len(names) == 0 {
+				names = everyHost
+			}
+			for _, name := range names {
+				name = canonical(name)
+				if all[name] == nil {
+					all[name] = &swap[P]{}
+				}
+				add(all[name], route)
+			}
+		}
 	}
+	out, in := Differ(before, after)
+	each(out, func(s *swap[P], route *Compiled[P]) { s.out = append(s.out, route) })
+	each(in, func(s *swap[P], route *Compiled[P]) { s.in = append(s.in, route) })
 	return all
+}
+
+// Differ says which elements of two lists are in one of them alone. It is fast where
+// most are in the same place of both, from the beginning or from the end.
+func Differ[T comparable](before, after []T) (gone, come []T) {
+	for len(before) > 0 && len(after) > 0 && before[0] == after[0] {
+		before, after = before[1:], after[1:]
+	}
+	for len(before) > 0 && len(after) > 0 && before[len(before)-1] == after[len(after)-1] {
+		before, after = before[:len(before)-1], after[:len(after)-1]
+	}
+	count := make(map[T]int, len(after))
+	for _, element := range after {
+		count[element]++
+	}
+	for _, element := range before {
+		if count[element]--; count[element] < 0 {
+			gone = append(gone, element)
+		}
+	}
+	for _, element := range after {
+		if count[element] > 0 {
+			count[element]--
+			come = append(come, element)
+		}
+	}
+	return gone, come
 }
 
 // Hosts finds values by host name, the most specific first: a name, then the
@@ -102,10 +132,10 @@ type Hosts[V any] struct {
 
 // Put gives a value to a host name, to "*.name", or to "" for every host.
 func (h *Hosts[V]) Put(name string, value V) {
-	name = strings.ToLower(name)
+	name = canonical(name)
 	suffix, wild := strings.CutPrefix(name, "*")
 	switch {
-	case name == "" || name == "*":
+	case name == "":
 		h.any, h.hasAny = value, true
 	case wild:
 		if h.wild == nil {
@@ -118,6 +148,45 @@ func (h *Hosts[V]) Put(name string, value V) {
 		}
 		h.exact[name] = value
 	}
+}
+
+// canonical is a name as Hosts has it.
+func canonical(name string) string {
+	if name == "*" {
+		return ""
+	}
+	return strings.ToLower(name)
+}
+
+// at returns what was put for a canonical name, if anything was.
+func (h *Hosts[V]) at(name string) (value V) {
+	suffix, wild := strings.CutPrefix(name, "*")
+	switch {
+	case name == "":
+		return h.any
+	case wild:
+		return h.wild[suffix]
+	}
+	return h.exact[name]
+}
+
+// drop takes out what was put for a canonical name.
+func (h *Hosts[V]) drop(name string) {
+	var none V
+	suffix, wild := strings.CutPrefix(name, "*")
+	switch {
+	case name == "":
+		h.any, h.hasAny = none, false
+	case wild:
+		delete(h.wild, suffix)
+	default:
+		delete(h.exact, name)
+	}
+}
+
+// clone returns Hosts with the same values.
+func (h *Hosts[V]) clone() Hosts[V] {
+	return Hosts[V]{exact: maps.Clone(h.exact), wild: maps.Clone(h.wild), any: h.any, hasAny: h.hasAny}
 }
 
 // All yields the values that answer to a host, the most specific first.

@@ -2,7 +2,9 @@ package match_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -292,6 +294,59 @@ func TestBuilderKeeps(t *testing.T) {
 	}
 }
 
+// TestBuilderIsFull: whatever comes and goes in whatever order, a table that was made
+// from the one before finds what one finds that was made of all routes at once, and the
+// one before still finds what it did.
+func TestBuilderIsFull(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 6))
+	pick := func(of ...string) string { return of[random.IntN(len(of))] }
+	paths := []string{"/", "/a", "/a/b", "/a/b/c", "/b", "/v1/x", "/v2", "/a/b/"}
+	anyMatch := func() gateway.Match {
+		m := []gateway.Match{prefix(paths[random.IntN(len(paths))]), exact(paths[random.IntN(len(paths))]), pattern(pick("/v[0-9]/x", "/a.*", ".*"))}[random.IntN(3)]
+		return with(m, pick("", "GET", "POST"), pick("", "v=1"), pick("", "q=1"))
+	}
+	ask := func(table *match.Table[string]) string {
+		var found strings.Builder
+		for _, host := range []string{"a.org", "x.a.org", "b.org", ""} {
+			for _, path := range paths {
+				f := table.Find(host, path, &http1.Request{Method: "GET", Query: "q=1", Header: http1.Header{{Name: "v", Value: "1"}}})
+				if f != nil {
+					fmt.Fprintf(&found, "%s%s %s %s\n", host, path, f.Route.Namespace, f.Plan)
+				}
+			}
+		}
+		return found.String()
+	}
+	var builder match.Builder[string]
+	var routes []*match.Compiled[string]
+	table, before := builder.Build(nil), ""
+	for step := range 1500 {
+		last := table
+		routes = slices.Clone(routes)
+		for range 1 + random.IntN(3) {
+			if at := random.IntN(12); at < len(routes) {
+				routes = slices.Delete(routes, at, at+1)
+				continue
+			}
+			hosts := [][]string{nil, {"a.org"}, {"*.a.org", "B.org"}, {"*"}}[random.IntN(4)]
+			r := route(pick("m", "n", "o"), epoch.Add(time.Duration(random.IntN(2))), hosts, anyMatch(), anyMatch())
+			r.Namespace = strconv.Itoa(step) // no two are the same
+			routes = append(routes, match.Compile(r, plans(r)))
+		}
+		random.Shuffle(len(routes), func(i, j int) { routes[i], routes[j] = routes[j], routes[i] })
+		table = builder.Build(routes)
+		want := ask(new(match.Builder[string]).Build(routes))
+		if got := ask(table); got != want {
+			t.Fatalf("step %d finds\n%s\nwant\n%s", step, got, want)
+		}
+		if again := ask(last); again != before {
+			t.Fatalf("step %d changed the table before it:\n%s\nwas\n%s", step, again, before)
+		}
+		before = want
+	}
+}
+
 func FuzzFind(f *testing.F) {
 	table := build(
 		route("a", epoch, []string{"*.example.com", "a.b"}, prefix("/"), prefix("/a/b"), exact("/a"), pattern("/v[0-9]+/(x|y)*"),
@@ -353,7 +408,8 @@ func BenchmarkBuild(b *testing.B) {
 	turn := 0
 	for b.Loop() {
 		turn++
-		r := route("route-7", epoch, routes[7].Route.Hostnames, prefix(fmt.Sprintf("/turn-%d", turn)))
+		r := route("route-7", epoch, routes[7].Route.Hostnames, with(prefix("/v1/things-7"), "", fmt.Sprintf("turn=%d", turn), ""))
+		routes = slices.Clone(routes)
 		routes[7] = match.Compile(r, plans(r))
 		builder.Build(routes)
 	}
