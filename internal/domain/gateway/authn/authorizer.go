@@ -82,6 +82,13 @@ func (a *Authorizer) Update(config *gateway.Config) {
 	if old != nil && old.config == config {
 		return
 	}
+	if old != nil && old.decides(config) {
+		again := *old
+		again.config = config
+		a.before.Store(old)
+		a.current.Store(&again)
+		return
+	}
 	if old == nil || !maps.Equal(old.config.Tenants, config.Tenants) {
 		a.when++
 	}

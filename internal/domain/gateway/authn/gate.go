@@ -54,6 +54,12 @@ type holderOfKey struct {
 	who *gateway.Identity
 }
 
+// decides says whether a Config has nothing that is not the gate's already.
+func (g *gate) decides(config *gateway.Config) bool {
+	return gateway.Same(g.config.Authorizations, config.Authorizations) && gateway.Same(g.config.Keys, config.Keys) &&
+		gateway.Same(g.config.Tenants, config.Tenants)
+}
+
 // compile makes the gate of a Config. sourceOf gives the keys of an issuer.
 func compile(config *gateway.Config, when uint64, sourceOf func(*gateway.Issuer) *source) *gate {
 	made := &gate{

@@ -26,8 +26,9 @@ type Fair struct {
 	patience time.Duration
 	passes   sync.Pool
 
-	mu       sync.RWMutex // guards backends
+	mu       sync.RWMutex // guards what follows
 	backends map[string]*backend
+	known    map[string]*gateway.Backend // the last Config's
 }
 
 // backend is a queue with its lock.
@@ -68,6 +69,10 @@ func New(clock clock.WithTicker, options ...Option) *Fair {
 func (f *Fair) Update(config *gateway.Config) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.known != nil && gateway.Same(f.known, config.Backends) {
+		return
+	}
+	f.known = config.Backends
 	for id := range f.backends {
 		if config.Backends[id] == nil {
 			delete(f.backends, id)

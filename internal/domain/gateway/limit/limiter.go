@@ -26,8 +26,9 @@ type Limiter struct {
 	cells  *table
 	sharer *sharer // nil where the process is alone
 
-	mu      sync.Mutex // guards changes of budgets
-	budgets atomic.Pointer[map[string]*budget]
+	mu       sync.Mutex // guards changes of budgets, and policies
+	budgets  atomic.Pointer[map[string]*budget]
+	policies map[string]*gateway.RateLimit // what budgets were made of
 }
 
 // budget is what a policy's name stands for.
@@ -67,6 +68,10 @@ func New(clock clock.PassiveClock, options ...Option) *Limiter {
 func (l *Limiter) Update(config *gateway.Config) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.policies != nil && gateway.Same(l.policies, config.RateLimits) {
+		return
+	}
+	l.policies = config.RateLimits
 	old, next := *l.budgets.Load(), make(map[string]*budget, len(config.RateLimits))
 	changed := make(map[*budget]bool)
 	for name, policy := range config.RateLimits {

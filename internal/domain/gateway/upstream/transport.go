@@ -73,8 +73,9 @@ type Transport struct {
 	stop    context.CancelFunc
 	stopped chan struct{}
 
-	mu     sync.Mutex // guards changes of pools, and closed
-	closed bool
+	mu       sync.Mutex // guards changes of pools, and what follows
+	closed   bool
+	backends map[string]*gateway.Backend // the last Config's
 }
 
 // poolKey is what connections are kept for.
@@ -114,6 +115,10 @@ func (t *Transport) sweep(ctx context.Context) {
 func (t *Transport) Update(backends map[string]*gateway.Backend) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.backends != nil && gateway.Same(t.backends, backends) {
+		return
+	}
+	t.backends = backends
 	old := *t.pools.Load()
 	next := make(map[poolKey]*pool, len(old))
 	for key, p := range old {
