@@ -44,6 +44,9 @@ A policy about Pods looks at the Pods and at what makes them: name both with --k
 			if err := manifest.CheckDryRun(w.dryRun); err != nil {
 				return err
 			}
+			if err := narrowed(cmd, w.scope); err != nil {
+				return err
+			}
 			o, err := w.override(names[0], p.Clock.Now())
 			if err != nil {
 				return err
@@ -67,6 +70,17 @@ A policy about Pods looks at the Pods and at what makes them: name both with --k
 	}
 	out.AddFlag(cmd)
 	return cmd
+}
+
+// narrowed refuses a flag that was to narrow the override and says nothing, as
+// one with a variable that is not set: the override would be for everything.
+func narrowed(cmd *cobra.Command, scope policyv1.OverrideScope) error {
+	for flag, said := range map[string][]string{"kind": scope.Kinds, "object": scope.Names, "in": scope.Namespaces, "tenant": scope.Tenants} {
+		if cmd.Flags().Changed(flag) && len(said) == 0 {
+			return verb.Usagef("--%s: nothing is named; leave it out, if the override is to be for all", flag)
+		}
+	}
+	return nil
 }
 
 // ask sends the wish and says what happens next.

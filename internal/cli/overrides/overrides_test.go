@@ -121,6 +121,7 @@ func TestAnOverridesLife(t *testing.T) {
 	}{
 		{who: ann, args: create("short", "--policy", "require-owner"), stderr: "--for or --until", code: verb.ExitUsage},
 		{who: ann, args: create("short", "--policy", "require-owner", "--for", "0d"), stderr: `--for "0d"`, code: verb.ExitUsage},
+		{who: ann, args: create("wide", "--policy", "require-owner", "--for", "1d", "--object", ""), stderr: "--object: nothing is named", code: verb.ExitUsage},
 		{who: ann, args: create("long", "--policy", "require-owner", "--for", "90d"), stderr: "spec.expiresAt: overrides of a place of no tenant last at most 30 days.*guard roadbed-override-request", code: verb.ExitFailed},
 		{who: ann, args: create("hard", "--policy", "require-signatures", "--for", "1d"), stderr: "spec.policies: require-signatures cannot be waived, because Mandatory", code: verb.ExitFailed},
 		{who: ann, args: create("chart", "--policy", "require-owner:validations[0]", "--for", "10d", "--kind", "ConfigMap", "--object", "vendor-*"), stdout: "override tenant-payments/chart asked for"},

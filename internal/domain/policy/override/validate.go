@@ -3,6 +3,7 @@ package override
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -34,11 +35,11 @@ func Validate(o *v1alpha1.PolicyOverride, w World) field.ErrorList {
 
 func validateWords(spec *field.Path, s v1alpha1.PolicyOverrideSpec) field.ErrorList {
 	var all field.ErrorList
-	if utf8.RuneCountInString(s.Justification) < minJustification {
+	if utf8.RuneCountInString(strings.TrimSpace(s.Justification)) < minJustification {
 		all = append(all, field.Invalid(spec.Child("justification"), s.Justification,
 			fmt.Sprintf("say in at least %d characters why the policy cannot be followed", minJustification)))
 	}
-	if s.Ticket == "" {
+	if strings.TrimSpace(s.Ticket) == "" {
 		all = append(all, field.Required(spec.Child("ticket"), "name the record of the decision, such as CHG-1234"))
 	}
 	return all

@@ -75,6 +75,8 @@ func TestValidate(t *testing.T) {
 		{"the tenant's other namespace", func(o *v1alpha1.PolicyOverride) { o.Spec.Scope.Namespaces = []string{"a2"} }, nil},
 		{"twenty letters, not bytes", func(o *v1alpha1.PolicyOverride) { o.Spec.Justification = strings.Repeat("é", 20) }, nil},
 		{"a short justification", func(o *v1alpha1.PolicyOverride) { o.Spec.Justification = strings.Repeat("é", 19) }, []string{"spec.justification: Invalid value"}},
+		{"a justification of blanks", func(o *v1alpha1.PolicyOverride) { o.Spec.Justification = strings.Repeat(" ", 20) }, []string{"spec.justification: Invalid value"}},
+		{"a ticket of blanks", func(o *v1alpha1.PolicyOverride) { o.Spec.Ticket = " " }, []string{"spec.ticket: Required value"}},
 		{"no ticket", func(o *v1alpha1.PolicyOverride) { o.Spec.Ticket = "" }, []string{"spec.ticket: Required value"}},
 		{"no policy", func(o *v1alpha1.PolicyOverride) { o.Spec.Policies = nil }, []string{"spec.policies: Required value"}},
 		{"a Mandatory policy", func(o *v1alpha1.PolicyOverride) { o.Spec.Policies[0].Name = "signatures" }, []string{`spec.policies[0].name: Forbidden: policy "signatures" is Mandatory`}},

@@ -199,6 +199,8 @@ func testRequests(t *testing.T, p *plane) {
 		{"over already", ann, func(o *v1alpha1.PolicyOverride) { o.Spec.ExpiresAt = in(-time.Second) }, "over already"},
 		{"with a short justification", ann, func(o *v1alpha1.PolicyOverride) { o.Spec.Justification = "because I can" }, "spec.justification"},
 		{"without a ticket", ann, func(o *v1alpha1.PolicyOverride) { o.Spec.Ticket = "" }, "spec.ticket"},
+		{"with a justification of blanks", ann, func(o *v1alpha1.PolicyOverride) { o.Spec.Justification = strings.Repeat(" ", 30) }, "blanks do not count"},
+		{"with a ticket of blanks", ann, func(o *v1alpha1.PolicyOverride) { o.Spec.Ticket = " " }, "blanks do not count"},
 		{"without a policy", ann, func(o *v1alpha1.PolicyOverride) { o.Spec.Policies = []v1alpha1.OverriddenPolicy{} }, "spec.policies"},
 		{"for another tenant", ann, func(o *v1alpha1.PolicyOverride) { o.Spec.Scope.Tenants = []string{"fraud"} }, "reaches no further"},
 		{"for any tenant by the platform", ann, func(o *v1alpha1.PolicyOverride) {
