@@ -40,7 +40,8 @@ type Exemption struct {
 
 // Judge lets all policies change the object in turn, and then judge what came of
 // it. There is a verdict for each policy, in their order, and the object as all
-// of them leave it, nil when none changed it. Exemptions may be nil.
+// of them leave it, nil when none changed it. Exemptions may be nil. An object that
+// is created is not there yet: policies that look objects of files up do not find it.
 func (s *Scenario) Judge(ctx context.Context, o Object, policies []policy.Evaluator, w policy.World, exempt Exemptions) ([]Verdict, map[string]any, error) {
 	r, err := s.Request(o)
 	if err != nil {
@@ -48,6 +49,9 @@ func (s *Scenario) Judge(ctx context.Context, o Object, policies []policy.Evalua
 	}
 	if w.Values == nil {
 		w.Values = s.ValuesFor(o)
+	}
+	if files, ok := w.Lookup.(*Lookup); ok {
+		w.Lookup = files.before(r)
 	}
 	verdicts, changed, err := Decide(ctx, r, policies, w, exempt)
 	for i := range verdicts {

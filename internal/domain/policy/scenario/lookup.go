@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -36,6 +37,22 @@ func NewLookup(kinds *Kinds, objects []map[string]any, global []GlobalEntry) *Lo
 		l.global[entry.Name] = entry.Value
 	}
 	return l
+}
+
+// before is what there is before a request: all but the object that it creates.
+func (l *Lookup) before(r *policy.Request) *Lookup {
+	created := Of(r.Object)
+	if r.Operation != admissionv1.Create || r.SubResource != "" || created.Name() == "" {
+		return l
+	}
+	key := r.Resource.GroupResource().String()
+	there := *l
+	there.objects = maps.Clone(l.objects)
+	there.objects[key] = slices.DeleteFunc(slices.Clone(l.objects[key]), func(object map[string]any) bool {
+		found := Of(object)
+		return found.Name() == created.Name() && found.Namespace() == created.Namespace()
+	})
+	return &there
 }
 
 // Get returns a copy of one object.

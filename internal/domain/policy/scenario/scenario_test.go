@@ -1,6 +1,7 @@
 package scenario_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -209,6 +210,47 @@ func TestLookupAmongObjects(t *testing.T) {
 	}
 	if _, err := l.Call(ctx, "POST", "/api/v1/pods", nil); err == nil {
 		t.Error("a POST is answered")
+	}
+}
+
+// found is a policy that says which pods and namespaces it finds.
+type found struct{ policy.Evaluator }
+
+func (found) Info() policy.Info { return policy.Info{Name: "found"} }
+
+func (found) Validate(ctx context.Context, _ *policy.Request, w policy.World) []policy.Result {
+	var names []string
+	for _, resource := range []string{"pods", "namespaces"} {
+		listed, err := w.Lookup.List(ctx, schema.GroupVersionResource{Version: "v1", Resource: resource}, "", nil)
+		if err != nil {
+			names = append(names, err.Error())
+		}
+		for _, object := range listed {
+			names = append(names, scenario.Of(object).Name())
+		}
+	}
+	return []policy.Result{{Message: strings.Join(names, " ")}}
+}
+
+// TestNothingFindsItself: what is created is not there yet, as for the API
+// server, so that a name that must be the only one of its kind may be taken.
+func TestNothingFindsItself(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ object, values, want string }{
+		{"Pod/web", "", "prod"},
+		{"Namespace/prod", "", "web"},
+		{"Mouse/jerry", "", "web prod"},
+		{"Pod/web", "globalValues: {request.operation: UPDATE}", "web prod"},
+	} {
+		s, byName := stage(t, test.values)
+		lookup := scenario.NewLookup(s.Kinds, s.Around, nil)
+		verdicts, _, err := s.Judge(t.Context(), byName[test.object], []policy.Evaluator{found{}}, policy.World{Lookup: lookup}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := verdicts[0].Results[0].Message; got != test.want {
+			t.Errorf("%s with %q: there are %q, want %q", test.object, test.values, got, test.want)
+		}
 	}
 }
 
