@@ -40,10 +40,12 @@ type explained struct {
 	Override   string          `json:"override,omitempty"`
 	Steps      []policy.Step   `json:"steps,omitempty"`
 	Results    []policy.Result `json:"results,omitempty"`
+
+	subject scenario.Object
 }
 
 func (p *program) explainVerb() *cobra.Command {
-	f := &explainFlags{out: verb.NewOutput(verb.FormatText, verb.FormatJSON, verb.FormatYAML)}
+	f := &explainFlags{out: verb.NewOutput(verb.FormatText, verb.FormatTable, verb.FormatJSON, verb.FormatYAML, verb.FormatSARIF, verb.FormatJUnit)}
 	cmd := &cobra.Command{
 		Use:   "explain [KIND NAME]",
 		Short: "Tell of one object which rules match, and why they say what they say",
@@ -56,7 +58,8 @@ of the cluster, of files (--policy) or the platform's own (--catalogue). Those t
 not concern the object are left out unless --all is given.`,
 		Example: `  roadbed policy explain --policy policies/ --resource pod.yaml
   roadbed policy explain deployment web -n tenant-payments-dev
-  roadbed policy explain --catalogue --resource pod.yaml --all -o json`,
+  roadbed policy explain --catalogue --resource pod.yaml --all -o json
+  roadbed policy explain --policy policies/ --resource pod.yaml -o sarif > explained.sarif`,
 		Args:              cobra.MatchAll(cobra.MaximumNArgs(2), pair),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -105,7 +108,7 @@ func (p *program) explain(ctx context.Context, f *explainFlags, args []string) e
 		}
 		all = append(all, found...)
 	}
-	return f.out.Print(p.Out, all, func() error { return p.printExplained(f, all) })
+	return p.formatExplained(f, made, all)
 }
 
 func (p *program) explainees(ctx context.Context, f *explainFlags, args []string) ([]scenario.Object, error) {
@@ -167,7 +170,7 @@ func (s *stage) explain(ctx context.Context, object scenario.Object) ([]explaine
 		steps, _ := explain.Request(ctx, compiled, compilers, r, world)
 		all[i] = explained{
 			Object: object.String(), Policy: info.Name, Kind: info.Kind, Tier: info.Tier, Lane: info.Lane, LaneReason: info.LaneReason,
-			Steps: steps, Results: verdicts[i].Results,
+			Steps: steps, Results: verdicts[i].Results, subject: object,
 		}
 		if worst, ok := scenario.Summary(verdicts[i].Results); ok {
 			all[i].Verdict, all[i].Message, all[i].Override = worst.Status, worst.Message, worst.Override
