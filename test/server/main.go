@@ -70,6 +70,7 @@ func options(o order, log *slog.Logger, ready func(app.Endpoints)) app.Options {
 		ExportDir:      o.ExportTo,
 		LeaderElection: o.Lease > 0,
 		LeaseDuration:  o.Lease,
+		FeatureGates:   o.Gates,
 		Ready:          ready,
 		Log:            log,
 	}

@@ -37,6 +37,7 @@ type order struct {
 	Uncompressed        bool
 	Profile             bool
 	Lease               time.Duration
+	Gates               map[string]bool
 }
 
 // greeting is what a server says once it is ready, as a line on its standard output.
@@ -60,8 +61,8 @@ type Process struct {
 
 // Config says how a server is started. Cluster and Dir are required.
 type Config struct {
-	// Cluster is how the server reaches the API server, by client certificate
-	// in the configuration itself.
+	// Cluster is how the server reaches the API server: by client certificate in the
+	// configuration itself, or in plain text on this machine.
 	Cluster *rest.Config
 	// Dir takes the server's log, trail and exports; what is there is appended to.
 	Dir string
@@ -70,6 +71,8 @@ type Config struct {
 	// Lease lets it run beside others of which one works: it is how long they
 	// wait for that one when it is not heard of. 0 runs it alone.
 	Lease time.Duration
+	// Gates are the feature gates that it is started with.
+	Gates map[string]bool
 }
 
 // Start starts a server and does not wait until it is ready.
@@ -128,6 +131,7 @@ func orderOf(config Config) order {
 		ExportTo:  filepath.Join(config.Dir, "exports"),
 		Profile:   config.Profile,
 		Lease:     config.Lease,
+		Gates:     config.Gates,
 	}
 }
 

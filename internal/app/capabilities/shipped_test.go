@@ -148,7 +148,7 @@ func testBuckets(t *testing.T, env *kubetest.Env, person client.Client, namespac
 		t.Fatal(err)
 	}
 	told(t, person, claim, "cannot save what it deletes")
-	gone(t, person, claim) // it was never accepted, so there is nothing to wait for
+	gone(t, person, claim) // nothing was made for it, so there is nothing to wait for
 	withdrawn(t, env)
 }
 
