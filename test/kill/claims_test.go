@@ -92,7 +92,7 @@ type claimSiege struct {
 func newClaimSiege(t *testing.T) *claimSiege {
 	t.Helper()
 	env := kubetest.Private(t)
-	apptest.Install(t, env.Admin, map[string]bool{"Capabilities": true})
+	apptest.Install(t, env.Admin, map[string]bool{"Capabilities": true, "Gateway": false})
 	s := &claimSiege{
 		dir: t.TempDir(), outside: openVault(t), client: env.Client,
 		way: openDoorway(t, env.As(t, identity.Roadbed, identity.RoadbedGroups()...)),
@@ -164,7 +164,7 @@ spec:
 func (s *claimSiege) start(t *testing.T) *server.Process {
 	t.Helper()
 	process, err := server.Start(server.Config{
-		Cluster: &rest.Config{Host: s.way.URL}, Dir: s.dir, Gates: map[string]bool{"Capabilities": true},
+		Cluster: &rest.Config{Host: s.way.URL}, Dir: s.dir, Gates: map[string]bool{"Capabilities": true, "Gateway": false},
 	})
 	if err != nil {
 		t.Fatal(err)
