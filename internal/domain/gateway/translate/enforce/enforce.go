@@ -75,7 +75,7 @@ func mistake(issuer *v1alpha1.TokenIssuer) string {
 func issuer(spec *v1alpha1.TokenIssuer, cluster Cluster) gateway.Issuer {
 	made := gateway.Issuer{
 		URL: spec.URL, Audiences: slices.Clone(spec.Audiences), Algorithms: slices.Clone(spec.Algorithms),
-		TenantClaim: spec.TenantClaim, Groups: spec.GroupsClaim,
+		TenantClaim: spec.TenantClaim, Groups: spec.GroupsClaim, GroupsPrefix: spec.GroupsPrefix,
 	}
 	if spec.Type == "Cluster" {
 		made.Cluster, made.URL = true, cluster.Issuer

@@ -1,11 +1,16 @@
 package enforce
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/roadbed-dev/roadbed/api/gateway/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/authn/authntest"
 )
 
 var cluster = Cluster{Issuer: "https://kubernetes", Audience: "platform-api"}
@@ -34,6 +39,30 @@ func TestKeysAlone(t *testing.T) {
 	policy := &v1alpha1.AuthorizationPolicy{Spec: v1alpha1.AuthorizationPolicySpec{APIKeys: &v1alpha1.APIKeys{}}}
 	if made, _ := Authorization(policy, cluster); len(made.Issuers) != 0 || !made.APIKeys || made.APIKeyHeader != "x-api-key" {
 		t.Errorf("policy is %+v", made)
+	}
+}
+
+// TestIssuerIsTakenOverWhole wants each field of a foreign issuer to be in the Config.
+func TestIssuerIsTakenOverWhole(t *testing.T) {
+	t.Parallel()
+	authority := string(authntest.NewIssuer(t, authntest.NewSigner(t, "one")).Authority())
+	made, mistakes := Authorization(&v1alpha1.AuthorizationPolicy{Spec: v1alpha1.AuthorizationPolicySpec{Issuers: []v1alpha1.TokenIssuer{{
+		Type: "OIDC", URL: "https://issuer", Audiences: []string{"a"}, Algorithms: []string{"ES256"},
+		TenantClaim: "org.tenant", GroupsClaim: "groups", GroupsPrefix: "corp:", MaxStale: &metav1.Duration{Duration: time.Hour},
+		JWKS: &v1alpha1.KeySet{URI: "https://keys", Inline: `{"keys":[{}]}`, CABundle: authority},
+	}}}}, cluster)
+	want := []gateway.Issuer{{
+		URL: "https://issuer", Audiences: []string{"a"}, Algorithms: []string{"ES256"},
+		TenantClaim: "org.tenant", Groups: "groups", GroupsPrefix: "corp:", MaxStale: time.Hour,
+		JWKS: "https://keys", Inline: []byte(`{"keys":[{}]}`), CABundle: []byte(authority),
+	}}
+	if diff := cmp.Diff(want, made.Issuers); diff != "" || len(mistakes) > 0 {
+		t.Errorf("issuers (-want +got):\n%s%v", diff, mistakes)
+	}
+	for field, value := range reflect.ValueOf(made.Issuers[0]).Fields() {
+		if field.Name != "Cluster" && value.IsZero() {
+			t.Errorf("%s is not taken over", field.Name)
+		}
 	}
 }
 
