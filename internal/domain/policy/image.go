@@ -5,7 +5,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // ErrUnproved is what Images reports, by errors.Is, of an image that was read
@@ -48,6 +50,11 @@ type Attestor struct {
 	IgnoreSCT bool
 	// RekorURL and RekorKey (PEM) name a transparency log of one's own.
 	RekorURL, RekorKey string
+	// CTLogKey (PEM) is that of a log of certificates of one's own.
+	CTLogKey string
+	// Timestamps are the PEM certificates of an authority of one's own, its leaf
+	// first and its root last: signatures must then be stamped by it.
+	Timestamps string
 }
 
 // Check tells whether the attestor can be used at all: that exactly one way to
@@ -64,6 +71,9 @@ func (a Attestor) Check() error {
 		return err
 	}
 	if err := a.checkKey("transparency log's public key", a.RekorKey); err != nil {
+		return err
+	}
+	if err := a.checkKey("certificate log's public key", a.CTLogKey); err != nil {
 		return err
 	}
 	return a.checkCertificates()
@@ -83,11 +93,23 @@ func (a Attestor) checkWays() error {
 	if a.Keyless != nil && (len(a.Keyless.Identities) == 0 || slices.Contains(a.Keyless.Identities, Identity{})) {
 		return a.wrong("keyless without identities would accept anybody; name a subject and an issuer")
 	}
+	return a.checkExtensions()
+}
+
+func (a Attestor) checkExtensions() error {
+	if a.Keyless == nil {
+		return nil
+	}
+	for key := range a.Keyless.Extensions {
+		if _, known := ExtensionName(key); !known {
+			return a.wrong("certificates have no extension %q; use one of %s", key, strings.Join(slices.Sorted(maps.Values(extensionNames())), ", "))
+		}
+	}
 	return nil
 }
 
 func (a Attestor) checkCertificates() error {
-	texts := append([]string{a.Certificate, a.Chain}, a.Notary...)
+	texts := append([]string{a.Certificate, a.Chain, a.Timestamps}, a.Notary...)
 	if a.Keyless != nil {
 		texts = append(texts, a.Keyless.Roots)
 	}
@@ -140,6 +162,30 @@ type Keyless struct {
 	Identities []Identity
 	// Roots are PEM certificates; empty means the public good instance.
 	Roots string
+	// Extensions are values that the certificate's extensions must have, by the
+	// names or object identifiers of ExtensionName; * and ? are wildcards.
+	Extensions map[string]string
+}
+
+// ExtensionName is the name that cosign gives to an extension of Fulcio's
+// certificates, which may be known by its object identifier.
+func ExtensionName(key string) (name string, known bool) {
+	if name, known = extensionNames()[key]; known {
+		return name, true
+	}
+	return key, slices.Contains(slices.Collect(maps.Values(extensionNames())), key)
+}
+
+// extensionNames are the names by object identifier.
+func extensionNames() map[string]string {
+	return map[string]string{
+		"1.3.6.1.4.1.57264.1.1": "oidcIssuer",
+		"1.3.6.1.4.1.57264.1.2": "githubWorkflowTrigger",
+		"1.3.6.1.4.1.57264.1.3": "githubWorkflowSha",
+		"1.3.6.1.4.1.57264.1.4": "githubWorkflowName",
+		"1.3.6.1.4.1.57264.1.5": "githubWorkflowRepository",
+		"1.3.6.1.4.1.57264.1.6": "githubWorkflowRef",
+	}
 }
 
 // Identity of a signer, as an OIDC issuer names it. A pattern field is a

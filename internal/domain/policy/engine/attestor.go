@@ -109,8 +109,7 @@ func (r *attestorReader) cosign(made *attestor, path string, from *policiesv1.Co
 	if from.CTLog != nil {
 		made.RekorURL, made.RekorKey = from.CTLog.URL, from.CTLog.RekorPubKey
 		made.IgnoreTlog, made.IgnoreSCT = from.CTLog.InsecureIgnoreTlog, from.CTLog.InsecureIgnoreSCT
-		r.unsupported(path+".ctlog.ctLogPubKey", "a certificate log of one's own", from.CTLog.CTLogPubKey != "")
-		r.unsupported(path+".ctlog.tsaCertChain", "a timestamp authority of one's own", from.CTLog.TSACertChain != "")
+		made.CTLogKey, made.Timestamps = from.CTLog.CTLogPubKey, from.CTLog.TSACertChain
 	}
 	r.unsupported(path+".tuf", "a TUF repository of one's own", from.TUF != nil)
 }

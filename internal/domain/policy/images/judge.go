@@ -64,6 +64,9 @@ func (j *sigstoreJudge) accepts(c candidate, image target) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
+	if err := extended(j.check.Attestor, result); err != nil {
+		return verdict{}, err
+	}
 	if err := j.content(c, result, image); err != nil {
 		return verdict{}, err
 	}

@@ -2,9 +2,7 @@ package images
 
 import (
 	"crypto"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -35,6 +33,8 @@ type material struct {
 	key         root.TimeConstrainedVerifier
 	authorities []root.CertificateAuthority
 	logs        map[string]*root.TransparencyLog
+	ctLogs      map[string]*root.TransparencyLog
+	stampers    []root.TimestampingAuthority
 	given       root.TrustedMaterial
 }
 
@@ -62,18 +62,26 @@ func (m *material) RekorLogs() map[string]*root.TransparencyLog {
 	return m.given.RekorLogs()
 }
 
-// CTLogs are the given ones.
-func (m *material) CTLogs() map[string]*root.TransparencyLog { return m.given.CTLogs() }
+// CTLogs are the attestor's log of certificates, or else the given ones.
+func (m *material) CTLogs() map[string]*root.TransparencyLog {
+	if m.ctLogs != nil {
+		return m.ctLogs
+	}
+	return m.given.CTLogs()
+}
 
-// TimestampingAuthorities are the given ones.
+// TimestampingAuthorities are the attestor's authority, or else the given ones.
 func (m *material) TimestampingAuthorities() []root.TimestampingAuthority {
+	if m.stampers != nil {
+		return m.stampers
+	}
 	return m.given.TimestampingAuthorities()
 }
 
 // trustFor turns an attestor into trust.
 func (v *Verifier) trustFor(a policy.Attestor) (trust, error) {
 	m := &material{given: v.trust}
-	if err := m.readLog(a); err != nil {
+	if err := m.readOwn(a); err != nil {
 		return trust{}, err
 	}
 	if !a.IgnoreTlog && len(m.RekorLogs()) == 0 {
@@ -96,9 +104,9 @@ func (v *Verifier) keyTrust(a policy.Attestor, m *material) (trust, error) {
 		return trust{}, fmt.Errorf("the public key: %w", err)
 	}
 	m.key = root.NewExpiringKey(verifier, time.Time{}, time.Time{})
-	options := []verify.VerifierOption{verify.WithNoObserverTimestamps()}
-	if !a.IgnoreTlog {
-		options = []verify.VerifierOption{verify.WithTransparencyLog(1), verify.WithIntegratedTimestamps(1)}
+	options := evidence(a)
+	if len(options) == 0 {
+		options = []verify.VerifierOption{verify.WithNoObserverTimestamps()}
 	}
 	return trust{material: m, options: options, policy: []verify.PolicyOption{verify.WithKey()}, keyed: true}, nil
 }
@@ -199,13 +207,28 @@ func patterned(plain, pattern string) (string, string) {
 	return "", pattern
 }
 
+// evidence is what the attestor wants besides a signature: an entry in a log,
+// and the stamp of an authority of its own, which then tells the time.
+func evidence(a policy.Attestor) []verify.VerifierOption {
+	var options []verify.VerifierOption
+	if !a.IgnoreTlog {
+		options = append(options, verify.WithTransparencyLog(1))
+	}
+	switch {
+	case a.Timestamps != "":
+		options = append(options, verify.WithSignedTimestamps(1))
+	case !a.IgnoreTlog:
+		options = append(options, verify.WithIntegratedTimestamps(1))
+	}
+	return options
+}
+
 // certificateOptions say when a certificate must have been valid: at the time
 // that a log or a timestamping authority vouches for, else now.
 func certificateOptions(a policy.Attestor, m *material) []verify.VerifierOption {
-	var options []verify.VerifierOption
+	options := evidence(a)
 	switch {
-	case !a.IgnoreTlog:
-		options = append(options, verify.WithTransparencyLog(1), verify.WithIntegratedTimestamps(1))
+	case len(options) > 0:
 	case len(m.TimestampingAuthorities()) > 0:
 		options = append(options, verify.WithSignedTimestamps(1))
 	default:
@@ -228,27 +251,6 @@ func (m *material) readRoots(text string) error {
 	}
 	authority := &root.FulcioCertificateAuthority{Root: certificates[len(certificates)-1], Intermediates: certificates[:len(certificates)-1]}
 	m.authorities = []root.CertificateAuthority{authority}
-	return nil
-}
-
-// readLog reads the key of a transparency log of one's own.
-func (m *material) readLog(a policy.Attestor) error {
-	if a.RekorKey == "" {
-		return nil
-	}
-	key, err := cryptoutils.UnmarshalPEMToPublicKey([]byte(a.RekorKey))
-	if err != nil {
-		return fmt.Errorf("the transparency log's public key: %w", err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		return fmt.Errorf("the transparency log's public key: %w", err)
-	}
-	id := sha256.Sum256(der)
-	m.logs = map[string]*root.TransparencyLog{hex.EncodeToString(id[:]): {
-		BaseURL: a.RekorURL, ID: id[:], PublicKey: key,
-		HashFunc: crypto.SHA256, SignatureHashFunc: crypto.SHA256,
-	}}
 	return nil
 }
 

@@ -103,14 +103,17 @@ func (c compiler) members(path string, source kyvernov1.Attestor, notary bool, s
 }
 
 // common is what all kinds of attestors share.
-func common(kind string, source kyvernov1.Attestor, path string, rekor *kyvernov1.Rekor, log *kyvernov1.CTLog) *attestor {
+func (c compiler) common(kind string, source kyvernov1.Attestor, path string, rekor *kyvernov1.Rekor, log *kyvernov1.CTLog) *attestor {
 	made := &attestor{kind: kind, annotations: source.Annotations, repository: source.Repository}
 	made.fixed = policy.Attestor{Name: path, HashAlgorithm: source.SignatureAlgorithm}
 	if rekor != nil {
 		made.fixed.IgnoreTlog, made.fixed.RekorURL, made.fixed.RekorKey = rekor.IgnoreTlog, rekor.URL, rekor.PubKey
+		c.checkOwnKey(path+".rekor.pubkey", rekor.PubKey)
 	}
 	if log != nil {
-		made.fixed.IgnoreSCT = log.IgnoreSCT
+		made.fixed.IgnoreSCT, made.fixed.CTLogKey, made.fixed.Timestamps = log.IgnoreSCT, log.PubKey, log.TSACertChain
+		c.checkOwnKey(path+".ctlog.pubkey", log.PubKey)
+		c.checkCertificate(path+".ctlog.tsaCertChain", log.TSACertChain)
 	}
 	return made
 }
@@ -129,14 +132,14 @@ func (c compiler) keys(path string, source kyvernov1.Attestor, scope variable.Sc
 		keys.Secret = &kyvernov1.SecretReference{Namespace: namespace, Name: secret}
 	}
 	if keys.Secret != nil {
-		made := common("keys", source, path, keys.Rekor, keys.CTLog)
+		made := c.common("keys", source, path, keys.Rekor, keys.CTLog)
 		made.secret = keys.Secret
 		return []member{{path: path, attestor: made}}
 	}
 	var members []member
 	for _, key := range splitKeys(keys.PublicKeys) {
 		c.checkKey(path+".publicKeys", key)
-		made := common("keys", source, path, keys.Rekor, keys.CTLog)
+		made := c.common("keys", source, path, keys.Rekor, keys.CTLog)
 		made.key = c.Template(path+".publicKeys", key, scope)
 		members = append(members, member{path: path, attestor: made})
 	}
@@ -176,9 +179,16 @@ func (c compiler) checkKey(path, key string) {
 	}
 }
 
+// checkOwnKey wants the key of a log of one's own to parse, where there is one.
+func (c compiler) checkOwnKey(path, key string) {
+	if key != "" {
+		c.checkKey(path, key)
+	}
+}
+
 func (c compiler) certificates(path string, source kyvernov1.Attestor, notary bool, scope variable.Scope) member {
 	certificates := source.Certificates
-	made := common("certificates", source, path, certificates.Rekor, certificates.CTLog)
+	made := c.common("certificates", source, path, certificates.Rekor, certificates.CTLog)
 	made.notary = notary
 	made.certificate = c.Template(path+".cert", certificates.Certificate, scope)
 	made.chain = c.Template(path+".certChain", certificates.CertificateChain, scope)
@@ -206,9 +216,11 @@ func (c compiler) checkCertificate(path, text string) {
 
 func (c compiler) keyless(path string, source kyvernov1.Attestor) member {
 	keyless := source.Keyless
-	made := common("keyless", source, path, keyless.Rekor, keyless.CTLog)
-	if len(keyless.AdditionalExtensions) > 0 {
-		c.Unsupported(path+".additionalExtensions", "additionalExtensions of certificates are not supported; use issuer and subject")
+	made := c.common("keyless", source, path, keyless.Rekor, keyless.CTLog)
+	for key := range keyless.AdditionalExtensions {
+		if _, known := policy.ExtensionName(key); !known {
+			c.Wrong(path+".additionalExtensions", "certificates have no extension %q that is known", key)
+		}
 	}
 	identity := policy.Identity{Issuer: keyless.Issuer, IssuerPattern: keyless.IssuerRegExp, Subject: keyless.Subject, SubjectPattern: keyless.SubjectRegExp}
 	if strings.ContainsAny(keyless.Subject, "*?") {
@@ -222,7 +234,7 @@ func (c compiler) keyless(path string, source kyvernov1.Attestor) member {
 	if identity == (policy.Identity{}) && keyless.Roots == "" {
 		c.Wrong(path, "names neither issuer, subject nor roots: anybody could sign")
 	}
-	made.fixed.Keyless = &policy.Keyless{Identities: []policy.Identity{identity}, Roots: keyless.Roots}
+	made.fixed.Keyless = &policy.Keyless{Identities: []policy.Identity{identity}, Roots: keyless.Roots, Extensions: keyless.AdditionalExtensions}
 	return member{path: path, attestor: made}
 }
 
