@@ -198,20 +198,21 @@ bench-claims: kube ## Measure what 1,000 claims cost; the last line is JSON
 	@go run ./test/bench/claims -kube $(ROADBED_KUBE) $(BENCH_ARGS)
 
 .PHONY: bench-gateway
-bench-gateway: ## Measure the gateway beside nginx and Caddy; the last line is JSON
+bench-gateway: kube ## Measure the gateway beside nginx and Caddy, and changes of routes; the last line is JSON
 	@command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y --no-install-recommends nginx-light >&2; }
 	@mkdir -p bin/bench
 	@cd test/bench/gateway/caddy && go build -o ../../../../bin/bench/caddy .
 	@go build -o bin/bench/gateway ./test/bench/gateway
-	@taskset -c 1 bin/bench/gateway -caddy bin/bench/caddy $(BENCH_ARGS)
+	@go build -o bin/bench/propagation ./test/bench/propagation
+	@taskset -c 1 bin/bench/gateway -caddy bin/bench/caddy -kube $(ROADBED_KUBE) -propagation bin/bench/propagation $(BENCH_ARGS)
 
 .PHONY: bench-fairness
 bench-fairness: ## Measure what tenants see of one that calls too much; the last line is JSON
 	@go run ./test/bench/fairness $(BENCH_ARGS)
 
 .PHONY: bench-propagation
-bench-propagation: kube ## Measure a route's change from the API server to the first answer, with 3,000 routes; the last line is JSON
-	@go run ./test/bench/propagation -kube $(ROADBED_KUBE) $(BENCH_ARGS)
+bench-propagation: kube ## Measure a route's change from the API server to the first answer, at 3,000 and 5,000 routes; the last lines are JSON
+	@go run ./test/bench/propagation -kube $(ROADBED_KUBE) -routes 3000,5000 $(BENCH_ARGS)
 
 .PHONY: bench-policy
 bench-policy: kube ## Measure what policies cost a request; the last line is JSON

@@ -6,8 +6,13 @@
 //
 // The proxy has one core to itself, the backend and the generator share the
 // other. The judge is the CPU time per request of the proxy's process. It prints
-// a table and, as its last line, one JSON object. It needs nginx and taskset,
-// and Caddy's binary (-caddy), which `make bench-gateway` builds.
+// a table and, as its last line, one JSON object. It needs nginx and taskset, a control
+// plane's binary (-kube), and Caddy's and command propagation's (-caddy, -propagation),
+// which `make bench-gateway` builds.
+//
+// A change of a route is measured twice: from the API server's acknowledged write to the
+// first answer by it, which is propagation_p99_ms, and from a Config that the gateway is
+// given, at the highest load that it takes.
 package main
 
 import (
@@ -26,10 +31,11 @@ import (
 	"time"
 )
 
-// The cores.
+// The cores, as taskset has them.
 const (
-	proxyCore = 0
-	restCore  = 1
+	proxyCore = "0"
+	restCore  = "1"
+	allCores  = "0,1"
 )
 
 func main() {
@@ -41,14 +47,15 @@ func main() {
 
 // bench is one run.
 type bench struct {
-	dir, caddyBinary string
-	duration         time.Duration
-	rounds           int
-	progress         io.Writer
-	backend          netip.AddrPort
-	token            string
-	request          []byte
-	report           report
+	dir, caddyBinary  string
+	kube, propagation string
+	duration          time.Duration
+	rounds            int
+	progress          io.Writer
+	backend           netip.AddrPort
+	token             string
+	request           []byte
+	report            report
 }
 
 func run(args []string, out, progress io.Writer) error {
@@ -57,6 +64,8 @@ func run(args []string, out, progress io.Writer) error {
 	role := ""
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	flags.StringVar(&b.caddyBinary, "caddy", "bin/bench/caddy", "Caddy's binary")
+	flags.StringVar(&b.kube, "kube", "bin/roadbed-kube", "the control plane's binary")
+	flags.StringVar(&b.propagation, "propagation", "bin/bench/propagation", "the binary of command propagation")
 	flags.DurationVar(&b.duration, "duration", 4*time.Second, "how long each proxy is asked in a round")
 	flags.IntVar(&b.rounds, "rounds", 5, "how often each proxy is asked")
 	flags.StringVar(&role, "role", "", "what this process is: backend, gateway; it starts those itself")
@@ -123,7 +132,8 @@ func (b *bench) all(ctx context.Context) error {
 			return fmt.Errorf("%d routes: %w", routes, err)
 		}
 	}
-	return nil
+	served.stop() // nobody asks the backend any more
+	return b.propagate()
 }
 
 // keys is the file with the issuer's key set.

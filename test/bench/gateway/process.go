@@ -25,9 +25,9 @@ type process struct {
 	input io.WriteCloser
 }
 
-// startOn runs a command on one core.
-func startOn(core int, stderr io.Writer, name string, args ...string) (*process, error) {
-	cmd := exec.Command("taskset", append([]string{"-c", strconv.Itoa(core), name}, args...)...)
+// startOn runs a command on one core, or several with commas between them.
+func startOn(cores string, stderr io.Writer, name string, args ...string) (*process, error) {
+	cmd := exec.Command("taskset", append([]string{"-c", cores, name}, args...)...)
 	cmd.Stderr = stderr
 	// Should this process be killed, nothing stays behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}

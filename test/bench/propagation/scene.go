@@ -11,10 +11,12 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
+	apihelpers "k8s.io/apiextensions-apiserver/pkg/apihelpers"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -96,6 +98,7 @@ type scene struct {
 	behind  *httptest.Server
 	serving *serving
 	address string
+	routes  int // that were made
 	calls   http.Transport
 	cancel  context.CancelFunc
 	ended   chan error
@@ -135,10 +138,7 @@ func (c *scene) stage(ctx context.Context, s settings) error {
 	if err := c.install(ctx); err != nil {
 		return err
 	}
-	if err := c.serve(ctx); err != nil {
-		return err
-	}
-	return c.fill(ctx, s.routes)
+	return c.serve(ctx)
 }
 
 // install makes the definitions, the gateway's rights and what routes need.
@@ -175,7 +175,20 @@ func (c *scene) install(ctx context.Context) error {
 			return fmt.Errorf("create %T %s: %w", object, object.GetName(), errors.Join(err, failed))
 		}
 	}
-	return nil
+	return c.established(ctx)
+}
+
+// established waits until the API server serves what routes need.
+func (c *scene) established(ctx context.Context) error {
+	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		var all apiextensionsv1.CustomResourceDefinitionList
+		if err := c.admin.List(ctx, &all); err != nil {
+			return false, err
+		}
+		return !slices.ContainsFunc(all.Items, func(definition apiextensionsv1.CustomResourceDefinition) bool {
+			return !apihelpers.IsCRDConditionTrue(&definition, apiextensionsv1.Established)
+		}), nil
+	})
 }
 
 // serve starts the gateway with Roadbed's own rights.
@@ -222,11 +235,11 @@ func (c *scene) serve(ctx context.Context) error {
 	})
 }
 
-// fill makes the routes, and waits until the last is served.
+// fill makes the routes that are not there yet, and waits until the last is served.
 func (c *scene) fill(ctx context.Context, routes int) error {
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(16)
-	for i := range routes {
+	for i := c.routes; i < routes; i++ {
 		group.Go(func() error {
 			objects, err := apply.Decode(c.scheme, fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute",
 				"metadata":{"name":%q,"namespace":%q},"spec":{"parentRefs":[{"name":"gw"}],"rules":[%s]}}`, routeName(i), namespace, rule(i, 0)))
@@ -239,8 +252,9 @@ func (c *scene) fill(ctx context.Context, routes int) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	c.routes = routes
 	// The statuses of all are written before anything is measured.
-	return wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 10*patience, true, func(ctx context.Context) (bool, error) {
+	return wait.PollUntilContextTimeout(ctx, time.Second, 10*patience, true, func(ctx context.Context) (bool, error) {
 		var all gatewayv1.HTTPRouteList
 		if err := c.admin.List(ctx, &all); err != nil {
 			return false, err
