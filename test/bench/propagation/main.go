@@ -160,7 +160,7 @@ func (c *scene) change(ctx context.Context, i, version int) (took, since time.Du
 		return 0, 0, err
 	}
 	wrote := time.Now()
-	for {
+	for ; ; <-time.After(again) {
 		seen, err := c.ask(ctx, i)
 		switch {
 		case err != nil:
@@ -170,7 +170,6 @@ func (c *scene) change(ctx context.Context, i, version int) (took, since time.Du
 		case time.Since(wrote) > patience:
 			return 0, 0, fmt.Errorf("the change of route %d has no effect", i)
 		}
-		time.Sleep(again)
 	}
 }
 
