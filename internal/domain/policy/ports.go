@@ -98,6 +98,10 @@ type Narrowing struct {
 // use, and the caller must not change the map.
 type Values func(policy, rule string) map[string]any
 
+// PerElement is a value of which each element of a foreach gets one, by its place
+// in the list; elements beyond its end, and what is outside of foreach, get none.
+type PerElement []any
+
 // Lookup reads objects of the cluster, with the rights of a reader that the
 // operator chose for policies; or of a file of values. Implementations MUST be
 // safe for concurrent use.

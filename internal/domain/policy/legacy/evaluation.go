@@ -23,6 +23,8 @@ type evaluation struct {
 	vars    *variable.Context
 	// given are the first names of values that a test gives for the rule.
 	given []string
+	// each are those of them that elements of foreach get one by one.
+	each map[string]policy.PerElement
 	// element is what patterns are compared to inside of foreach; nil for the
 	// object.
 	element map[string]any
@@ -44,8 +46,20 @@ func (e *evaluation) give(values map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		first, _, _ := strings.Cut(name, ".")
 		e.given = append(e.given, first)
+		if list, ok := values[name].(policy.PerElement); ok {
+			e.each = including(e.each, name, list)
+			continue
+		}
 		e.vars = e.vars.WithPath(name, values[name])
 	}
+}
+
+func including(each map[string]policy.PerElement, name string, list policy.PerElement) map[string]policy.PerElement {
+	if each == nil {
+		each = map[string]policy.PerElement{}
+	}
+	each[name] = list
+	return each
 }
 
 // with returns an evaluation that knows context entries, too. They are loaded
@@ -65,6 +79,11 @@ func (e *evaluation) with(entries []entry.Entry) *evaluation {
 func (e *evaluation) in(element any, index, nesting int, scoped bool) *evaluation {
 	inner := *e
 	inner.vars = e.vars.WithElement(element, index, nesting)
+	for _, name := range slices.Sorted(maps.Keys(e.each)) {
+		if list := e.each[name]; index < len(list) {
+			inner.vars = inner.vars.WithPath(name, list[index])
+		}
+	}
 	if object, ok := element.(map[string]any); ok && scoped {
 		inner.element = object
 	}

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
 )
 
@@ -52,8 +53,8 @@ type ResourceValues struct {
 type RuleValues struct {
 	Name   string         `json:"name"`
 	Values map[string]any `json:"values,omitempty"`
-	// ForEachValues are of no use to Roadbed; who reads values should say so.
-	ForEachValues any `json:"foreachValues,omitempty"`
+	// ForEachValues are of which each element of a foreach gets one.
+	ForEachValues map[string]policy.PerElement `json:"foreachValues,omitempty"`
 }
 
 // NamespaceLabels are the labels of a namespace.
@@ -104,18 +105,21 @@ func (v *ValuesSpec) Set(variables map[string]string) {
 // For are the variables of a rule for an object: what all policies have, then
 // what the rule has, then what the policy has for the object. The rule may be
 // one that autogen made.
-func (v ValuesSpec) For(policy, rule, object string) map[string]any {
+func (v ValuesSpec) For(name, rule, object string) map[string]any {
 	merged := maps.Clone(v.GlobalValues)
 	if merged == nil {
 		merged = map[string]any{}
 	}
 	for _, each := range v.Policies {
-		if each.Name != policy && !strings.HasSuffix(policy, "/"+each.Name) {
+		if each.Name != name && !strings.HasSuffix(name, "/"+each.Name) {
 			continue
 		}
 		for _, values := range each.Rules {
 			if values.Name == withoutAutogen(rule) || values.Name == rule {
 				maps.Copy(merged, values.Values)
+				for variable, list := range values.ForEachValues {
+					merged[variable] = list
+				}
 			}
 		}
 		for _, values := range each.Resources {

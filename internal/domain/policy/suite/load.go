@@ -121,7 +121,6 @@ func (b *bench) loadRequest() error {
 	if b.test.Values != nil {
 		b.scene.Values = *b.test.Values
 	}
-	b.unsupportedValues()
 	if b.test.UserInfo == "" {
 		return nil
 	}
@@ -133,21 +132,6 @@ func (b *bench) loadRequest() error {
 	b.mistakes(mistakes)
 	b.scene.User = user
 	return nil
-}
-
-// unsupportedValues reports values that no rule gets.
-func (b *bench) unsupportedValues() {
-	for _, policy := range b.scene.Values.Policies {
-		for _, rule := range policy.Rules {
-			if rule.ForEachValues == nil {
-				continue
-			}
-			b.problems = append(b.problems, load.Problem{
-				File: b.file, Line: 1, Kind: "Test", Name: policy.Name, Rule: rule.Name, Unsupported: true,
-				Message: "foreachValues are not supported; write what each element would look up into the object, or into values",
-			})
-		}
-	}
 }
 
 // loadPolicies reads and compiles policies and exceptions.
