@@ -21,12 +21,16 @@ func NewHTTP(answers []HTTPAnswer) *HTTP { return &HTTP{answers: answers} }
 // Kyverno's servers answer with the object itself.
 func (h *HTTP) Do(_ context.Context, method, url string, _ map[string]string, _ any, _ string) (any, int, error) {
 	for _, answer := range h.answers {
-		if answer.URL != url || answer.Method != "" && !strings.EqualFold(answer.Method, method) {
-			continue
+		if answer.fits(method, url) {
+			return withBody(answer.Body), cmp.Or(answer.Status, 200), nil
 		}
-		return withBody(answer.Body), cmp.Or(answer.Status, 200), nil
 	}
 	return nil, 0, fmt.Errorf("%s %s: nothing is sent here, and the context file has no answer", method, url)
+}
+
+// fits tells whether the answer is to the request.
+func (a HTTPAnswer) fits(method, url string) bool {
+	return a.URL == url && (a.Method == "" || strings.EqualFold(a.Method, method))
 }
 
 // withBody is a copy of an answer with itself under "body".

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -22,6 +23,7 @@ type Lookup struct {
 	kinds   *Kinds
 	objects map[string][]map[string]any // by resource and group
 	global  map[string]any
+	answers []HTTPAnswer
 }
 
 var _ policy.Lookup = (*Lookup)(nil)
@@ -37,6 +39,14 @@ func NewLookup(kinds *Kinds, objects []map[string]any, global []GlobalEntry) *Lo
 		l.global[entry.Name] = entry.Value
 	}
 	return l
+}
+
+// Answering is the same with answers to requests by path, which come before what
+// the objects would answer. Their URLs are paths.
+func (l *Lookup) Answering(answers []HTTPAnswer) *Lookup {
+	wider := *l
+	wider.answers = answers
+	return &wider
 }
 
 // before is what there is before a request: all but the object that it creates.
@@ -90,8 +100,18 @@ func (l *Lookup) Global(_ context.Context, name string) (any, error) {
 	return runtime.DeepCopyJSONValue(value), nil
 }
 
-// Call answers GET requests for objects and lists by their paths.
+// Call answers as it was told, and else GET requests for objects and lists by
+// their paths.
 func (l *Lookup) Call(ctx context.Context, method, path string, _ any) (any, error) {
+	for _, answer := range l.answers {
+		switch {
+		case !answer.fits(cmp.Or(method, "GET"), path):
+		case answer.Status != 0 && (answer.Status < 200 || answer.Status > 299):
+			return nil, fmt.Errorf("%s %s: the API server answered %d", method, path, answer.Status)
+		default:
+			return runtime.DeepCopyJSONValue(answer.Body), nil
+		}
+	}
 	if method != "" && method != "GET" {
 		return nil, fmt.Errorf("%s %s: files answer only to GET", method, path)
 	}

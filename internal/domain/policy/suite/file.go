@@ -75,6 +75,11 @@ type APICallResponse struct {
 	} `json:"response"`
 }
 
+// answer is the answer to the request, by its URL or path.
+func (r APICallResponse) answer() scenario.HTTPAnswer {
+	return scenario.HTTPAnswer{Method: r.Method, URL: cmp.Or(r.URL, r.URLPath), Status: r.Response.StatusCode, Body: r.Response.Body}
+}
+
 // Title is the test's name.
 func (t *Test) Title() string {
 	if t.ObjectMeta.Name != "" {

@@ -49,7 +49,7 @@ func (b *bench) loadAround() ([]scenario.Object, error) {
 	}
 	var answers []scenario.HTTPAnswer
 	for _, each := range b.test.APICallResponses {
-		answers = append(answers, scenario.HTTPAnswer{Method: each.Method, URL: each.URL, Status: each.Response.StatusCode, Body: each.Response.Body})
+		answers = append(answers, each.answer())
 	}
 	b.world.HTTP = scenario.NewHTTP(answers)
 	if b.scene.Global, err = b.globals(); err != nil {
@@ -71,6 +71,17 @@ func (b *bench) loadAround() ([]scenario.Object, error) {
 	b.scene.Global = append(b.scene.Global, given.GlobalContext...)
 	b.world.HTTP = scenario.NewHTTP(append(answers, given.HTTP...))
 	return around, nil
+}
+
+// byPath are the answers of the API server to requests by path.
+func (b *bench) byPath() []scenario.HTTPAnswer {
+	var answers []scenario.HTTPAnswer
+	for _, each := range b.test.APICallResponses {
+		if each.URL == "" {
+			answers = append(answers, each.answer())
+		}
+	}
+	return answers
 }
 
 // loadOld reads the objects as they were before updates.
@@ -96,7 +107,7 @@ func (b *bench) place(around []scenario.Object) {
 	}
 	b.scene.Around = all
 	b.world.Now = b.runner.Now
-	b.world.Lookup = scenario.NewLookup(b.scene.Kinds, all, b.scene.Global)
+	b.world.Lookup = scenario.NewLookup(b.scene.Kinds, all, b.scene.Global).Answering(b.byPath())
 	if b.world.Images == nil || b.runner.Images != nil {
 		b.world.Images = b.runner.Images
 	}

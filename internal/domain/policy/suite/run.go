@@ -127,7 +127,7 @@ func unsupported(c *Case) []load.Problem {
 	report(c.Test.HTTPPayload != "", "httpPayload", "policies about HTTP are not supported")
 	report(c.Test.EnvoyPayload != "", "envoyPayload", "policies about Envoy are not supported")
 	for i, response := range c.Test.APICallResponses {
-		report(response.URL == "", fmt.Sprintf("apiCallResponses[%d]", i), "answers of the API server by path are not supported; give the objects as clusterResources")
+		report(response.URL == "" && response.URLPath == "", fmt.Sprintf("apiCallResponses[%d]", i), "an answer to no request: give its url, or its urlPath")
 	}
 	for i, e := range c.Test.Results {
 		at := fmt.Sprintf("results[%d]", i)
