@@ -267,8 +267,8 @@ func healthy(t *testing.T, reached app.Endpoints) {
 	if err := json.Unmarshal(body, &domains); err != nil {
 		t.Fatal(err)
 	}
-	for i, name := range []string{"policy", "tenancy"} {
-		if len(domains) != 2 || domains[i].Name != name || domains[i].Health != "ok" {
+	for i, name := range []string{"capability", "gateway", "policy", "tenancy"} {
+		if len(domains) != 4 || domains[i].Name != name || domains[i].Health != "ok" {
 			t.Errorf("domains %+v", domains)
 		}
 	}

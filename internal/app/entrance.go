@@ -64,9 +64,10 @@ func (p *program) entrance(ctx context.Context, opts Options) (deps operator.Dep
 	}
 	address := opts.GatewayAddr
 	deps = operator.Deps{Sink: p.gateway, Own: own, Addresses: []translate.Address{publicAddress(address, opts.Gateway.Public)}}
-	if address.IsLoopback() {
+	if deps.Port = opts.GatewayPort; deps.Port == nil && address.IsLoopback() {
 		deps.Port = unprivilegedPort
 	}
+	p.port = deps.Port
 	return deps, nil
 }
 

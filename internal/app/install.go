@@ -28,7 +28,7 @@ type InstallOptions struct {
 	StaticGuards bool
 	// Webhook is how the API server will reach the webhooks. Default WebhookService.
 	Webhook WebhookMode
-	// FeatureGates switches unfinished things on, by name, as in Options.
+	// FeatureGates opens and closes feature gates by name, as in Options.
 	FeatureGates map[string]bool
 	// Settings are the platform's names; those that are empty get their defaults.
 	Settings tenancy.Settings
@@ -76,6 +76,7 @@ func (o InstallOptions) withDefaults() InstallOptions {
 		o.Notice = func(string) {}
 	}
 	o.Settings = o.Settings.WithDefaults()
+	o.FeatureGates = gatesWith(o.FeatureGates)
 	return o
 }
 

@@ -41,7 +41,7 @@ func InstalledServer() []client.Object {
 func everything() InstallOptions {
 	opts := InstallOptions{DatabaseSecret: "any", PullSecrets: []string{"any"}, GatewayReplicas: 1, FeatureGates: map[string]bool{}}
 	for _, gate := range Gates() {
-		opts.FeatureGates[gate] = true
+		opts.FeatureGates[gate.Name] = true
 	}
 	return opts.withDefaults()
 }

@@ -51,6 +51,7 @@ var _ offboard.Exporter = (*exportdir.Dir)(nil)
 // Modules returns the domains that the options ask for, ready for Describe. It
 // needs no cluster.
 func Modules(opts Options) []module.Module {
+	opts.FeatureGates = gatesWith(opts.FeatureGates)
 	return modules(opts, governed(opts), entrance.Deps{}, capabilities.Deps{})
 }
 

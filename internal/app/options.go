@@ -67,11 +67,15 @@ type Options struct {
 	LeaseDuration time.Duration
 	// Domains names the domains to run; empty means all.
 	Domains []string
-	// FeatureGates switches unfinished things on, by name.
+	// FeatureGates opens and closes feature gates by name; those that are not named
+	// are as Gates says.
 	FeatureGates map[string]bool
 	// GatewayAddr is what Gateways listen on. Default 127.0.0.1, where ports below
 	// 1024 become 8000 more.
 	GatewayAddr netip.Addr
+	// GatewayPort says which port is listened on for one that a Gateway names. Default
+	// as GatewayAddr says. It MUST always say the same, and be safe for concurrent use.
+	GatewayPort func(port int32) uint16
 	// Gateway says how the gateway serves.
 	Gateway GatewayTuning
 	// LeasesAddr is where other processes of the gateway reach this one while it
@@ -108,6 +112,9 @@ type Options struct {
 // Endpoints are the addresses that Run serves on, as host:port.
 type Endpoints struct {
 	Health, Metrics, Webhook string
+	// Platform is where claims are served over HTTP: what port 80 of Gateways became
+	// on this machine. Empty where the API is reached otherwise, or not at all.
+	Platform string
 }
 
 // minLease is the shortest lease: leases are counted in whole seconds.
@@ -115,6 +122,7 @@ const minLease = time.Second
 
 // withDefaults returns the options with every default filled in.
 func (o Options) withDefaults() Options {
+	o.FeatureGates = gatesWith(o.FeatureGates)
 	o.HealthAddr = cmp.Or(o.HealthAddr, "127.0.0.1:0")
 	o.MetricsAddr = cmp.Or(o.MetricsAddr, "127.0.0.1:0")
 	o.Webhook = cmp.Or(o.Webhook, WebhookLoopback)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -76,6 +77,9 @@ type program struct {
 	gateway *gateways.Gateway
 	// platform is what claims over HTTP are served with; nil where they are not.
 	platform *capabilities.Platform
+	// port is which port is listened on for one that a Gateway names; nil where it is
+	// that one, or there is no gateway.
+	port func(int32) uint16
 	// standby asks the server that works; nil where there are no copies.
 	standby *leases.Process
 	// store keeps history; nil before somebody asked for it.
@@ -208,6 +212,9 @@ func (p *program) watch(ctx context.Context, opts Options) error {
 	}
 	p.ready.Synced.Store(true)
 	health.Announce(ctx, p.ready, func() {
+		if p.platform != nil && !p.platform.Cluster && p.port != nil {
+			p.endpoints.Platform = netip.AddrPortFrom(opts.GatewayAddr, p.port(httpPort)).String()
+		}
 		opts.Log.Info("server is ready")
 		if opts.Ready != nil {
 			opts.Ready(p.endpoints)
@@ -238,6 +245,9 @@ func served(mapper meta.RESTMapper, kind module.Kind) error {
 	}
 	return fmt.Errorf("the cluster does not know %s: run \"roadbed install\" first", kind.GroupKind())
 }
+
+// httpPort is the one that the platform's own Gateway names on a laptop.
+const httpPort = 80
 
 // shutdownGrace is how long controllers may take to finish what they are at.
 const shutdownGrace = 15 * time.Second

@@ -1,9 +1,6 @@
 package app
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -146,8 +143,8 @@ func serverArgs(opts InstallOptions) []string {
 	if opts.Enforcement != "" && opts.Enforcement != enforce.EnforceAuto {
 		args = append(args, "--policy-enforcement="+string(opts.Enforcement))
 	}
-	for _, gate := range slices.Sorted(maps.Keys(opts.FeatureGates)) {
-		args = append(args, fmt.Sprintf("--feature-gates=%s=%t", gate, opts.FeatureGates[gate]))
+	for _, gate := range otherGates(opts.FeatureGates) {
+		args = append(args, "--feature-gates="+gate)
 	}
 	for _, cidr := range opts.Settings.ClusterCIDRs {
 		args = append(args, "--cluster-cidr="+cidr)

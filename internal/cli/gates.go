@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -10,13 +11,18 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
-// gatesFlag switches unfinished things on.
+// gatesFlag opens and closes feature gates.
 func gatesFlag(cmd *cobra.Command, gates *[]string) {
-	cmd.Flags().StringSliceVar(gates, "feature-gates", nil, "unfinished things to switch on, NAME=true or NAME=false: "+strings.Join(app.Gates(), ", "))
-	var offered []string
-	for _, name := range app.Gates() {
-		offered = append(offered, name+"=true")
+	var told, offered []string
+	for _, gate := range app.Gates() {
+		state := "closed"
+		if gate.Open() {
+			state = "open"
+		}
+		told = append(told, fmt.Sprintf("%s (%s, %s)", gate.Name, gate.Stage, state))
+		offered = append(offered, fmt.Sprintf("%s=%t", gate.Name, !gate.Open()))
 	}
+	cmd.Flags().StringSliceVar(gates, "feature-gates", nil, "feature gates to open or close, NAME=true or NAME=false; by default "+strings.Join(told, ", "))
 	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed(offered...))
 }
 

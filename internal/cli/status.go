@@ -81,7 +81,11 @@ func (p *program) printStatus(s platformStatus, wide bool) error {
 		age := p.Clock.Since(s.Plane.Started).Round(time.Second)
 		fmt.Fprintf(p.Out, ", up %s, Kubernetes %s at %s", age, kubernetesVersion, s.Plane.Server)
 	}
-	fmt.Fprintf(p.Out, "\ndata %s\n\n", s.Plane.DataDir)
+	fmt.Fprintf(p.Out, "\ndata %s\n", s.Plane.DataDir)
+	if s.Server.Platform != "" {
+		fmt.Fprintf(p.Out, "claims over HTTP at %s/v1, documents at %s/docs\n", s.Server.Platform, s.Server.Platform)
+	}
+	fmt.Fprintln(p.Out)
 	if err := p.printChildren(s, wide); err != nil {
 		return err
 	}

@@ -31,6 +31,8 @@ const tourTimeout = 3 * time.Second
 // tourFacts fill the tour's text.
 type tourFacts struct {
 	Components, Server, Data, Logs, Kubeconfig string
+	// Platform is the base URL of claims over HTTP; empty where there are none.
+	Platform string
 	PID, Nodes                                 int
 	// Roadbed is how to call this program so that it finds this platform.
 	Roadbed string
@@ -45,6 +47,9 @@ Roadbed is ready.
 What runs
   {{.Components}} and the server, on 127.0.0.1 only, below process {{.PID}}
   Kubernetes ` + kubernetesVersion + ` at {{.Server}}{{if .Nodes}}, {{.Nodes}} simulated nodes{{end}}
+{{- if .Platform}}
+  claims over HTTP at {{.Platform}}/v1, documents at {{.Platform}}/docs
+{{- end}}
   data {{.Data}}
   logs {{.Logs}}
 {{- if .Nodes}}
@@ -61,10 +66,15 @@ Three things to try
   1. See the tenants, and what one of them was given:
        {{.Roadbed}} tenant list
        {{.Roadbed}} tenant describe payments
-  2. Run something as a developer of that tenant:
+  2. Run something{{if .Platform}}, and claim a database,{{end}} as a developer of that tenant:
        {{.Roadbed}} kubeconfig --as payments-developer --group corp:payments-developers --output developer.kubeconfig
        {{.Roadbed}} kubectl --kubeconfig developer.kubeconfig -n tenant-payments create deployment web --image registry.corp.example/payments/web:1
        {{.Roadbed}} kubectl --kubeconfig developer.kubeconfig -n tenant-payments get pods
+{{- if .Platform}}
+       echo '{apiVersion: claims.roadbed.dev/v1, kind: Database, metadata: {name: orders}}' | {{.Roadbed}} kubectl --kubeconfig developer.kubeconfig -n tenant-payments apply -f -
+       {{.Roadbed}} kubectl --kubeconfig developer.kubeconfig -n tenant-payments get databases
+     "{{.Roadbed}} capability list" says what else can be claimed, and what a capability lacks here.
+{{- end}}
   3. Be refused, as that developer:
        {{.Roadbed}} kubectl --kubeconfig developer.kubeconfig -n tenant-payments delete resourcequota --all
      Why: a tenant's people run workloads; how much they may use is agreed with their business unit.
@@ -103,6 +113,7 @@ func (p *program) tour(ctx context.Context, state embedded.State) error {
 		Data:       state.Plane.DataDir,
 		Logs:       filepath.Join(state.Plane.DataDir, "logs"),
 		Kubeconfig: state.Plane.Kubeconfig,
+		Platform:   state.Server.Platform,
 		PID:        state.Plane.PID,
 		Nodes:      state.Plane.Nodes,
 		Loaded:     loaded,

@@ -22,7 +22,7 @@ import (
 // Where the HTTP API is found in a cluster.
 const (
 	// Port is what the program listens on, and PortName what its container calls it.
-	Port     = 9444
+	Port     = 9445
 	PortName = "platform-api"
 
 	// certificateSecret keeps the certificate that all copies share, and authorities

@@ -154,13 +154,13 @@ const chartValues = `image:
 # Secret in roadbed-system whose key "url" is that of a PostgreSQL, for history. With
 # it, policy reports are served as Kubernetes objects, by a Deployment of their own.
 databaseSecret: ""
-# Unfinished things that are switched on.
+# Feature gates. Those that are beta are open unless you close them here.
 featureGates:
   # A gateway in front of the platform's APIs, served by processes of its own.
-  Gateway: false
+  Gateway: true
   # Capabilities that tenants claim, over HTTP too where there is a gateway. Publish
   # some once the server runs: "roadbed install --apply" does, with the same gates.
-  Capabilities: false
+  Capabilities: true
 gateway:
   # How many processes serve Gateways.
   replicas: 2

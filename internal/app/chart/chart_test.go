@@ -11,13 +11,15 @@ import (
 	"testing"
 	"text/template"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/app/chart"
 )
 
-// The chart, rendered with values, is what Manifests has, and so it is with a
-// database and with feature gates. Two things differ: Helm takes all kinds there are,
+// The chart, rendered with its values, is what Manifests has by default, and so it is
+// with a database and with feature gates open and closed. Two things differ: Helm takes all kinds there are,
 // and capabilities are published when the server runs.
 func TestChartRendersTheSame(t *testing.T) {
 	t.Parallel()
@@ -27,9 +29,10 @@ func TestChartRendersTheSame(t *testing.T) {
 	}{
 		"defaults":     {"", map[string]bool{}},
 		"database":     {"history", map[string]bool{}},
-		"gateway":      {"", map[string]bool{"Gateway": true}},
-		"capabilities": {"", map[string]bool{"Capabilities": true}},
+		"gateway":      {"", map[string]bool{"Capabilities": false}},
+		"capabilities": {"", map[string]bool{"Gateway": false}},
 		"all":          {"history", map[string]bool{"Gateway": true, "Capabilities": true}},
+		"neither":      {"", map[string]bool{"Gateway": false, "Capabilities": false}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,13 +59,14 @@ func chartRendersTheSame(t *testing.T, database string, gates map[string]bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	values := valued(t, files, gates)
 	var rendered bytes.Buffer
 	for _, file := range files {
 		switch {
-		case strings.HasPrefix(file.Path, "chart/crds/") && file.Path != "chart/crds/gateway.yaml":
+		case strings.HasPrefix(file.Path, "chart/crds/"):
 			rendered.Write(file.Data)
 		case strings.HasPrefix(file.Path, "chart/templates/"):
-			rendered.WriteString("\n---\n" + renderChart(t, file, database, gates))
+			rendered.WriteString("\n---\n" + renderChart(t, file, database, values))
 		}
 	}
 	text, err := app.Manifests(app.InstallOptions{DatabaseSecret: database, FeatureGates: gates, GatewayReplicas: 2})
@@ -82,6 +86,20 @@ func chartRendersTheSame(t *testing.T, database string, gates map[string]bool) {
 			t.Errorf("%s differs in the chart:\n%v\nwant:\n%v", name, got[name], want[name])
 		}
 	}
+}
+
+// valued are the chart's values of feature gates, with those that somebody sets.
+func valued(t *testing.T, files []chart.File, gates map[string]bool) map[string]bool {
+	t.Helper()
+	at := slices.IndexFunc(files, func(f chart.File) bool { return f.Path == "chart/values.yaml" })
+	var values struct {
+		FeatureGates map[string]bool `json:"featureGates"`
+	}
+	if err := yaml.Unmarshal(files[at].Data, &values); err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(values.FeatureGates, gates)
+	return values.FeatureGates
 }
 
 // renderChart does to a template what Helm does, as far as the chart asks.

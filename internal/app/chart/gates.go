@@ -48,8 +48,8 @@ func values(gates ...string) string {
 
 func (v variant) of(opts app.InstallOptions) app.InstallOptions {
 	opts.FeatureGates = map[string]bool{}
-	for _, gate := range v.gates {
-		opts.FeatureGates[gate] = true
+	for _, gate := range []string{gateways.Gate, capabilities.Gate} {
+		opts.FeatureGates[gate] = slices.Contains(v.gates, gate)
 	}
 	return opts
 }

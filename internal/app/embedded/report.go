@@ -46,6 +46,8 @@ type Report struct {
 	// Health and Metrics are base URLs.
 	Health  string `json:"health,omitempty"`
 	Metrics string `json:"metrics,omitempty"`
+	// Platform is the base URL of claims over HTTP; empty where there are none.
+	Platform string `json:"platform,omitempty"`
 	// Error is why it failed.
 	Error string `json:"error,omitempty"`
 }

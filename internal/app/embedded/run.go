@@ -34,7 +34,7 @@ type Config struct {
 	// ImageTrustedRoot is a file of trust in images, as in app.Options. Empty for
 	// none.
 	ImageTrustedRoot string
-	// FeatureGates switches unfinished things on, by name, as in app.Options.
+	// FeatureGates opens and closes feature gates by name, as in app.Options.
 	FeatureGates map[string]bool
 	// Log is for operators.
 	Log *slog.Logger
@@ -167,6 +167,7 @@ func (r *runner) serve(ctx context.Context, plane *standalone.Plane) error {
 		ImageTrustedRoot: r.config.ImageTrustedRoot,
 		Settings:         settings(),
 		FeatureGates:     r.config.FeatureGates,
+		GatewayPort:      newPorts(r.config.DataDir, r.config.Log).of,
 		Ready:            func(e app.Endpoints) { r.becomeReady(report, e) },
 		Log:              r.config.Log,
 		Clock:            r.config.Clock,
@@ -180,6 +181,9 @@ func (r *runner) serve(ctx context.Context, plane *standalone.Plane) error {
 func (r *runner) becomeReady(report Report, reached app.Endpoints) {
 	report.Phase, report.Ready = PhaseReady, r.config.Clock.Now()
 	report.Health, report.Metrics = "http://"+reached.Health, "http://"+reached.Metrics
+	if reached.Platform != "" {
+		report.Platform = "http://" + reached.Platform
+	}
 	if err := report.save(r.config.DataDir); err != nil {
 		r.config.Log.Error("report cannot be written", "error", err)
 	}

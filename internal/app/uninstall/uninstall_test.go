@@ -30,7 +30,7 @@ func TestGates(t *testing.T) {
 	env := kubetest.Private(t)
 	gates := map[string]bool{}
 	for _, gate := range app.Gates() {
-		gates[gate] = true
+		gates[gate.Name] = true
 	}
 	apptest.Install(t, env.Admin, gates)
 	acting, err := app.ActingClient(env.Admin)

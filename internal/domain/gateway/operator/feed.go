@@ -41,6 +41,8 @@ type Feed struct {
 	// known are the settings as far as they were learnt; only the loop uses them.
 	known   translate.Settings
 	applied *gateway.Config
+	// fault is why some of applied is not served, empty when all is; only the loop uses it.
+	fault string
 	// frame is the last Result's whose references were followed; only the loop uses it.
 	frame uint64
 
@@ -117,12 +119,21 @@ func (f *Feed) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C():
-			f.learn(ctx)
+			f.beat(ctx)
 		case <-f.wake:
 			f.turn(ctx)
 		}
 		f.liveness.Beat(feedName)
 	}
+}
+
+// beat looks after what no event tells of.
+func (f *Feed) beat(ctx context.Context) {
+	if f.fault != "" {
+		f.turn(ctx)
+		return
+	}
+	f.learn(ctx)
 }
 
 // rouse asks for another turn. It never blocks.
@@ -144,11 +155,8 @@ func (f *Feed) turn(ctx context.Context) {
 		result = f.translate()
 		f.refer(ctx, result)
 	}
-	if result.Config != f.applied {
-		f.applied = result.Config
-		if err := f.sink.Apply(result.Config); err != nil {
-			f.log.ErrorContext(ctx, "some of the gateway's configuration cannot be served", "version", result.Config.Version, "error", err)
-		}
+	if result.Config != f.applied || f.fault != "" {
+		f.apply(ctx, result.Config)
 	}
 	if f.statuses != nil {
 		f.statuses.want(result.Statuses)
@@ -164,6 +172,23 @@ func (f *Feed) refer(ctx context.Context, result *translate.Result) bool {
 	f.frame = result.Frame
 	f.grant(result)
 	return f.refs.follow(ctx, result.Secrets, result.ConfigMaps)
+}
+
+// apply passes a Config on. What of it cannot be served, such as a port that another
+// program has, is said once and tried again with the next beat.
+func (f *Feed) apply(ctx context.Context, config *gateway.Config) {
+	before := f.fault
+	f.applied, f.fault = config, ""
+	if err := f.sink.Apply(config); err != nil {
+		f.fault = err.Error()
+	}
+	switch {
+	case f.fault == before:
+	case f.fault == "":
+		f.log.InfoContext(ctx, "all of the gateway's configuration is served again", "version", config.Version)
+	default:
+		f.log.ErrorContext(ctx, "some of the gateway's configuration cannot be served", "version", config.Version, "error", f.fault)
+	}
 }
 
 // grant has the right to what is referred to given.
