@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
@@ -33,6 +34,10 @@ func (p *program) migrateVerb() *cobra.Command {
 ImageValidatingPolicy, a policy for each rule, and compare both forms on objects made up
 around the rule. The new policies are printed to the standard output; what became of
 each rule, and on which objects the forms differ, to the standard error.
+
+Compared is what is created, and what is put into running Pods to debug them. On updates
+the old form lets pass what was wrong before, unless allowExistingViolations is false;
+the new one refuses it.
 
 A rule that cannot be rewritten is left, with the reason: keep the old policy for it.
 With -o json everything is one JSON object.
@@ -153,11 +158,19 @@ func (p *program) printMigrated(out *verb.Output, all []migrated) error {
 	return nil
 }
 
+// checks tells whether the rule may refuse objects.
+func (m migrated) checks() bool {
+	_, changes := m.New.(*policiesv1.MutatingPolicy)
+	return !changes
+}
+
 // outcome says what became of a rule.
 func (m migrated) outcome() string {
 	switch {
 	case m.Left != "":
 		return "left as it is: " + m.Left
+	case m.Proof.Equal() && m.Proof.Failed == 0 && m.checks():
+		return fmt.Sprintf("equal on %d objects, of which it concerned %d; it refused NONE, so read what it refuses for yourself", m.Proof.Objects, m.Proof.Concerned)
 	case m.Proof.Equal():
 		return fmt.Sprintf("equal on %d objects, of which it concerned %d and refused %d", m.Proof.Objects, m.Proof.Concerned, m.Proof.Failed)
 	case m.Proof.Concerned == 0 && len(m.Proof.Differences) == 0:

@@ -143,7 +143,8 @@ type group struct {
 
 // groups are what a policy is rewritten for.
 func groups(match *admissionregistrationv1.MatchResources, chosen *policiesv1.PodControllersGenerationConfiguration, annotations map[string]string) []group {
-	if !podsOnly(match) {
+	_, listed := annotations[Annotation]
+	if !podsOnly(match, chosen != nil || listed) {
 		return nil
 	}
 	wanted := controllers(chosen, annotations)
@@ -193,8 +194,10 @@ func resourceOf(name string) string {
 }
 
 // podsOnly tells whether a policy is about all Pods and nothing else: one rule,
-// no names, no selectors, no exclusions.
-func podsOnly(match *admissionregistrationv1.MatchResources) bool {
+// no names, no selectors, no exclusions. Their debugging containers, which come by a
+// subresource, may be among it where controllers are asked for by name: else nobody
+// could have both.
+func podsOnly(match *admissionregistrationv1.MatchResources, asked bool) bool {
 	if match == nil || len(match.ResourceRules) != 1 || len(match.ExcludeResourceRules) > 0 {
 		return false
 	}
@@ -205,8 +208,12 @@ func podsOnly(match *admissionregistrationv1.MatchResources) bool {
 		return false
 	}
 	rule := match.ResourceRules[0]
+	resources := rule.Resources
+	if asked {
+		resources = slices.DeleteFunc(slices.Clone(resources), func(name string) bool { return name == "pods/ephemeralcontainers" })
+	}
 	return len(rule.ResourceNames) == 0 && slices.Equal(rule.APIGroups, []string{""}) &&
-		slices.Equal(rule.APIVersions, []string{"v1"}) && slices.Equal(rule.Resources, []string{"pods"})
+		slices.Equal(rule.APIVersions, []string{"v1"}) && slices.Equal(resources, []string{"pods"})
 }
 
 // constraints select the group's resources by the operations of the original.

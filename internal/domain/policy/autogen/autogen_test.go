@@ -146,6 +146,13 @@ func TestControllers(t *testing.T) {
 		{"empty selector", "an empty selector selects all", func(p *policiesv1.ValidatingPolicy) {
 			p.Spec.MatchConstraints.ObjectSelector = &metav1.LabelSelector{}
 		}, 2},
+		{"debugging", "as with Kyverno, a policy about Pods and more asks for nothing by itself", func(p *policiesv1.ValidatingPolicy) {
+			p.Spec.MatchConstraints.ResourceRules[0].Resources = []string{"pods", "pods/ephemeralcontainers"}
+		}, 0},
+		{"debugging, and chosen", "but it can have both", func(p *policiesv1.ValidatingPolicy) {
+			p.Spec.MatchConstraints.ResourceRules[0].Resources = []string{"pods", "pods/ephemeralcontainers"}
+			p.Spec.Autogen = &policiesv1.ValidatingPolicyAutogenConfiguration{PodControllers: &policiesv1.PodControllersGenerationConfiguration{Controllers: []string{"cronjobs", "jobs"}}}
+		}, 2},
 		{"more", "a policy that names workloads itself needs nothing", func(p *policiesv1.ValidatingPolicy) {
 			p.Spec.MatchConstraints.ResourceRules[0].Resources = []string{"pods", "deployments"}
 		}, 0},

@@ -75,7 +75,7 @@ func (c *checker) matched(match *admissionregistrationv1.MatchResources, text st
 	if writes(match, "pods", admissionregistrationv1.Create) && aboutContainers.MatchString(text) {
 		c.containers("", field, text)
 		if strings.Contains(text, "ephemeralContainers") && !writes(match, "pods/ephemeralcontainers", admissionregistrationv1.Update) {
-			c.find(Error, MissingSubresource, "", field, "ephemeral containers are added through pods/ephemeralcontainers, which is not matched; add it, with UPDATE")
+			c.find(Error, MissingSubresource, "", field, "ephemeral containers are added through pods/ephemeralcontainers, which is not matched; add it, with UPDATE, and name the kinds that make Pods in spec.autogen.podControllers.controllers, because only policies about pods alone hold for them by themselves")
 		}
 	}
 	for _, resource := range []string{"deployments", "statefulsets", "replicasets"} {

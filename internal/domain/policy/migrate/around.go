@@ -43,11 +43,17 @@ func sourcesOf(rule kyvernov1.Rule) []*kyvernov1.JSON {
 		if v.Deny != nil {
 			add(v.Deny.Conditions)
 		}
+		if v.CEL != nil {
+			for _, validation := range v.CEL.Expressions {
+				add(&kyvernov1.JSON{Raw: fmt.Appendf(nil, "%q", paths(validation.Expression))})
+			}
+		}
 		for _, loop := range v.ForEach {
 			add(&kyvernov1.JSON{Raw: []byte(`"{{ ` + loop.List + ` }}"`)})
+			add(below(loop.List, loop.Pattern))
 			add(loop.Pattern)
 			if loop.Deny != nil {
-				add(loop.Deny.Conditions)
+				add(ofElements(loop.List, loop.Deny.Conditions))
 			}
 		}
 	}
@@ -63,6 +69,40 @@ func sourcesOf(rule kyvernov1.Rule) []*kyvernov1.JSON {
 		}
 	}
 	return sources
+}
+
+// below is a pattern for the elements of a list where the list is.
+func below(list string, elements *kyvernov1.JSON) *kyvernov1.JSON {
+	path, ok := strings.CutPrefix(strings.TrimSuffix(strings.TrimSpace(list), "[]"), "request.object.")
+	if !ok || elements == nil || strings.ContainsAny(path, "[]|@ ") {
+		return nil
+	}
+	raw := "[" + string(elements.Raw) + "]"
+	parts := strings.Split(path, ".")
+	for _, part := range slices.Backward(parts) {
+		raw = fmt.Sprintf("{%q: %s}", part, raw)
+	}
+	return &kyvernov1.JSON{Raw: []byte(raw)}
+}
+
+// ofElements are conditions on elements, said of the list.
+func ofElements(list string, conditions *kyvernov1.JSON) *kyvernov1.JSON {
+	if conditions == nil {
+		return nil
+	}
+	return &kyvernov1.JSON{Raw: []byte(strings.ReplaceAll(string(conditions.Raw), "element.", strings.TrimSuffix(strings.TrimSpace(list), "[]")+"[]."))}
+}
+
+// optionalField is a field in CEL that may be absent.
+var optionalField = regexp.MustCompile(`\.\?(\w)`)
+
+// called is a function of CEL at the end of a path.
+var called = regexp.MustCompile(`\.\w+\(`)
+
+// paths are the paths in an expression of CEL, as those of JMESPath are written.
+func paths(expression string) string {
+	expression = optionalField.ReplaceAllString(expression, ".$1")
+	return strings.ReplaceAll(called.ReplaceAllString(expression, " ("), "object.", "request.object.")
 }
 
 func subjectsIn(rule kyvernov1.Rule) []rbacv1.Subject {

@@ -20,6 +20,8 @@ type generator struct {
 	trees  []map[string]any
 	values []any
 	kinds  []policy.Served
+	// debugged tells to make containers that are put into running Pods, too.
+	debugged bool
 }
 
 // kinds are those that objects are made of.
@@ -140,15 +142,37 @@ func (g *generator) attempt() *policy.Request {
 		kind = g.kinds[0]
 	}
 	object := g.object(kind)
+	if g.debugged && kind.Kind == "Pod" && g.random.IntN(6) == 0 {
+		return g.debugging(object, kind)
+	}
 	if kind.Kind == "Deployment" || kind.Kind == "CronJob" {
 		nest(object, kind.Kind)
 	}
-	namespace := map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"kubernetes.io/metadata.name": "shop"}}}
+	namespace := shop()
 	if !kind.Namespaced {
 		namespace = nil
 	}
 	r := policy.Existing(object, kind, namespace)
 	r.User = g.user()
+	return r
+}
+
+// shop is the namespace that objects are in.
+func shop() map[string]any {
+	return map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop", "labels": map[string]any{"kubernetes.io/metadata.name": "shop"}}}
+}
+
+// debugging is a request about containers that are put into a running Pod: those
+// that were made up for it, beside an ordinary one. It is made as others are, as if
+// nothing had been there.
+func (g *generator) debugging(pod map[string]any, kind policy.Served) *policy.Request {
+	spec := child(pod, "spec")
+	containers, _ := spec["containers"].([]any)
+	spec["ephemeralContainers"] = containers
+	spec["containers"] = []any{map[string]any{"name": "app", "image": "nginx:1"}}
+	r := policy.Existing(pod, kind, shop())
+	r.User = g.user()
+	r.SubResource = "ephemeralcontainers"
 	return r
 }
 
@@ -240,6 +264,9 @@ func (g *generator) grow(tree any) any {
 
 // value is one that the pattern wants, or any of those that were seen.
 func (g *generator) value(pattern any) any {
+	if text, ok := pattern.(string); ok && (text == "null" || text == "*") && g.random.IntN(3) == 0 {
+		return map[string]any{} // whatever it is: that it is there is what counts
+	}
 	if text, ok := pattern.(string); ok && g.random.IntN(2) == 0 {
 		if examples := examplesOf(text); len(examples) > 0 {
 			return examples[g.random.IntN(len(examples))]

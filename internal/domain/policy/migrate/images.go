@@ -40,6 +40,7 @@ func (r *rewriting) imageValidating() (client.Object, error) {
 			ValidationConfigurations: policiesv1.ValidationConfiguration{
 				MutateDigest: new(ptr.Deref(check.MutateDigest, true)), VerifyDigest: new(ptr.Deref(check.VerifyDigest, true)), Required: new(ptr.Deref(check.Required, true)),
 			},
+			Autogen:     &policiesv1.ImageValidatingPolicyAutogenConfiguration{PodControllers: r.controllers()},
 			Attestors:   attestors,
 			Validations: []admissionregistrationv1.Validation{{Expression: expression, Message: "an image is not signed as " + r.rule.Name + " asks for"}},
 		},

@@ -58,6 +58,17 @@ func matchOf(rule kyvernov1.Rule) (*admissionregistrationv1.MatchResources, []ad
 	return matched, append(conditions, admissionregistrationv1.MatchCondition{Name: "exclude", Expression: "!(" + excluded + ")"}), nil
 }
 
+// debugging adds the containers that are put into running Pods, which the old form
+// judges as it does the others.
+func debugging(matched *admissionregistrationv1.MatchResources) {
+	const resource = "pods/ephemeralcontainers"
+	for i, rule := range matched.ResourceRules {
+		if slices.Equal(rule.APIGroups, []string{""}) && slices.Contains(rule.Resources, "pods") && slices.Contains(rule.Operations, admissionregistrationv1.Update) {
+			matched.ResourceRules[i].Resources = append(slices.Clone(rule.Resources), resource)
+		}
+	}
+}
+
 // filtersOf are the filters of a match block, and whether all must hold.
 func filtersOf(m kyvernov1.MatchResources) ([]kyvernov1.ResourceFilter, bool) {
 	switch {

@@ -12,6 +12,7 @@ import (
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/autogen"
 )
 
 // Rewritten is a rule and what it became.
@@ -61,6 +62,9 @@ func rewrite(p *kyvernov1.ClusterPolicy, rule kyvernov1.Rule) (client.Object, er
 	preconditions, err := preconditionsOf(rule)
 	if err != nil {
 		return nil, err
+	}
+	if rule.Mutate == nil {
+		debugging(matched)
 	}
 	r := &rewriting{policy: p, rule: rule, matched: matched, conditions: append(conditions, preconditions...)}
 	switch {
@@ -143,13 +147,14 @@ func (r *rewriting) actions() []admissionregistrationv1.ValidationAction {
 	return []admissionregistrationv1.ValidationAction{admissionregistrationv1.Warn, admissionregistrationv1.Audit}
 }
 
-// controllers are those that rules about Pods hold for as well.
+// controllers are those that rules about Pods hold for as well. They are named,
+// because debugging containers are matched beside the Pods.
 func (r *rewriting) controllers() *policiesv1.PodControllersGenerationConfiguration {
 	const annotation = "pod-policies.kyverno.io/autogen-controllers"
 	wanted, said := r.policy.Annotations[annotation]
 	switch {
 	case !said:
-		return nil
+		return &policiesv1.PodControllersGenerationConfiguration{Controllers: autogen.Controllers()}
 	case wanted == "none":
 		return &policiesv1.PodControllersGenerationConfiguration{Controllers: []string{}}
 	}
@@ -184,9 +189,7 @@ func (r *rewriting) validating() (client.Object, error) {
 		made.Spec.Variables = r.rule.Validate.CEL.Variables
 		made.Spec.AuditAnnotations = r.rule.Validate.CEL.AuditAnnotations
 	}
-	if controllers := r.controllers(); controllers != nil {
-		made.Spec.Autogen = &policiesv1.ValidatingPolicyAutogenConfiguration{PodControllers: controllers}
-	}
+	made.Spec.Autogen = &policiesv1.ValidatingPolicyAutogenConfiguration{PodControllers: r.controllers()}
 	return made, nil
 }
 

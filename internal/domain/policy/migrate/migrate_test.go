@@ -32,11 +32,15 @@ func TestRewrite(t *testing.T) {
 		{"every container", "Pod", "validate: {message: wrong, pattern: {spec: {containers: [{resources: {limits: {memory: '?*'}}}]}}}"},
 		{"images", "Pod", "validate: {message: wrong, pattern: {spec: {containers: [{image: '!*:latest'}]}}}"},
 		{"a condition", "Pod", "validate: {message: wrong, pattern: {spec: {containers: [{(image): '*:latest', imagePullPolicy: Always}]}}}"},
-		{"never there", "Pod", "validate: {message: wrong, pattern: {spec: {'X(hostPath)': 'null'}}}"},
+		{"never there", "Pod", "validate: {message: wrong, pattern: {spec: {'X(nodeName)': 'null'}}}"},
 		{"some container", "Pod", "validate: {message: wrong, pattern: {spec: {^(containers): [{image: registry*}]}}}"},
 		{"one of", "Service", "validate: {message: wrong, pattern: {spec: {type: ClusterIP | LoadBalancer}}}"},
 		{"at most", "Pod", "validate: {message: wrong, pattern: {spec: {containers: [{resources: {limits: {memory: <=1Gi}}}]}}}"},
 		{"any pattern", "Pod", "validate: {message: wrong, anyPattern: [{spec: {hostPID: true}}, {metadata: {labels: {app: web}}}]}"},
+		{"never in a list", "Pod", "validate: {message: wrong, pattern: {spec: {=(volumes): [{X(hostPath): 'null'}]}}}"},
+		{"foreach by a pattern", "Pod", "validate: {message: wrong, foreach: [{list: request.object.spec.containers, pattern: {image: '!*:latest'}}, {list: request.object.spec.ephemeralContainers, pattern: {image: '*:*'}}]}"},
+		{"CEL", "Pod", "validate: {cel: {expressions: [{message: wrong, expression: 'object.spec.?hostNetwork.orValue(false) == false && !has(object.spec.hostPID)'}]}}"},
+		{"an operation that is known", "Pod", "preconditions: {all: [{key: \"{{ request.operation || 'BACKGROUND' }}\", operator: NotEquals, value: DELETE}]}\n    validate: {message: wrong, pattern: {spec: {hostNetwork: false}}}"},
 		{"deny equals", "Pod", "validate: {message: wrong, deny: {conditions: {any: [{key: '{{ request.object.spec.hostNetwork || `false` }}', operator: Equals, value: true}]}}}"},
 		{"deny any in", "Pod", "validate: {message: wrong, deny: {conditions: {all: [{key: '{{ request.object.spec.containers[].image }}', operator: AnyIn, value: ['nginx:latest', 'evil*']}]}}}"},
 		{"preconditions", "Pod", "preconditions: {all: [{key: \"{{ request.object.metadata.labels.app || '' }}\", operator: Equals, value: web}]}\n    validate: {message: wrong, pattern: {spec: {hostNetwork: false}}}"},
@@ -86,6 +90,9 @@ func prove(t *testing.T, text string) {
 		}
 		if proof.Concerned == 0 {
 			t.Errorf("of %d objects the rule concerned none", proof.Objects)
+		}
+		if proof.Failed == 0 && source.Spec.Rules[i].Mutate == nil {
+			t.Errorf("of %d objects the rule refused none, so that its checks were not compared", proof.Objects)
 		}
 	}
 }

@@ -107,6 +107,9 @@ func walk(path, alternative string) (string, bool, error) {
 			at = step(at, parts[1]+parts[2])
 		}
 	}
+	if optionals && at == path && strings.HasPrefix(at, "request.") {
+		return at, list, nil // admission always knows it, and a scan says that it creates
+	}
 	if optionals {
 		if !strings.Contains(at, "?") {
 			return "", false, left("%q cannot be absent, and has an alternative", path)

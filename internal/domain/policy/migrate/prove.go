@@ -49,6 +49,8 @@ const maxDifferences = 5
 // for the kinds that make Pods count, too. The new form is one rule.
 func Prove(ctx context.Context, before, after policy.Evaluator, rule string, around []any, n int, seed uint64) Proof {
 	g := newGenerator(around, seed)
+	// What is changed of a running Pod, the API server would drop.
+	g.debugged = after.Info().Kind != "MutatingPolicy"
 	var proof Proof
 	world := policy.World{Now: time.Unix(0, 0), Images: pretended{}}
 	for range n {
