@@ -66,14 +66,16 @@ func operation(v *v1alpha1.CapabilityVersion, id, summary string, responses Frag
 }
 
 func collection(kind string, v *v1alpha1.CapabilityVersion) Fragment {
-	found := answer("The claims; with watch, events ADDED, MODIFIED and DELETED whose data is a claim.", reference(kind+"List"), nil)
+	found := answer("The claims; with watch, events ADDED, MODIFIED and DELETED whose data is a claim. An event ERROR, whose data is a problem, ends a watch: with status 410 begin anew.", reference(kind+"List"), nil)
 	found["content"].(Fragment)["text/event-stream"] = Fragment{"schema": Fragment{"type": "string"}}
 	list := operation(v, "list"+kind, "List the claims of the calling tenant, or watch them as server-sent events.",
 		Fragment{"200": found},
 		parameter("query", "namespace", "One of the tenant's namespaces; all when absent.", false, Fragment{"type": "string"}),
 		parameter("query", "limit", "How many at most.", false, Fragment{"type": "integer", "minimum": 1, "maximum": 500}),
 		parameter("query", "continue", "Where the page before ended.", false, Fragment{"type": "string"}),
-		parameter("query", "watch", "Stream changes as server-sent events.", false, Fragment{"type": "boolean"}))
+		parameter("query", "watch", "Stream changes as server-sent events.", false, Fragment{"type": "boolean"}),
+		parameter("query", "resourceVersion", "Where a watch begins: that of a list. Without it, with all claims there are.", false, Fragment{"type": "string", "pattern": "^[0-9]+$"}),
+		parameter("header", "Last-Event-ID", "The id of the last event that was seen: a watch goes on behind it.", false, Fragment{"type": "string"}))
 	create := operation(v, "create"+kind, "Claim. Fields that are not in the schema are refused.",
 		Fragment{"201": answer("The claim.", reference(kind), headers("ETag", "Location"))},
 		parameter("query", "namespace", "One of the tenant's namespaces, where it has several and the body names none.", false, Fragment{"type": "string"}),
@@ -83,12 +85,12 @@ func collection(kind string, v *v1alpha1.CapabilityVersion) Fragment {
 }
 
 func item(kind string, v *v1alpha1.CapabilityVersion) Fragment {
-	exactly := parameter("header", "If-Match", "The ETag of the claim that is meant; else 412.", false, Fragment{"type": "string"})
+	exactly := parameter("header", "If-Match", "The ETags of the claim that is meant; else 412.", false, Fragment{"type": "string"})
 	read := operation(v, "get"+kind, "Read a claim.", Fragment{
 		"200": answer("The claim.", reference(kind), headers("ETag")),
 		"304": Fragment{"description": "The claim is as it was.", "headers": headers("ETag")},
-	}, parameter("header", "If-None-Match", "The ETag of the claim that is known.", false, Fragment{"type": "string"}))
-	patch := operation(v, "patch"+kind, "Change a claim's spec, labels or annotations.",
+	}, parameter("header", "If-None-Match", "The ETags of the claim that are known.", false, Fragment{"type": "string"}))
+	patch := operation(v, "patch"+kind, "Change a claim's spec, labels or annotations. Where metadata.resourceVersion is given and another, 409.",
 		Fragment{"200": answer("The claim.", reference(kind), headers("ETag"))}, exactly)
 	patch["requestBody"] = Fragment{"required": true, "content": Fragment{
 		"application/merge-patch+json": Fragment{"schema": Fragment{"type": "object"}},
@@ -191,7 +193,8 @@ func listFragment(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion) Fragmen
 			"kind":       Fragment{"type": "string", "enum": []any{kind + "List"}},
 			"items":      Fragment{"type": "array", "items": reference(kind)},
 			"metadata": Fragment{"type": "object", "additionalProperties": false, "properties": Fragment{
-				"continue": Fragment{"type": "string", "description": "Where the next page begins; absent on the last."},
+				"continue":        Fragment{"type": "string", "description": "Where the next page begins; absent on the last."},
+				"resourceVersion": Fragment{"type": "string", "description": "Where a watch begins that misses nothing of what changes after the list."},
 			}},
 		},
 	}

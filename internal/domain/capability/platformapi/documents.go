@@ -20,7 +20,7 @@ import (
 
 // serveOpenAPI answers with one document of all that is served.
 func (h *Handler) serveOpenAPI(w http.ResponseWriter, r *http.Request) {
-	capabilities, err := h.sorted(w, r)
+	capabilities, err := h.sorted(w, r, jsonText)
 	if err != nil {
 		return
 	}
@@ -103,11 +103,15 @@ func rename(node any, suffix string, operations map[string]bool) {
 }
 
 // sorted are the capabilities by name. It answers itself when it fails, or when
-// the request is none for documents.
-func (h *Handler) sorted(w http.ResponseWriter, r *http.Request) ([]*v1alpha1.Capability, error) {
+// the request is none for a document of the media type.
+func (h *Handler) sorted(w http.ResponseWriter, r *http.Request, offered string) ([]*v1alpha1.Capability, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		problem.Write(w, problem.New(http.StatusMethodNotAllowed, "this path takes GET"))
+		return nil, http.ErrNotSupported
+	}
+	if wrong := unacceptable(r, offered); wrong != nil {
+		problem.Write(w, *wrong)
 		return nil, http.ErrNotSupported
 	}
 	found, err := h.catalogue.Capabilities(r.Context())
@@ -138,7 +142,7 @@ type entry struct{ API, Title, Description string }
 
 // serveDocs answers with the page of an API, or of all of them.
 func (h *Handler) serveDocs(w http.ResponseWriter, r *http.Request) {
-	capabilities, err := h.sorted(w, r)
+	capabilities, err := h.sorted(w, r, webPage)
 	if err != nil {
 		return
 	}

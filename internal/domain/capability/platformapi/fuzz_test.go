@@ -1,6 +1,7 @@
 package platformapi
 
 import (
+	"maps"
 	"net/url"
 	"testing"
 )
@@ -26,6 +27,24 @@ func FuzzAddress(f *testing.F) {
 			if again, err := parsePage(from.token()); err != nil || again != from {
 				t.Errorf("%+v, %v", again, err)
 			}
+		}
+	})
+}
+
+// FuzzPoint: an id that is taken is understood the same again, and a header Accept
+// that names everything is one that takes it.
+func FuzzPoint(f *testing.F) {
+	f.Add("tenant-shop-dev:12,tenant-shop-prod:9")
+	f.Add("a:1,,b:")
+	f.Add("text/html;q=0.5, */*;q=0")
+	f.Fuzz(func(t *testing.T, text string) {
+		if at, err := parsePoint(text); err == nil {
+			if again, err := parsePoint(at.String()); err != nil || !maps.Equal(again, at) {
+				t.Errorf("%q: %v, then %v, %v", text, at, again, err)
+			}
+		}
+		if accepts([]string{text}, jsonText) && !accepts([]string{text, "application/json;q=1"}, jsonText) {
+			t.Errorf("%q takes it, and with its name does not", text)
 		}
 	})
 }

@@ -67,26 +67,48 @@ func (h *Handler) serveClaims(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, *wrong)
 		return
 	}
+	if wrong := unacceptable(r, answerOf(to)); wrong != nil {
+		problem.Write(w, *wrong)
+		return
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	switch route := r.Method + " " + map[bool]string{true: "collection", false: "item"}[to.name == ""]; route {
-	case "GET collection":
+	case "GET collection", "HEAD collection":
 		h.list(w, r, to)
 	case "POST collection":
 		h.create(w, r, to)
-	case "GET item":
+	case "GET item", "HEAD item":
 		h.read(w, r, to)
 	case "PATCH item":
 		h.patch(w, r, to)
 	case "DELETE item":
 		h.remove(w, r, to)
 	default:
-		allow := "GET, POST"
-		if to.name != "" {
-			allow = "GET, PATCH, DELETE"
-		}
-		w.Header().Set("Allow", allow)
-		problem.Write(w, problem.New(http.StatusMethodNotAllowed, "this path takes "+allow))
+		methods(w, r, to)
 	}
+}
+
+// answerOf is the media type of a request's answer.
+func answerOf(to *target) string {
+	if to.watch {
+		return events
+	}
+	return jsonText
+}
+
+// methods says which ones a path takes, to who asks and to who uses another.
+func methods(w http.ResponseWriter, r *http.Request, to *target) {
+	allow := "GET, HEAD, OPTIONS, POST"
+	if to.name != "" {
+		allow = "GET, HEAD, OPTIONS, PATCH, DELETE"
+		w.Header().Set("Accept-Patch", mergePatch+", "+jsonPatch)
+	}
+	w.Header().Set("Allow", allow)
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	problem.Write(w, problem.New(http.StatusMethodNotAllowed, "this path takes "+allow))
 }
 
 // record puts a write into the trail, before it is made.
@@ -120,12 +142,15 @@ func (h *Handler) failure(err error) *problem.Problem {
 		return refusal(http.StatusServiceUnavailable, "the platform is not ready to answer here: try again")
 	}
 	p := problem.FromStatus(refused)
-	if apierrors.IsBadRequest(err) && strings.Contains(p.Detail, "strict decoding error") {
-		p.Status, p.Title = http.StatusUnprocessableEntity, http.StatusText(http.StatusUnprocessableEntity)
-		p.Errors = append(p.Errors, unknownFields(p.Detail)...)
+	if _, mistakes, strict := strings.Cut(p.Detail, strictly); strict { // before it may stand the whole object
+		p = problem.New(http.StatusUnprocessableEntity, strictly+mistakes)
+		p.Errors = unknownFields(mistakes)
 	}
 	return &p
 }
+
+// strictly is before what the API server says of fields that it does not have.
+const strictly = "strict decoding error: "
 
 // unknownFields are those that strict decoding names: unknown field "spec.x".
 func unknownFields(detail string) []problem.FieldError {
@@ -152,7 +177,7 @@ func answer(w http.ResponseWriter, status int, claim *unstructured.Unstructured)
 }
 
 func send(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", jsonText)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // who asked has gone
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
 
@@ -94,101 +93,4 @@ func repeated(w http.ResponseWriter, to *target, claim *unstructured.Unstructure
 		w.Header().Set("Location", to.location(claim))
 		answer(w, http.StatusCreated, claim)
 	}
-}
-
-// mergeOf makes a merge patch of either sort of patch, and refuses one that
-// reaches what is not the caller's. It is bound to the claim as it was read when
-// it depends on that: a JSON patch does, and a request with If-Match. A change of
-// the spec is put down as the caller's.
-func mergeOf(before *unstructured.Unstructured, caller Caller, header http.Header, body []byte) ([]byte, *problem.Problem) {
-	merge, bound := body, header.Get("If-Match") != ""
-	if strings.HasPrefix(header.Get("Content-Type"), jsonPatch) {
-		var wrong *problem.Problem
-		if merge, wrong = applied(before, body); wrong != nil {
-			return nil, wrong
-		}
-		bound = true
-	}
-	return checked(before, caller, merge, bound)
-}
-
-// applied is what a JSON patch changes, as a merge patch.
-func applied(before *unstructured.Unstructured, body []byte) ([]byte, *problem.Problem) {
-	was, err := before.MarshalJSON()
-	if err != nil {
-		return nil, refusal(http.StatusInternalServerError, "the claim cannot be read")
-	}
-	operations, err := jsonpatch.DecodePatch(body)
-	if err != nil {
-		return nil, refusal(http.StatusBadRequest, "the body is no JSON patch")
-	}
-	became, err := operations.Apply(was)
-	if err != nil {
-		return nil, refusal(http.StatusUnprocessableEntity, "the JSON patch does not fit the claim: "+err.Error())
-	}
-	merge, err := jsonpatch.CreateMergePatch(was, became)
-	if err != nil {
-		return nil, refusal(http.StatusBadRequest, "the JSON patch leaves no claim")
-	}
-	return merge, nil
-}
-
-// checked is a merge patch that changes what callers may change and nothing else.
-func checked(before *unstructured.Unstructured, caller Caller, merge []byte, bound bool) ([]byte, *problem.Problem) {
-	var change map[string]any
-	if err := json.Unmarshal(merge, &change); err != nil || change == nil {
-		return nil, refusal(http.StatusBadRequest, "the body is no JSON object")
-	}
-	for field := range change {
-		if field != "spec" && field != "metadata" {
-			return nil, wrongField(field, "it cannot be changed here")
-		}
-	}
-	metadata, ok := change["metadata"].(map[string]any)
-	if !ok && change["metadata"] != nil {
-		return nil, wrongField("metadata", "it must be an object")
-	}
-	if metadata == nil {
-		metadata = map[string]any{}
-		change["metadata"] = metadata
-	}
-	if wrong := changeable(metadata); wrong != nil {
-		return nil, wrong
-	}
-	if _, asks := change["spec"]; asks {
-		annotations, _ := metadata["annotations"].(map[string]any)
-		if annotations == nil {
-			annotations = map[string]any{}
-			metadata["annotations"] = annotations
-		}
-		annotations[v1alpha1.AnnotationAskedBy] = caller.Name
-	}
-	if bound {
-		metadata["resourceVersion"] = before.GetResourceVersion()
-	}
-	text, err := json.Marshal(change)
-	if err != nil {
-		return nil, refusal(http.StatusBadRequest, "the body is no JSON object")
-	}
-	return text, nil
-}
-
-// changeable is writable for a change, where null takes a value away.
-func changeable(metadata map[string]any) *problem.Problem {
-	given := map[string]any{}
-	for field, value := range metadata {
-		texts, ok := value.(map[string]any)
-		if !ok || (field != "labels" && field != "annotations") {
-			return wrongField("metadata."+field, "it cannot be changed here")
-		}
-		kept := map[string]any{}
-		for key, text := range texts {
-			if text == nil {
-				text = ""
-			}
-			kept[key] = text
-		}
-		given[field] = kept
-	}
-	return writable(given)
 }

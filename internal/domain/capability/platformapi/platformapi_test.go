@@ -1,7 +1,6 @@
 package platformapi_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"io"
@@ -12,12 +11,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -96,6 +97,8 @@ type api struct {
 	server *httptest.Server
 	trail  *memory
 	admin  client.Client
+	// meddle is how many changes somebody gets in before.
+	meddle atomic.Int32
 	// contract is nil before the API is up.
 	contract *contract
 }
@@ -125,7 +128,9 @@ func start(t *testing.T) *api {
 	}
 	known := catalogue{all}
 	a := &api{trail: &memory{}, admin: admin}
-	accounts, err := platformapi.NewImpersonation(roadbed, known, a.trail, clock.RealClock{})
+	acting := rest.CopyConfig(roadbed)
+	acting.Wrap(a.meddler)
+	accounts, err := platformapi.NewImpersonation(acting, known, a.trail, clock.RealClock{})
 	check(t, err)
 	a.server = httptest.NewServer(platformapi.New(authenticator{}, known, accounts,
 		platformapi.Documents{OpenAPI: capability.OpenAPI, Docs: capability.Docs}, a.trail, slog.New(slog.DiscardHandler)))
@@ -181,6 +186,10 @@ func TestAPI(t *testing.T) {
 	t.Run("idempotency", a.idempotency)
 	t.Run("pages", a.pages)
 	t.Run("watch", a.watch)
+	t.Run("resumed", a.resumed)
+	t.Run("negotiation", a.negotiation)
+	t.Run("versions", a.versions)
+	t.Run("bodies", a.bodies)
 	t.Run("documents", a.documents)
 }
 
@@ -278,7 +287,7 @@ func (a *api) refusals(t *testing.T) {
 		{"too long", "bank", "POST", "/v1/databases", `"` + strings.Repeat("a", 1<<20) + `"`, nil, 413, "bytes"},
 		{"too long a key", "bank", "POST", "/v1/databases", orders, map[string]string{"Idempotency-Key": strings.Repeat("a", 129)}, 403, ""},
 		{"twice", "shop", "POST", "/v1/databases", strings.Replace(orders, "orders", "kept", 1), nil, 409, "already exists"},
-		{"method", "shop", "PUT", "/v1/databases/kept", "", nil, 405, "GET, PATCH, DELETE"},
+		{"method", "shop", "PUT", "/v1/databases/kept", "", nil, 405, "GET, HEAD, OPTIONS, PATCH, DELETE"},
 		{"patch of the status", "workload", "PATCH", "/v1/databases/kept", `{"status": {"endpoint": "evil"}}`, merge, 422, "status"},
 		{"patch of an owner", "workload", "PATCH", "/v1/databases/kept", `{"metadata": {"ownerReferences": []}}`, merge, 422, "metadata.ownerReferences"},
 		{"patch of the platform's annotation", "workload", "PATCH", "/v1/databases/kept", `{"metadata": {"annotations": {"capability.roadbed.dev/requester": null}}}`, merge, 422, "set by the platform"},
@@ -341,36 +350,6 @@ func (a *api) pages(t *testing.T) {
 	if len(seen) != 6 || pages < 3 || pages > 4 {
 		t.Errorf("%d pages, %v", pages, slices.Sorted(maps.Keys(seen)))
 	}
-}
-
-func (a *api) watch(t *testing.T) {
-	a.call(t, "shop", "POST", "/v1/databases", strings.Replace(orders, "orders", "seen", 1), nil)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.server.URL+"/v1/databases?watch=true", nil)
-	check(t, err)
-	request.Header.Set("Authorization", "Bearer shop")
-	response, err := http.DefaultClient.Do(request)
-	check(t, err)
-	defer response.Body.Close()
-	lines := bufio.NewScanner(response.Body)
-	await := func(kind, name string) {
-		t.Helper()
-		var last string
-		for lines.Scan() {
-			if text, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
-				last = text
-			}
-			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok && last == kind && strings.Contains(data, `"name":"`+name+`"`) {
-				return
-			}
-		}
-		t.Fatalf("the stream ended without %s of %s: %v", kind, name, lines.Err())
-	}
-	await("ADDED", "seen")
-	a.call(t, "workload", "PATCH", "/v1/databases/seen", `{"spec": {"connections": 8}}`, map[string]string{"Content-Type": "application/merge-patch+json"})
-	await("MODIFIED", "seen")
-	a.call(t, "bank", "POST", "/v1/databases", `{"metadata": {"name": "unseen"}, "spec": {}}`, nil)
-	a.call(t, "workload", "DELETE", "/v1/databases/seen", "", nil)
-	await("DELETED", "seen")
 }
 
 func (a *api) documents(t *testing.T) {

@@ -35,6 +35,7 @@ type address struct {
 	limit              int64
 	next               string
 	watch              bool
+	revision           string
 }
 
 // parseAddress reads a path of the form /VERSION/API[/NAME] and its query.
@@ -57,6 +58,9 @@ func parseAddress(path string, query url.Values) (address, error) {
 		if err := at.parameter(key, values[0]); err != nil {
 			return address{}, fmt.Errorf("query parameter %q: %w", key, err)
 		}
+	}
+	if at.revision != "" && !at.watch {
+		return address{}, errors.New(`query parameter "resourceVersion": it says where a watch begins, and this is none`)
 	}
 	return at, nil
 }
@@ -82,6 +86,13 @@ func (a *address) parameter(key, value string) (err error) {
 	case key == "watch" && collection:
 		if a.watch, err = strconv.ParseBool(value); err != nil {
 			return errors.New("it must be true or false")
+		}
+	case key == "resourceVersion" && collection:
+		if _, err := strconv.ParseUint(value, 10, 64); err != nil {
+			return errors.New("it is none that a list gave")
+		}
+		if value != "0" { // as Kubernetes has it: any
+			a.revision = value
 		}
 	default:
 		return errors.New("there is no such parameter here")
