@@ -58,7 +58,7 @@ func (o origin) mutatingPolicy(v variant[policiesv1.MutatingPolicySpec]) *admiss
 	native := &admissionv1.MutatingAdmissionPolicy{
 		ObjectMeta: o.meta(v.suffix()),
 		Spec: admissionv1.MutatingAdmissionPolicySpec{
-			MatchConstraints:   constraints(o.namespacedRules(v.spec.MatchConstraints)),
+			MatchConstraints:   o.constraints(v.spec.MatchConstraints),
 			MatchConditions:    v.spec.MatchConditions,
 			Variables:          v.spec.Variables,
 			FailurePolicy:      failure(v.spec.FailurePolicy),

@@ -72,7 +72,7 @@ func (o origin) validatingPolicy(v variant[policiesv1.ValidatingPolicySpec]) *ad
 	native := &admissionv1.ValidatingAdmissionPolicy{
 		ObjectMeta: o.meta(v.suffix()),
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
-			MatchConstraints: constraints(o.namespacedRules(v.spec.MatchConstraints)),
+			MatchConstraints: o.constraints(v.spec.MatchConstraints),
 			MatchConditions:  v.spec.MatchConditions,
 			Variables:        v.spec.Variables,
 			FailurePolicy:    failure(v.spec.FailurePolicy),
