@@ -203,7 +203,7 @@ func TestAClaimsLife(t *testing.T) {
 	if err := os.WriteFile(misspelt, []byte(mistakes), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	plan := dev.eventually(t, "rendered by crate-v1", "plan", "-f", file)
+	plan := dev.eventually(t, "rendered by crate-v1(?s).*# endpoint: the claim says so", "plan", "-f", file)
 	made := &unstructured.Unstructured{}
 	if err := yaml.Unmarshal([]byte(wish), &made.Object); err != nil {
 		t.Fatal(err)
@@ -232,6 +232,7 @@ func TestAClaimsLife(t *testing.T) {
 	check(t, []step{
 		{who: dev, args: []string{"get", "crate/orders", "-n", place, "-o", "wide"}, stdout: "orders.payments +orders-connection +dan"},
 		{who: dev, args: []string{"get", "crate/orders", "-n", place, "-o", "name"}, stdout: `^crate\.claims\.roadbed\.dev/orders\n$`},
+		{who: dev, args: []string{"plan", "-f", file}, stdout: `# endpoint: orders\.payments\n`},
 		{who: dev, args: []string{"get", "crates/orders", "-n", place, "-o", "json"}, stdout: `"endpoint": "orders.payments"`},
 		{who: dev, args: []string{"list", "--kind", "crate", "-n", place, "-o", "yaml"}, stdout: "kind: Crate"},
 		{who: dev, args: []string{"describe", "crate/orders", "-n", place}, stdout: `(?s)Requester: +dan.*Cost: +2 EUR per month.*Approved by fay.*Object: +ConfigMap orders`},

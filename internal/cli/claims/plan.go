@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,8 +107,11 @@ func dryRun(ctx context.Context, c client.Client, asked *unstructured.Unstructur
 func show(out io.Writer, of *unstructured.Unstructured, preview *claim.Preview) error {
 	fmt.Fprintf(out, "# %s %s/%s, rendered by %s\n", of.GetKind(), of.GetNamespace(), of.GetName(), preview.Revision)
 	fmt.Fprintf(out, "# approval: %s; when it is deleted: %s; cost: %s\n", preview.Approval, preview.Policy, cost(preview.Cost))
-	if preview.Endpoint != "" {
-		fmt.Fprintf(out, "# endpoint: %s\n", preview.Endpoint)
+	switch endpoint := cmp.Or(preview.Endpoint, text(of, "status", "endpoint")); {
+	case endpoint != "":
+		fmt.Fprintf(out, "# endpoint: %s\n", endpoint)
+	case preview.Secret != "":
+		fmt.Fprintln(out, "# endpoint: the claim says so in status.endpoint once it is made")
 	}
 	if preview.Secret != "" {
 		fmt.Fprintf(out, "# connection Secret %s with %s\n", preview.Secret, strings.Join(preview.Keys, ", "))

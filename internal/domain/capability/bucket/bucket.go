@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -104,7 +105,7 @@ func (p *Provisioner) Plan(_ context.Context, in provision.Input) (provision.Pre
 		n.Bucket = in.Claim.GetName() + "-..." // the rest comes with the UID
 		n.User = "roadbed-" + n.Bucket
 	}
-	system := "s3 " + endpoint
+	system := strings.TrimSpace("s3 " + endpoint) // a plan on one's own machine has no address
 	return provision.Preview{
 		ConnectionKeys: keys, Endpoint: endpoint,
 		External: []provision.External{
