@@ -95,7 +95,7 @@ func (f *flow) find(address netip.AddrPort) bool {
 	}
 	path, err := match.Clean(r.Path)
 	if err != nil {
-		return f.refuse(http.StatusBadRequest, exchange.FlagNoRoute, err.Error(), "The gateway does not take the path: "+err.Error()+".")
+		return f.refusePath(err)
 	}
 	r.Path, f.x.Path = path, path
 	if !f.listen(address) {
@@ -104,6 +104,11 @@ func (f *flow) find(address netip.AddrPort) bool {
 	f.found = f.listener.table.Find(f.x.Host, path, r)
 	if f.found == nil {
 		return f.refuse(http.StatusNotFound, exchange.FlagNoRoute, "no rule matches", "Nothing is served at this host and path.")
+	}
+	if bare := match.Bare(path); bare != path {
+		if other := f.listener.table.Find(f.x.Host, bare, r); other != nil && other.Rule != f.found.Rule {
+			return f.refusePath(match.ErrReadings)
+		}
 	}
 	f.x.Route, f.x.Rule = f.found.Route, f.found.Rule
 	f.target = f.found.Plan.next()
@@ -117,6 +122,11 @@ func (f *flow) find(address netip.AddrPort) bool {
 		f.origin = r.Header.Get("Origin")
 	}
 	return true
+}
+
+// refusePath answers to a path that does not mean the same to everybody.
+func (f *flow) refusePath(why error) bool {
+	return f.refuse(http.StatusBadRequest, exchange.FlagNoRoute, why.Error(), "The gateway does not take the path: "+why.Error()+".")
 }
 
 // listen chooses the listener: by host, and with TLS it must be the one whose

@@ -13,6 +13,8 @@ var (
 	ErrEscape    = errors.New(`the path has a "%" that two hexadecimal digits do not follow, or an encoded NUL`)
 	ErrAmbiguous = errors.New("the path has a dot segment beside an encoded slash or backslash")
 	ErrParameter = errors.New(`the path has a dot segment with a parameter, such as "..;"`)
+	// ErrReadings is for a path that is clean, and that Bare finds another rule for.
+	ErrReadings = errors.New(`the path has a parameter, after ";", without which another rule would serve it`)
 )
 
 // Clean returns the path in the one form that is matched and that backends get,
@@ -25,6 +27,7 @@ var (
 //	                        does not separate elements
 //	/a/..%2Fb     refused   a backend that decodes first would see a dot segment
 //	/a/..;/b      refused   a servlet takes the parameter off, and then resolves
+//	/a;x/b        /a;x/b    parameters of names stay: see Bare
 //	/a\b  /a%zz   refused   not a path by RFC 3986, and read differently by many
 //
 // A path that is clean already is returned as it is, without allocating. "*" of
@@ -152,6 +155,21 @@ func parameterDots(path string) bool {
 		}
 	}
 	return false
+}
+
+// Bare returns a clean path as a backend reads it that takes parameters off, as servlets
+// do: without what follows a semicolon in each element. Others read them as part of the
+// name. What is served has one meaning only where both readings find the same rule; a
+// path without parameters is returned as it is, without allocating.
+func Bare(path string) string {
+	if strings.IndexByte(path, ';') < 0 && !strings.Contains(path, "%3B") {
+		return path
+	}
+	elements := strings.Split(path, "/")
+	for i, element := range elements {
+		elements[i], _, _ = strings.Cut(strings.ReplaceAll(element, "%3B", ";"), ";")
+	}
+	return resolve(strings.Join(elements, "/"))
 }
 
 var separated = strings.NewReplacer("%2F", "/", "%5C", "/")

@@ -79,3 +79,14 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+func TestBare(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/a/b": "/a/b", "/": "/", "*": "*", "/a;x": "/a", "/a;x=1;y/b;z/": "/a/b/", "/;x/a": "/a", "/a%3Bx/b": "/a/b", "/a/;x": "/a/", "/a%2Fb;c": "/a%2Fb",
+	} {
+		if got := match.Bare(path); got != want {
+			t.Errorf("Bare(%q) = %q, want %q", path, got, want)
+		}
+	}
+}
