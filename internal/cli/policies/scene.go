@@ -88,7 +88,7 @@ func (p *program) prepare(ctx context.Context, s scene, documents []load.Documen
 		}
 		exceptions = append(exceptions, exception.Among(read)...)
 	}
-	options.Exceptions = exception.Allowing(exceptions)
+	options.Allowances = exception.Allowing(exceptions, p.Clock.Now(), load.Standard(options))
 	if made.policies, err = p.evaluators(documents, options); err != nil {
 		return nil, err
 	}

@@ -51,9 +51,11 @@ func compiled(c corpus.Case) ([]policy.Evaluator, scenario.Exemptions, string) {
 	documents, found := load.Parse("policy.yaml", c.Policy)
 	chance := rand.New(rand.NewPCG(2026, 11))
 	exceptions := exception.Among(documents)
-	options := load.Options{Legacy: legacy.Options{Random: chance.IntN}, Exceptions: exception.Allowing(exceptions)}
+	options := load.Options{Legacy: legacy.Options{Random: chance.IntN}}
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	options.Allowances = exception.Allowing(exceptions, now, load.Standard(options))
 	evaluators, more := load.Compile(documents, load.Standard(options))
-	world := exception.WorldOf(evaluators, nil, time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC))
+	world := exception.WorldOf(evaluators, nil, now)
 	exempt, others := exception.Compile(exceptions, world, load.Standard(options))
 	var text strings.Builder
 	for _, problem := range slices.Concat(found, more, others) {

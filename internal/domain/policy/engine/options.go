@@ -23,16 +23,16 @@ type Options struct {
 	// TypeConverter merges apply configurations into custom resources. Without
 	// it their lists count as atomic, which apply configurations may not set.
 	TypeConverter func(schema.GroupVersionKind) managedfields.TypeConverter
-	// AllowedImages and AllowedValues are what exceptions allow, as expressions
-	// see it: exceptions.allowedImages and exceptions.allowedValues.
-	AllowedImages, AllowedValues []string
+	// Allowed is what exceptions allow for a request, as expressions see it:
+	// exceptions.allowedImages and exceptions.allowedValues.
+	Allowed library.Allowed
 }
 
 // session is what expressions see of the world in one evaluation.
 func (o Options) session(ctx context.Context, r *policy.Request, w policy.World, namespace string) *library.Session {
 	return &library.Session{
 		Context: ctx, World: w, Namespace: namespace, Subject: r.Namespace + "/" + r.Name,
-		AllowedImages: o.AllowedImages, AllowedValues: o.AllowedValues,
+		Request: r, Allowed: o.Allowed,
 	}
 }
 

@@ -141,21 +141,26 @@ func legacy(document load.Document, e *kyvernov2.PolicyException, compilers load
 	}}, problems
 }
 
-// cel makes a policy of the exception: its match conditions are the exception's,
-// and its only validation is false.
+// cel makes a policy of the exception, unless it is over: its match conditions
+// are the exception's, and its only validation is false.
 func cel(document load.Document, e *policiesv1.PolicyException, w World, compilers load.Compilers) (*exemption, []load.Problem) {
-	if e.Spec.ExpiresAt != nil && !w.Now.Before(e.Spec.ExpiresAt.Time) {
+	if over(e, w.Now) {
 		return nil, nil
 	}
-	if allows(e) && len(e.Spec.MatchConditions) > 0 {
-		return nil, []load.Problem{{
-			File: document.File, Line: document.LineOf("spec.matchConditions"), Kind: "PolicyException", Name: e.Name, Field: "spec.matchConditions",
-			Message: "images and allowedValues for some objects only are not supported; drop the match conditions, or the list", Unsupported: true,
-		}}
-	}
+	made, problems := conditional(document, e, compilers)
 	if allows(e) {
-		return nil, nil // The policy reads what is allowed: see load.Options.
+		return nil, problems // The policy reads what is allowed: see load.Options.
 	}
+	return made, problems
+}
+
+// over tells whether the exception has ended.
+func over(e *policiesv1.PolicyException, now time.Time) bool {
+	return e.Spec.ExpiresAt != nil && !now.Before(e.Spec.ExpiresAt.Time)
+}
+
+// conditional decides by a policy whether an exception covers a request.
+func conditional(document load.Document, e *policiesv1.PolicyException, compilers load.Compilers) (*exemption, []load.Problem) {
 	probe := &policiesv1.ValidatingPolicy{}
 	probe.Name, probe.Labels = e.Name, includeSystem()
 	off := false

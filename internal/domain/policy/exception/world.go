@@ -30,15 +30,24 @@ func allows(e *policiesv1.PolicyException) bool {
 	return len(e.Spec.Images)+len(e.Spec.AllowedValues) > 0
 }
 
-// Allowing are the exceptions that allow images or values to a policy instead
-// of exempting objects from it.
-func Allowing(documents []load.Document) []*policiesv1.PolicyException {
-	var found []*policiesv1.PolicyException
+// Allowing is what exceptions allow to policies instead of exempting objects from
+// them. What is wrong with their conditions, Compile says.
+func Allowing(documents []load.Document, now time.Time, compilers load.Compilers) []load.Allowance {
+	var found []load.Allowance
 	for _, document := range documents {
 		e, ok := document.Object.(*policiesv1.PolicyException)
-		if ok && allows(e) && len(e.Spec.MatchConditions) == 0 {
-			found = append(found, e)
+		if !ok || !allows(e) || over(e, now) {
+			continue
 		}
+		allowance := load.Allowance{Policies: e.Spec.PolicyRefs, Images: e.Spec.Images, Values: e.Spec.AllowedValues}
+		if len(e.Spec.MatchConditions) > 0 {
+			made, _ := conditional(document, e, compilers)
+			if made == nil {
+				continue
+			}
+			allowance.Covers = made.matches
+		}
+		found = append(found, allowance)
 	}
 	return found
 }

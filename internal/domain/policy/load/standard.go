@@ -10,6 +10,7 @@ import (
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy"
 )
 
@@ -20,8 +21,44 @@ type Options struct {
 	// Legacy is for legacy policies. Their CEL is compiled as Engine says unless
 	// Legacy says how.
 	Legacy legacy.Options
-	// Exceptions may allow images and values to single CEL policies.
-	Exceptions []*policiesv1.PolicyException
+	// Allowances may allow images and values to single CEL policies.
+	Allowances []Allowance
+}
+
+// Allowance is what an exception allows CEL policies to let pass.
+type Allowance struct {
+	// Policies that it is for.
+	Policies []policiesv1.PolicyRef
+	// Images and Values that it allows.
+	Images, Values []string
+	// Covers tells whether it is for a request; nil for all. It MUST be safe for
+	// concurrent use.
+	Covers func(r *policy.Request, w policy.World) (bool, error)
+}
+
+// names tells whether the allowance is for a policy.
+func (a Allowance) names(kind, name string) bool {
+	return slices.ContainsFunc(a.Policies, func(ref policiesv1.PolicyRef) bool {
+		return ref.Name == name && (ref.Kind == kind || ref.Kind == "Namespaced"+kind)
+	})
+}
+
+// allowed is what allowances allow together.
+func allowed(allowances []Allowance) library.Allowed {
+	return func(r *policy.Request, w policy.World) (images, values []string, err error) {
+		for _, each := range allowances {
+			covers := true
+			if each.Covers != nil {
+				if covers, err = each.Covers(r, w); err != nil {
+					return nil, nil, err
+				}
+			}
+			if covers {
+				images, values = append(images, each.Images...), append(values, each.Values...)
+			}
+		}
+		return images, values, nil
+	}
 }
 
 // engineFor are the options for one CEL policy.
@@ -30,13 +67,9 @@ func (o Options) engineFor(kind, namespace, name string) engine.Options {
 	if namespace != "" {
 		name = namespace + "/" + name
 	}
-	for _, exception := range o.Exceptions {
-		for _, ref := range exception.Spec.PolicyRefs {
-			if ref.Name == name && (ref.Kind == kind || ref.Kind == "Namespaced"+kind) {
-				options.AllowedImages = append(slices.Clone(options.AllowedImages), exception.Spec.Images...)
-				options.AllowedValues = append(slices.Clone(options.AllowedValues), exception.Spec.AllowedValues...)
-			}
-		}
+	relevant := slices.DeleteFunc(slices.Clone(o.Allowances), func(a Allowance) bool { return !a.names(kind, name) })
+	if len(relevant) > 0 {
+		options.Allowed = allowed(relevant)
 	}
 	return options
 }

@@ -158,7 +158,7 @@ func (b *bench) loadPolicies() error {
 	exceptions = append(exception.Among(exceptions), exception.Among(documents)...)
 	b.unscored = unscored(documents)
 	options := b.runner.Options
-	options.Exceptions = exception.Allowing(exceptions)
+	options.Allowances = exception.Allowing(exceptions, b.runner.Now, load.Standard(options))
 	evaluators, problems := load.Compile(documents, load.Standard(options))
 	b.policies, b.problems = evaluators, append(b.problems, problems...)
 	b.exempt, problems = exception.Compile(exceptions, exception.WorldOf(evaluators, b.scene.Namespaces(), b.runner.Now), load.Standard(options))

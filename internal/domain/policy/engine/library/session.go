@@ -22,6 +22,10 @@ type Verifier interface {
 	Payload(s *Session, image, attestation string) (any, error)
 }
 
+// Allowed is what exceptions allow for a request. Implementations MUST be safe
+// for concurrent use.
+type Allowed func(r *policy.Request, w policy.World) (images, values []string, err error)
+
 // Session is what the functions see of the world in one evaluation. It is for
 // one goroutine.
 type Session struct {
@@ -36,8 +40,10 @@ type Session struct {
 	Namespace string
 	// Subject names what the request is about, and seeds random.
 	Subject string
-	// AllowedImages and AllowedValues are what exceptions allow.
-	AllowedImages, AllowedValues []string
+	// Request is what is judged, and Allowed what exceptions allow for it; nil
+	// means nothing. It is asked when an expression asks.
+	Request *policy.Request
+	Allowed Allowed
 	// Images lists the object's images by the name of who found them; nil means
 	// none. It is asked when an expression asks.
 	Images func() (map[string][]string, error)
@@ -139,8 +145,16 @@ func (s *Session) images() any {
 	return found
 }
 
-func (s *Session) exceptions() map[string]any {
-	return map[string]any{"allowedImages": orEmpty(s.AllowedImages), "allowedValues": orEmpty(s.AllowedValues)}
+// exceptions is a map, or an error as a CEL value.
+func (s *Session) exceptions() any {
+	var images, values []string
+	if s.Allowed != nil {
+		var err error
+		if images, values, err = s.Allowed(s.Request, s.World); err != nil {
+			return types.WrapErr(err)
+		}
+	}
+	return map[string]any{"allowedImages": orEmpty(images), "allowedValues": orEmpty(values)}
 }
 
 func orEmpty(values []string) []string {
