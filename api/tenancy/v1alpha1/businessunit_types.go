@@ -29,6 +29,7 @@ type BusinessUnit struct {
 	// spec is what the business unit may do.
 	Spec BusinessUnitSpec `json:"spec"`
 	// status is what it has reserved, as Roadbed last saw it.
+	// +structType=atomic
 	// +optional
 	Status BusinessUnitStatus `json:"status,omitempty"`
 }

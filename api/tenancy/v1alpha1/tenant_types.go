@@ -35,6 +35,7 @@ type Tenant struct {
 	// spec is what the tenant is.
 	Spec TenantSpec `json:"spec"`
 	// status is what Roadbed made of it.
+	// +structType=atomic
 	// +optional
 	Status TenantStatus `json:"status,omitempty"`
 }

@@ -27,6 +27,7 @@ type Tier struct {
 	// spec is what the tier means.
 	Spec TierSpec `json:"spec"`
 	// status says who uses the tier.
+	// +structType=atomic
 	// +optional
 	Status TierStatus `json:"status,omitempty"`
 }
