@@ -85,7 +85,7 @@ func (w *watcher) list(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("list %s: %w", w.resource, err)
 		}
-		if err := w.scanner.judge(ctx, page.Items, w.seen); err != nil {
+		if err := w.scanner.judge(ctx, page.Items, w.seen, known); err != nil {
 			return "", err
 		}
 		if options.Continue = page.GetContinue(); options.Continue == "" {
@@ -129,15 +129,26 @@ func (w *watcher) handle(ctx context.Context, event watch.Event) (string, error)
 	switch event.Type {
 	case watch.Deleted:
 		return version, w.scanner.Store.Delete(ctx, string(object.GetUID()))
-	case watch.Added, watch.Modified:
-		return version, w.scanner.judge(ctx, []unstructured.Unstructured{*object}, w.seen)
+	case watch.Added:
+		return version, w.scanner.judge(ctx, []unstructured.Unstructured{*object}, w.seen, unknown)
+	case watch.Modified:
+		return version, w.scanner.judge(ctx, []unstructured.Unstructured{*object}, w.seen, known)
 	default: // a bookmark says no more than the version
 		return version, nil
 	}
 }
 
-// judge judges objects by the policies in force and keeps the results.
-func (s *Scanner) judge(ctx context.Context, objects []unstructured.Unstructured, seen *seen) error {
+// acquaintance says whether the store may have results of an object.
+type acquaintance bool
+
+const (
+	known   acquaintance = true
+	unknown acquaintance = false
+)
+
+// judge judges objects by the policies in force and keeps the results. Of an
+// unknown object that has none there is nothing to keep and nothing to forget.
+func (s *Scanner) judge(ctx context.Context, objects []unstructured.Unstructured, seen *seen, met acquaintance) error {
 	set, _ := s.current()
 	judgements := make([]history.Judgement, 0, len(objects))
 	for i := range objects {
@@ -148,7 +159,12 @@ func (s *Scanner) judge(ctx context.Context, objects []unstructured.Unstructured
 		if seen != nil && len(judgement.Results) > 0 {
 			seen.add(judgement.Subject.UID)
 		}
-		judgements = append(judgements, judgement)
+		if met == known || len(judgement.Results) > 0 {
+			judgements = append(judgements, judgement)
+		}
+	}
+	if len(judgements) == 0 {
+		return nil
 	}
 	return s.Store.Put(ctx, judgements...)
 }
@@ -199,7 +215,7 @@ func (s *Scanner) again(ctx context.Context, subject history.Subject) error {
 	if err != nil {
 		return err
 	}
-	return s.judge(ctx, []unstructured.Unstructured{*object}, nil)
+	return s.judge(ctx, []unstructured.Unstructured{*object}, nil, known)
 }
 
 func subjectOf(object *unstructured.Unstructured, request *policy.Request) history.Subject {
