@@ -6,9 +6,10 @@
 //	Leave -> latency -> how many the backend bears -> next in turn
 //
 // How many a backend bears is found by trying: the limit grows while it is used
-// and answers come as fast as they usually do, shrinks as they slow down, and is
-// cut when they fail. What is usual falls at once; it rises only while the limit
-// is not what slows answers down: when it is hardly used, or as low as it gets.
+// and answers come about as fast as they usually do, shrinks as they slow down, and is
+// cut when they fail. What is usual is seen now and then while the limit is used, by
+// letting the backend have fewer for a moment, and all the time while it is not. One
+// window of answers is chance: what is usual, and what is of late, are means of many.
 //
 // Whose turn it is: the tenant with the fewest requests at the backend for its
 // weight, and among equals the one that was served least. While others could come

@@ -3,6 +3,7 @@ package fair
 import (
 	"container/heap"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -32,6 +33,7 @@ func (e *events) Pop() any {
 type simulation struct {
 	queue   *queue
 	random  *rand.Rand
+	lasts   func(*rand.Rand) float64
 	now     time.Duration
 	coming  events
 	workers int
@@ -57,8 +59,15 @@ const (
 )
 
 func simulate(workers int, rates map[string]float64, over time.Duration) *simulation {
+	return simulateWith(1, uniform, workers, rates, over)
+}
+
+// uniform is how much longer or shorter than usual work takes.
+func uniform(random *rand.Rand) float64 { return 0.5 + random.Float64() }
+
+func simulateWith(seed uint64, work func(*rand.Rand) float64, workers int, rates map[string]float64, over time.Duration) *simulation {
 	s := &simulation{
-		queue: newQueue(), random: rand.New(rand.NewPCG(1, 2)), workers: workers,
+		queue: newQueue(), random: rand.New(rand.NewPCG(seed, 2)), lasts: work, workers: workers,
 		took: map[string][]time.Duration{}, shed: map[string]int{},
 	}
 	names := make([]string, 0, len(rates))
@@ -140,7 +149,7 @@ func (s *simulation) work(t *tenant, began time.Duration) {
 	entered := s.now
 	run := func() {
 		s.busy++
-		s.after(time.Duration((0.5+s.random.Float64())*float64(service)), func() {
+		s.after(time.Duration(s.lasts(s.random)*float64(service)), func() {
 			s.busy--
 			if began > warmUp {
 				s.took[t.name] = append(s.took[t.name], s.now-began)
@@ -196,6 +205,46 @@ func TestOneTenantAtTwentyTimesItsShare(t *testing.T) {
 	}
 	if crowded.shed["loud"] == 0 {
 		t.Error("the loud tenant is never turned away")
+	}
+}
+
+// TestSmallBackendIsFair is the same with a backend of 20 workers, where each request
+// too many that it gets makes all slower by a twentieth: what the quiet ones see, all
+// together, stays well below 1.5 times the longest that work takes, whatever the chance.
+func TestSmallBackendIsFair(t *testing.T) {
+	t.Parallel()
+	const workers, over = 20, 3 * time.Second
+	share := float64(workers) / service.Seconds() / 21
+	rates := map[string]float64{"loud": 20 * share}
+	for i := range 20 {
+		rates[fmt.Sprintf("tenant-%02d", i)] = share / 2
+	}
+	for seed := range uint64(3) {
+		crowded := simulateWith(seed, uniform, workers, rates, over)
+		loud := len(crowded.took["loud"])
+		delete(crowded.took, "loud")
+		others := slices.Concat(slices.Collect(maps.Values(crowded.took))...)
+		if p99, most := percentile(others, 0.99), service*3/2*145/100; p99 > most {
+			t.Errorf("seed %d: p99 %v, want at most %v", seed, p99, most)
+		}
+		if least := share * 10 * (over - warmUp).Seconds(); float64(loud) < least {
+			t.Errorf("seed %d: the loud tenant gets %d answers of what the others leave, want at least %.0f", seed, loud, least)
+		}
+	}
+}
+
+// TestLimitBearsChance: however much the time that work takes varies, a backend that
+// always has callers is kept busy.
+func TestLimitBearsChance(t *testing.T) {
+	t.Parallel()
+	const workers, over = 100, 3 * time.Second
+	s := simulateWith(3, (*rand.Rand).ExpFloat64, workers, map[string]float64{"a": 8000, "b": 8000}, over)
+	done, could := len(s.took["a"])+len(s.took["b"]), (over-warmUp).Seconds()*workers/service.Seconds()
+	if float64(done) < 0.8*could {
+		t.Errorf("%d answers of %.0f that the backend could give", done, could)
+	}
+	if limit := s.queue.now(); limit > 2*workers {
+		t.Errorf("a backend of %d workers gets %d requests at a time", workers, limit)
 	}
 }
 
