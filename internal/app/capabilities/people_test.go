@@ -92,8 +92,12 @@ func personClaims(t *testing.T, env *kubetest.Env, ana caller, name, trailPath s
 	if requester := live.GetAnnotations()["capability.roadbed.dev/requester"]; requester != "system:serviceaccount:roadbed-capabilities:platform-api.tenant-library" {
 		t.Errorf("the API server knows %q", requester)
 	}
-	if read := ana.ask(t, "GET", "/v1/databases/index", ""); read.status != http.StatusOK {
-		t.Errorf("read: %d %v", read.status, read.said)
+	read, head := ana.ask(t, "GET", "/v1/databases/index", ""), ana.ask(t, "HEAD", "/v1/databases/index", "")
+	if read.status != http.StatusOK || head.status != http.StatusOK || head.header.Get("ETag") != read.header.Get("ETag") {
+		t.Errorf("read: %d %v, its head: %d %v", read.status, read.said, head.status, head.header)
+	}
+	if methods := ana.ask(t, "OPTIONS", "/v1/databases/index", ""); methods.status != http.StatusNoContent || methods.header.Get("Allow") == "" {
+		t.Errorf("methods: %d %v", methods.status, methods.header)
 	}
 	ana.await(t, http.StatusOK, "PATCH", "/v1/databases/index", `{"spec": {"connections": 7}}`, "Content-Type: application/merge-patch+json")
 	if gone := ana.ask(t, "DELETE", "/v1/databases/index", ""); gone.status != http.StatusAccepted {
