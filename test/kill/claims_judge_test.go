@@ -27,7 +27,8 @@ import (
 // judge looks at everything that there is of the claims.
 func (s *claimSiege) judge(t *testing.T) {
 	t.Helper()
-	kubetest.Eventually(t, patience, "nothing is there twice or left over", func() error { return s.counted(t) })
+	// The garbage collector learns of new kinds every half minute.
+	kubetest.Eventually(t, 2*patience, "nothing is there twice or left over", func() error { return s.counted(t) })
 	newest := s.revisions(t)
 	for _, each := range s.claims {
 		if each.ended {

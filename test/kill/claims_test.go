@@ -202,10 +202,15 @@ func (s *claimSiege) live(t *testing.T, random *rand.Rand) {
 			return s.unsettled(t.Context())
 		}
 	})
-	if s.way.spent() {
+	select {
+	case <-process.Exited():
+		if !s.way.spent() {
+			t.Fatal("the server ended by itself: see its log in " + s.dir)
+		}
 		s.struck++
+	default:
+		process.Kill()
 	}
-	process.Kill()
 }
 
 // wish makes two claims, changes two and gives one up.
