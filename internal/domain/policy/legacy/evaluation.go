@@ -90,16 +90,16 @@ func (e *evaluation) in(element any, index, nesting int, scoped bool) *evaluatio
 	return &inner
 }
 
-// ready decides whether the rule applies: nil when its preconditions hold.
+// ready decides whether the rule applies: nil when its preconditions hold, and time is left.
 func (e *evaluation) ready(preconditions *condition.Conditions) *verdict {
 	holds, message, err := preconditions.Decide(e.vars)
 	switch {
 	case err != nil:
 		return errs("failed to evaluate preconditions", err)
-	case !holds && message != "":
-		return skips("preconditions not met; %s", message)
+	case e.context.Err() != nil:
+		return errs("there was no time left to judge it", context.Cause(e.context))
 	case !holds:
-		return skips("preconditions not met")
+		return skips("%s", strings.TrimSuffix("preconditions not met; "+message, "; "))
 	}
 	return nil
 }

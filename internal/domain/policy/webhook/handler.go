@@ -3,9 +3,11 @@ package webhook
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,6 +79,8 @@ func Mutator(class Class, deps Deps) admission.Handler {
 // Handle answers one request.
 func (h *handler) Handle(ctx context.Context, in admission.Request) admission.Response {
 	begun := h.Clock.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, patienceOf(h.class), errSlow)
+	defer cancel()
 	r, err := policy.FromAdmission(&in.AdmissionRequest)
 	if err == nil {
 		err = h.complete(ctx, r)
@@ -88,6 +92,16 @@ func (h *handler) Handle(ctx context.Context, in admission.Request) admission.Re
 	response.AuditAnnotations = annotations(results)
 	h.Metrics.decided(h.verb, h.class, r.Tenant(), results, h.Clock.Since(begun))
 	return response
+}
+
+// errSlow is why a policy that does not come to an end is an error: one that
+// blocks refuses then, so that nobody gets around it by an object that is large.
+var errSlow = errors.New("the policy takes too long with an object of this size: make it smaller, or have the policy look at less")
+
+// patienceOf is how long policies may take: most of the time until the API server
+// stops waiting, and would go on without them.
+func patienceOf(class Class) time.Duration {
+	return time.Duration(timeoutOf(class)) * time.Second * 4 / 5
 }
 
 // unanswered does what the API server does where it gets no answer: an answer

@@ -240,3 +240,34 @@ func TestHandleMutates(t *testing.T) {
 		t.Errorf("allowed %v, patches %v", response.Allowed, response.Patches)
 	}
 }
+
+// hurried says how much time it has.
+type hurried struct {
+	fake
+	left *time.Duration
+}
+
+func (h hurried) Validate(ctx context.Context, _ *policy.Request, _ policy.World) []policy.Result {
+	end, limited := ctx.Deadline()
+	if limited {
+		*h.left = time.Until(end)
+	}
+	return nil
+}
+
+// TestHandleInTime: policies have less time than the API server has patience, so
+// that those that block can still refuse.
+func TestHandleInTime(t *testing.T) {
+	t.Parallel()
+	for class, patience := range map[webhook.Class]time.Duration{webhook.Open: 5 * time.Second, webhook.Images: 10 * time.Second} {
+		var left time.Duration
+		p := hurried{fake{name: "p", lane: policy.Legacy, tier: policy.Mandatory, resource: "pods"}, &left}
+		if class == webhook.Images {
+			p.images = []string{"x.example/*"}
+		}
+		webhook.Validator(class, deps(t, p)).Handle(t.Context(), pod(t))
+		if left <= 0 || left >= patience {
+			t.Errorf("policies of class %s have %v while the API server waits %v", class, left, patience)
+		}
+	}
+}
