@@ -25,7 +25,7 @@ func TestApplyIsFull(t *testing.T) {
 	c := &gateway.Config{Backends: map[string]*gateway.Backend{}, RateLimits: map[string]*gateway.RateLimit{}, Lifecycles: map[string]*gateway.Lifecycle{}}
 	p := proxy.New(instant{})
 	defer p.Close()
-	for step := range 800 {
+	for step := range 400 {
 		next := *c
 		for range 1 + random.IntN(2) {
 			mutate(random, &next)

@@ -321,7 +321,7 @@ func TestBuilderIsFull(t *testing.T) {
 	var builder match.Builder[string]
 	var routes []*match.Compiled[string]
 	table, before := builder.Build(nil), ""
-	for step := range 1500 {
+	for step := range 500 {
 		last := table
 		routes = slices.Clone(routes)
 		for range 1 + random.IntN(3) {
