@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/kinds"
@@ -109,7 +111,7 @@ func Install(ctx context.Context, opts InstallOptions) error {
 		all = append(all, part{"workload", workload(opts)})
 	}
 	for _, part := range all {
-		if err := installPart(ctx, c, part); err != nil {
+		if err := installPart(ctx, c, part, opts.Notice); err != nil {
 			return fmt.Errorf("install: %w", err)
 		}
 		opts.Log.InfoContext(ctx, "installed", "part", part.name, "objects", len(part.objects))
@@ -117,16 +119,31 @@ func Install(ctx context.Context, opts InstallOptions) error {
 	return nil
 }
 
-func installPart(ctx context.Context, c client.Client, part part) error {
+func installPart(ctx context.Context, c client.Client, part part, notice func(string)) error {
 	if part.name == capabilitiesPart {
 		return capabilities.InstallShipped(ctx, c, capabilityHooks)
 	}
 	for _, object := range part.objects {
-		if err := installOne(ctx, c, part.name, object); err != nil {
+		err := installOne(ctx, c, part.name, object)
+		if kind, foreign := lacking(err); foreign {
+			notice(fmt.Sprintf("The cluster does not serve %s, so %s is not made: install Gateway API 1.5 or newer, and call this again.", kind, object.GetName()))
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lacking is a kind of Gateway API's that the cluster has in other versions only,
+// because somebody else installed an older one.
+func lacking(err error) (kind string, foreign bool) {
+	missing, is := errors.AsType[*meta.NoKindMatchError](err)
+	if !is || missing.GroupKind.Group != gatewayapi.GroupName {
+		return "", false
+	}
+	return missing.GroupKind.String() + " in " + strings.Join(missing.SearchedVersions, ", "), true
 }
 
 // installForeign installs the kinds of others that are absent.

@@ -93,7 +93,9 @@ func tierObjects() []client.Object {
 }
 
 // Manifests renders what Install applies, and a Deployment that runs the
-// server, as YAML documents in the order in which to apply them.
+// server, as YAML documents in the order in which to apply them. The capabilities that
+// ship with Roadbed are not among them: their webhook fails closed, and whoever applies
+// documents applies it before there is a server.
 func Manifests(opts InstallOptions) ([]byte, error) {
 	opts = opts.withDefaults()
 	text, err := kinds.Text()
@@ -109,6 +111,9 @@ func Manifests(opts InstallOptions) ([]byte, error) {
 		out.Write(text)
 	}
 	for _, part := range append(parts(opts), part{"install", workload(opts)}) {
+		if part.name == capabilitiesPart {
+			continue
+		}
 		document, err := render(part.objects)
 		if err != nil {
 			return nil, err

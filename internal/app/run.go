@@ -37,6 +37,9 @@ func Run(ctx context.Context, opts Options) (err error) {
 		return fmt.Errorf("start the server: %w", err)
 	}
 	opts.Config = tuned(opts.Config)
+	if opts.FeatureGates, err = gatesHere(ctx, opts); err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
 	ctrl.SetLogger(logr.FromSlogHandler(opts.Log.Handler()))
 	record, err := trail.OpenFile(opts.TrailPath, opts.Clock, opts.Log)
 	if err != nil {

@@ -31,6 +31,9 @@ func Files() ([]File, error) {
 	opts := app.InstallOptions{}
 	var files []File
 	for _, part := range app.Parts(opts) {
+		if part.Name == app.CapabilitiesPart {
+			continue // they are published once there is a server
+		}
 		text, err := app.Render(part.Objects)
 		if err != nil {
 			return nil, err

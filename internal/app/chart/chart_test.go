@@ -19,8 +19,7 @@ import (
 )
 
 // The chart, rendered with its values, is what Manifests has by default, and so it is
-// with a database and with feature gates open and closed. Two things differ: Helm takes all kinds there are,
-// and capabilities are published when the server runs.
+// with a database and with feature gates open and closed. One thing differs: Helm takes all kinds there are.
 func TestChartRendersTheSame(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -77,7 +76,6 @@ func chartRendersTheSame(t *testing.T, database string, gates map[string]bool) {
 		text, rendered = kindless(text), *bytes.NewBuffer(kindless(rendered.Bytes()))
 	}
 	got, want := apptest.Objects(t, rendered.Bytes()), apptest.Objects(t, text)
-	maps.DeleteFunc(want, func(name string, _ apptest.Object) bool { return strings.HasPrefix(name, "Capability/") })
 	if !slices.Equal(names(got), names(want)) {
 		t.Fatalf("the chart has %v, want %v", names(got), names(want))
 	}

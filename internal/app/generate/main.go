@@ -19,7 +19,7 @@ func main() {
 }
 
 // folders are what belongs to this program: what else is in them goes.
-var folders = []string{"admission", "capabilities", "chart", "install", "platform", "rbac", "tiers", "webhook"}
+var folders = []string{"admission", "chart", "install", "platform", "rbac", "tiers", "webhook"}
 
 func run(args []string) error {
 	if len(args) != 1 {

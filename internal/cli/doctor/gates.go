@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,22 +19,19 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 )
 
-// gateMarks are cluster roles that an installation has where a feature gate is open.
-var gateMarks = map[string]string{gateways.Gate: "roadbed:gateway", capabilities.Gate: "roadbed:capabilities"}
-
-// gates checks what feature gates add, where they are open: an installation without
-// them has nothing to say.
+// gates checks what feature gates add, where they are open.
 func (e examination) gates(ctx context.Context) []finding {
 	var findings []finding
 	for _, gate := range []string{gateways.Gate, capabilities.Gate} {
 		check := "feature gate " + gate
-		err := e.client.Get(ctx, client.ObjectKey{Name: gateMarks[gate]}, &rbacv1.ClusterRole{})
+		err := e.client.Get(ctx, client.ObjectKey{Name: app.GateMark(gate)}, &rbacv1.ClusterRole{})
 		switch {
 		case client.IgnoreNotFound(err) != nil:
 			findings = append(findings, undecided(check, err))
 			continue
 		case err != nil:
-			continue // not open
+			findings = append(findings, ok(check, "closed: \"roadbed install\" opens it, unless --feature-gates says "+gate+"=false"))
+			continue
 		}
 		findings = append(findings, e.gate(ctx, check, gate))
 		if gate == gateways.Gate {
@@ -63,7 +59,7 @@ func (e examination) gate(ctx context.Context, check, gate string) finding {
 			changed = append(changed, manifest.Title(want))
 		}
 	}
-	toDo := toInstall + " with --feature-gates " + gate + "=true, and all others that are to be open"
+	const toDo = toInstall + ", with the same --feature-gates as before"
 	switch {
 	case len(missing) > 0:
 		return fail(check, "missing: "+strings.Join(missing, ", "), toDo)
@@ -80,14 +76,20 @@ const gatewayKind = "gateway.networking.k8s.io/v1"
 // processes.
 func (e examination) gatewayServed(ctx context.Context) []finding {
 	const check = "gateway"
-	const toStart = "start a server with --feature-gates Gateway=true"
+	const toStart = "start a server, without --feature-gates Gateway=false; its log says what keeps it from serving"
+	unserved, err := app.Unserved(e.client)
+	if err != nil {
+		return []finding{undecided(check, err)}
+	}
+	if len(unserved) > 0 {
+		return []finding{fail(check, "the cluster does not serve "+strings.Join(unserved, ", ")+", so that no Gateway is served",
+			"install Gateway API 1.5 or newer, and start the server again")}
+	}
 	class := &unstructured.Unstructured{}
 	class.SetAPIVersion(gatewayKind)
 	class.SetKind("GatewayClass")
-	err := e.client.Get(ctx, client.ObjectKey{Name: "roadbed"}, class)
+	err = e.client.Get(ctx, client.ObjectKey{Name: "roadbed"}, class)
 	switch {
-	case meta.IsNoMatchError(err):
-		return []finding{fail(check, "Gateway API's kinds are not served", toInstall+" with --feature-gates Gateway=true")}
 	case client.IgnoreNotFound(err) != nil:
 		return []finding{undecided(check, err)}
 	case err != nil:

@@ -28,6 +28,10 @@ func followed() []client.Object {
 	}
 }
 
+// Followed are the kinds without which the gateway cannot serve: a cluster that lacks
+// one, or has it in other versions, has no gateway of Roadbed's.
+func Followed() []client.Object { return followed() }
+
 // follow begins to hear of all kinds, and returns when each was read once.
 func (f *Feed) follow(ctx context.Context) error {
 	var read []toolscache.InformerSynced
