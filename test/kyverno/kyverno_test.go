@@ -31,8 +31,6 @@ var beyond = []struct{ prefix, reason string }{
 	{"test-deleting-policy/", "deletes objects"},
 	{"test-context-apicall-dpol", "deletes objects"},
 	{"test-context-configmap-dpol", "deletes objects"},
-	{"test-mutate/mutate-existing", "changes objects that exist"},
-	{"test-mutate/same-name-mutate-existing", "changes objects that exist"},
 	{"test-mutating-policy/mutate-existing", "changes objects that exist"},
 	{"test-validating-policy/http-", "judges HTTP requests"},
 	{"test-validating-policy/envoy-", "judges Envoy's requests"},

@@ -52,6 +52,8 @@ type compiler struct {
 	// wrong with the rule that is being compiled.
 	whole *draft.Rule
 	*draft.Rule
+	// existing tells that rules with targets are compiled, not named.
+	existing bool
 	// done are the rules that were compiled before.
 	done []*draft.Rule
 }

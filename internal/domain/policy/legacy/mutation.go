@@ -15,7 +15,9 @@ import (
 
 // mutation compiles what a mutate rule changes.
 func (c *compiler) mutation(source *kyvernov1.Mutation, scope variable.Scope) changer {
-	if len(source.Targets) > 0 {
+	if len(source.Targets) > 0 && c.existing {
+		scope = scope.With(variable.Target)
+	} else if len(source.Targets) > 0 {
 		c.Unsupported("mutate.targets", "mutate.targets is not supported: Roadbed changes the object of a request, not other objects that exist")
 		return nil
 	}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/jmespath"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/difference"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/draft"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/mutate"
 )
 
 // Options are what compiling a policy may need besides the policy. The zero
@@ -46,41 +46,7 @@ type FaultsError = draft.FaultsError
 
 // Difference is one place where policies do here what their authors wrote rather
 // than what Kyverno 1.19 does.
-type Difference = mutate.Difference
+type Difference = difference.Difference
 
-// Differences lists where policies differ from Kyverno 1.19, those of overlays
-// first.
-func Differences() []Difference {
-	return append(mutate.Differences(), []Difference{
-		{
-			Name:    "foreach-errors",
-			Kyverno: "an element that cannot be evaluated is passed over unless it is the last of its list",
-			Roadbed: "the other elements are judged, and without a failure among them the rule is an error",
-		},
-		{
-			Name:    "quantity-and-text",
-			Kyverno: "a key that reads as a quantity neither equals nor differs from a text that does not",
-			Roadbed: "they are compared as texts",
-		},
-		{
-			Name:    "images-in-scans",
-			Kyverno: "a scan trusts an annotation that says which images were verified at admission",
-			Roadbed: "images are verified whenever they are judged, with answers kept for a while",
-		},
-		{
-			Name:    "system-namespaces",
-			Kyverno: "a list in Kyverno's configuration takes namespaces out of all policies",
-			Roadbed: "kube-system and Roadbed's own namespace are left alone unless a label of the policy includes them",
-		},
-		{
-			Name:    "exceptions-of-controls",
-			Kyverno: "an exception with podSecurity takes objects out of the other rules that it names as a whole",
-			Roadbed: "it takes controls out of podSecurity rules, and nothing out of others",
-		},
-		{
-			Name:    "subresources",
-			Kyverno: "a kind without a subresource is also matched by requests for subresources that reach Kyverno for other policies",
-			Roadbed: "it is matched by the object itself and by ephemeral containers",
-		},
-	}...)
-}
+// Differences are all of them.
+func Differences() []Difference { return difference.All() }

@@ -36,6 +36,8 @@ type rule struct {
 	judge  judge
 	change changer
 	verify *verification
+	// targets are the objects that a rule of Existing changes.
+	targets []target
 	// allowExisting lets an update pass whose object violated the rule before.
 	allowExisting bool
 }
@@ -134,6 +136,9 @@ func (c *compiler) compileAction(made *rule, source *kyvernov1.Rule, scope varia
 	if source.Mutate != nil && !isEmpty(*source.Mutate) {
 		actions++
 		made.change = c.mutation(source.Mutate, scope)
+		if c.existing {
+			made.targets = c.targets(source.Mutate.Targets, scope)
+		}
 	}
 	if len(source.VerifyImages) > 0 {
 		actions++

@@ -163,7 +163,7 @@ func (b *bench) loadPolicies() error {
 	b.policies, b.problems = evaluators, append(b.problems, problems...)
 	b.exempt, problems = exception.Compile(exceptions, exception.WorldOf(evaluators, b.scene.Namespaces(), b.runner.Now), load.Standard(options))
 	b.problems = append(b.problems, problems...)
-	return nil
+	return b.loadTargets(documents)
 }
 
 func (b *bench) readPolicies(names []string) ([]load.Document, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
 	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
@@ -144,7 +145,10 @@ type bench struct {
 	test      *Test
 
 	policies []policy.Evaluator
+	// existing are policies that change targets.
+	existing []*legacy.Existing
 	objects  []scenario.Object
+	targets  []scenario.Object
 	scene    scenario.Scenario
 	world    policy.World
 	exempt   scenario.Exemptions
@@ -174,6 +178,9 @@ func (b *bench) judge(ctx context.Context) error {
 				return err
 			}
 			b.verdicts[operation+" "+object.String()] = verdicts
+		}
+		if err := b.changeTargets(ctx, operation, &scene); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -247,7 +254,7 @@ func once(objects []scenario.Object) []scenario.Object {
 
 func (b *bench) those(wanted func(scenario.Object) bool) []scenario.Object {
 	var found []scenario.Object
-	for _, object := range b.objects {
+	for _, object := range slices.Concat(b.objects, b.targets) {
 		if wanted(object) {
 			found = append(found, object)
 		}
