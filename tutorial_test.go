@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/roadbed-dev/roadbed/internal/adapter/database/postgrestest"
-	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
@@ -68,7 +66,7 @@ func TestTutorial(t *testing.T) {
 }
 
 // TestCapabilityTutorial follows the second one, which starts the platform itself.
-// Its Gateway is moved to a port that is free here, before anybody asks it.
+// Claims are served where that says: another platform may have the usual port.
 func TestCapabilityTutorial(t *testing.T) {
 	t.Parallel()
 	postgrestest.Need(t)
@@ -78,12 +76,14 @@ func TestCapabilityTutorial(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	port := strconv.Itoa(int(apptest.FreeAddress(t).Port()))
-	steps := tutorialSteps(strings.ReplaceAll(read(t, "docs/tutorial/first-capability.md"), "127.0.0.1:8080", "127.0.0.1:"+port))
+	text := read(t, "docs/tutorial/first-capability.md")
 	t.Cleanup(func() { shell.must(t, "roadbed down") })
-	shell.follow(t, steps[0])
-	shell.must(t, `roadbed kubectl -n roadbed-system patch gateway platform-api --type json -p '[{"op": "replace", "path": "/spec/listeners/0/port", "value": `+port+`}]'`)
-	for _, s := range steps[1:] {
+	shell.follow(t, tutorialSteps(text)[0])
+	at := regexp.MustCompile(`claims over HTTP at http://(127\.0\.0\.1:[0-9]+)/v1`).FindStringSubmatch(shell.must(t, "roadbed status"))
+	if at == nil {
+		t.Fatal("the status does not say where claims are served")
+	}
+	for _, s := range tutorialSteps(strings.ReplaceAll(text, "127.0.0.1:8080", at[1]))[1:] {
 		shell.follow(t, s)
 	}
 }
