@@ -62,11 +62,17 @@ func (x *Existing) Change(ctx context.Context, r *policy.Request, w policy.World
 			continue
 		}
 		for i := range rule.targets {
-			for _, object := range objects {
-				if after, found := rule.targets[i].change(e, object); found != nil {
-					all = append(all, Change{object, after, x.result(rule, r, found)})
-				}
-			}
+			all = append(all, x.changeAll(e, &rule.targets[i], objects)...)
+		}
+	}
+	return all
+}
+
+func (x *Existing) changeAll(e *evaluation, t *target, objects []map[string]any) []Change {
+	var all []Change
+	for _, object := range objects {
+		if after, found := t.change(e, object); found != nil {
+			all = append(all, Change{object, after, x.result(e.rule, e.request, found)})
 		}
 	}
 	return all

@@ -116,10 +116,7 @@ func (v ValuesSpec) For(name, rule, object string) map[string]any {
 		}
 		for _, values := range each.Rules {
 			if values.Name == withoutAutogen(rule) || values.Name == rule {
-				maps.Copy(merged, values.Values)
-				for variable, list := range values.ForEachValues {
-					merged[variable] = list
-				}
+				values.into(merged)
 			}
 		}
 		for _, values := range each.Resources {
@@ -129,6 +126,14 @@ func (v ValuesSpec) For(name, rule, object string) map[string]any {
 		}
 	}
 	return merged
+}
+
+// into adds the rule's variables to others.
+func (r RuleValues) into(merged map[string]any) {
+	maps.Copy(merged, r.Values)
+	for variable, list := range r.ForEachValues {
+		merged[variable] = list
+	}
 }
 
 // request are the variables that change the request itself, for all policies and
