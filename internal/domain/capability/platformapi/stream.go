@@ -64,11 +64,14 @@ func parsePoint(text string) (point, error) {
 }
 
 // pointOf is where a watch is to begin: behind the event that the client saw
-// last, or at the revision of its list, or with all that is there.
+// last, or at the revision of its list, or with all that is there. Namespaces that it
+// does not watch, or no longer, are forgotten.
 func pointOf(r *http.Request, to *target) (point, error) {
 	last := r.Header.Get("Last-Event-ID")
 	if last != "" || to.revision == "" {
-		return parsePoint(last)
+		p, err := parsePoint(last)
+		maps.DeleteFunc(p, func(namespace, _ string) bool { return !slices.Contains(to.namespaces, namespace) })
+		return p, err
 	}
 	p := point{}
 	for _, namespace := range to.namespaces {

@@ -112,7 +112,7 @@ func (a *api) resumed(t *testing.T) {
 	a.call(t, "shop", "DELETE", "/v1/databases/goes?namespace=api-shop-prod", "", nil)
 	a.call(t, "shop", "POST", "/v1/databases", claim("comes", "api-shop-dev"), nil)
 	for how, again := range map[string]*ear{
-		"by the last id": a.listen(t, "shop", "", map[string]string{"Last-Event-ID": stream.last}),
+		"by the last id": a.listen(t, "shop", "", map[string]string{"Last-Event-ID": stream.last + ",api-bank:1"}),
 		"by revision":    a.listen(t, "shop", "&resourceVersion="+revision, nil),
 	} {
 		got := map[string]bool{}
