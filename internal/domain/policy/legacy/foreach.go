@@ -95,7 +95,7 @@ func (f *foreachJudge) judge(e *evaluation) *verdict {
 // failure, or the first error when there is none.
 func (l *listJudge) judgeAll(e *evaluation, elements []any) (applied int, found *verdict) {
 	for i, element := range elements {
-		if element == nil {
+		if element == nil || found != nil && e.context.Err() != nil {
 			continue
 		}
 		one := l.judgeOne(e, element, i)

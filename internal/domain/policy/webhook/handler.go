@@ -98,10 +98,10 @@ func (h *handler) Handle(ctx context.Context, in admission.Request) admission.Re
 // blocks refuses then, so that nobody gets around it by an object that is large.
 var errSlow = errors.New("the policy takes too long with an object of this size: make it smaller, or have the policy look at less")
 
-// patienceOf is how long policies may take: most of the time until the API server
+// patienceOf is how long policies may take: long enough before the API server
 // stops waiting, and would go on without them.
 func patienceOf(class Class) time.Duration {
-	return time.Duration(timeoutOf(class)) * time.Second * 4 / 5
+	return time.Duration(timeoutOf(class)) * time.Second * 3 / 5
 }
 
 // unanswered does what the API server does where it gets no answer: an answer
