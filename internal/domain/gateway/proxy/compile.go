@@ -10,6 +10,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/proxy/balance"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/proxy/match"
+	"github.com/roadbed-dev/roadbed/internal/domain/gateway/proxy/shape"
 )
 
 // snapshot is a Config, compiled. It is immutable.
@@ -43,7 +44,7 @@ type compiler struct {
 	config, before *gateway.Config
 	settled        bool
 	// lifecycles are those of the config that were used.
-	lifecycles map[*gateway.Lifecycle]*lifecycle
+	lifecycles map[*gateway.Lifecycle]*shape.Lifecycle
 	// faulty are the routes with something wrong; faults is what is told of this Config.
 	faulty map[*gateway.Route]bool
 	faults []error
@@ -68,7 +69,7 @@ type route struct {
 func newCompiler(key []byte) *compiler {
 	return &compiler{
 		registry: balance.NewRegistry(key), routes: map[*gateway.Route]*route{}, before: &gateway.Config{},
-		tables: map[string]*attached{}, lifecycles: map[*gateway.Lifecycle]*lifecycle{}, faulty: map[*gateway.Route]bool{},
+		tables: map[string]*attached{}, lifecycles: map[*gateway.Lifecycle]*shape.Lifecycle{}, faulty: map[*gateway.Route]bool{},
 	}
 }
 

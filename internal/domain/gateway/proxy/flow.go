@@ -186,7 +186,7 @@ func (f *flow) authorize() bool {
 // enabled holds back versions that the tenant has not switched on.
 func (f *flow) enabled() bool {
 	l := f.target.lifecycle
-	if l == nil || l.enabled(f.snapshot.config, f.x.Tenant()) {
+	if l == nil || l.Enabled(f.snapshot.config, f.x.Tenant()) {
 		return true
 	}
 	return f.refuse(http.StatusNotFound, exchange.FlagNoFlag, "feature flag "+l.Flag+" is off", l.API+" "+l.Version+" is "+l.Stage+

@@ -111,7 +111,7 @@ func (f *flow) decorate() {
 		f.target.cors.Decorate(f.origin, h)
 	}
 	if f.target.lifecycle != nil {
-		f.target.lifecycle.decorate(h)
+		f.target.lifecycle.Decorate(h)
 	}
 	if len(f.rates) > 0 {
 		f.tellRates(h)

@@ -34,7 +34,7 @@ type target struct {
 
 	authorizations    []*gateway.Authorization
 	limits            []*gateway.RateLimit
-	lifecycle         *lifecycle
+	lifecycle         *shape.Lifecycle
 	request, response []*gateway.HeaderChange
 	redirect          *gateway.Redirect
 	rewrites          []*gateway.Rewrite
@@ -125,7 +125,7 @@ func (c *compiler) policies(t *target, filters *gateway.Filters) error {
 		return fmt.Errorf("LifecyclePolicy %q does not exist", filters.Lifecycle)
 	}
 	if c.lifecycles[policy] == nil {
-		c.lifecycles[policy] = newLifecycle(policy)
+		c.lifecycles[policy] = shape.NewLifecycle(policy)
 	}
 	t.lifecycle = c.lifecycles[policy]
 	return nil

@@ -1,4 +1,4 @@
-package proxy
+package shape
 
 import (
 	"net/http"
@@ -8,16 +8,18 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway/http1"
 )
 
-// lifecycle is where a version stands, with the header fields that say so.
-type lifecycle struct {
+// Lifecycle is where a version stands, with the header fields that say so.
+type Lifecycle struct {
+	// Lifecycle as the Config has it.
 	*gateway.Lifecycle
+
 	fields []http1.Field
 }
 
-// newLifecycle prepares the fields of RFC 9745 (Deprecation), RFC 8594 (Sunset)
+// NewLifecycle prepares the fields of RFC 9745 (Deprecation), RFC 8594 (Sunset)
 // and RFC 8288 (Link).
-func newLifecycle(source *gateway.Lifecycle) *lifecycle {
-	l := &lifecycle{Lifecycle: source}
+func NewLifecycle(source *gateway.Lifecycle) *Lifecycle {
+	l := &Lifecycle{Lifecycle: source}
 	if !source.Deprecated.IsZero() {
 		l.add("Deprecation", "@"+strconv.FormatInt(source.Deprecated.Unix(), 10))
 	}
@@ -33,18 +35,18 @@ func newLifecycle(source *gateway.Lifecycle) *lifecycle {
 	return l
 }
 
-func (l *lifecycle) add(name, value string) {
+func (l *Lifecycle) add(name, value string) {
 	l.fields = append(l.fields, http1.Field{Name: name, Value: value})
 }
 
-// enabled tells whether a tenant may use the version.
-func (l *lifecycle) enabled(config *gateway.Config, tenant string) bool {
+// Enabled tells whether a tenant may use the version.
+func (l *Lifecycle) Enabled(config *gateway.Config, tenant string) bool {
 	return l.Flag == "" || tenant != "" && config.Flags[l.Flag][tenant]
 }
 
-// decorate adds the fields to an answer. Those that a backend has set itself
+// Decorate adds the fields to an answer. Those that a backend has set itself
 // are replaced: the gateway knows the version's life cycle, its links are added.
-func (l *lifecycle) decorate(answer *http1.Header) {
+func (l *Lifecycle) Decorate(answer *http1.Header) {
 	for _, field := range l.fields {
 		if field.Name == "Link" {
 			answer.Add(field.Name, field.Value)
