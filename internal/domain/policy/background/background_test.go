@@ -149,4 +149,10 @@ func TestFeed(t *testing.T) {
 	if diff := cmp.Diff(map[history.Query]bool{{Policy: "p", Override: "shop/old"}: true}, await(t, "an override that ended", s.amended)); diff != "" {
 		t.Error(diff)
 	}
+	controls := waiver("shop/controls")
+	controls.PodSecurity = []v1alpha1.PodSecurityControl{{ControlName: "Sysctls"}}
+	w.overrides(spec(controls), spec())
+	if diff := cmp.Diff(map[history.Query]bool{{Policy: "p", Status: policy.Skip}: true}, await(t, "an override of controls that ended", s.amended)); diff != "" {
+		t.Error(diff)
+	}
 }
