@@ -9,7 +9,8 @@ import (
 
 // LineOf finds the line of a field in a YAML document. The path is written as
 // the API server writes it: spec.namespaces[1].quota[requests.cpu], with list
-// items by index or by key (namespaces[name=dev]). Where the path leads nowhere,
+// items by index, by key (namespaces[name=dev]) or by their name or id alone
+// (versions[v1]). Where the path leads nowhere,
 // as for a required field that is missing, the line is that of the nearest
 // parent.
 func LineOf(document *yaml.Node, path string) int {
@@ -60,11 +61,13 @@ func bracket(node *yaml.Node, key string) (child *yaml.Node, line int) {
 	if field, value, ok := strings.Cut(key, "="); ok {
 		return itemWith(node, field, strings.Trim(value, `"`))
 	}
-	index, err := strconv.Atoi(key)
-	if err != nil || index < 0 || index >= len(node.Content) {
-		return nil, 0
+	if index, err := strconv.Atoi(key); err == nil && index >= 0 && index < len(node.Content) {
+		return node.Content[index], node.Content[index].Line
 	}
-	return node.Content[index], node.Content[index].Line
+	if child, line = itemWith(node, "name", key); child == nil {
+		child, line = itemWith(node, "id", key)
+	}
+	return child, line
 }
 
 func itemWith(list *yaml.Node, field, value string) (child *yaml.Node, line int) {

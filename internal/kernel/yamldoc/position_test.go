@@ -45,6 +45,8 @@ func TestLineOfFindsFields(t *testing.T) {
 		{"spec.namespaces[1].quota", 15, "a field of an item"},
 		{"spec.namespaces[name=prod].quota[pods]", 16, "an item by its key"},
 		{`spec.namespaces[name="prod"]`, 14, "an item by its quoted key"},
+		{"spec.namespaces[prod].quota[pods]", 16, "an item by its name alone"},
+		{"spec.namespaces[none].quota", 11, "an item whose name is not there: the list"},
 		{"spec.namespaces[0].quota.pods", 13, "a flow mapping"},
 		{"spec.namespaces[2].quota[pods]", 16, "through an alias, where the value stands"},
 		{"spec.owner", 4, "a required field that is missing: its parent"},
