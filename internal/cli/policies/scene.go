@@ -100,9 +100,20 @@ func (p *program) prepare(ctx context.Context, s scene, documents []load.Documen
 	}
 	world := exception.WorldOf(made.evaluators(), made.scenario.Namespaces(), p.Clock.Now())
 	world.Ledger = ledger
+	p.tellOfExceptions(exceptions)
 	exempt, problems := exception.Compile(exceptions, world, load.Standard(options))
 	made.exempt = exempt
 	return made, p.tell(problems)
+}
+
+// tellOfExceptions says that a cluster does not honour them.
+func (p *program) tellOfExceptions(exceptions []load.Document) {
+	for _, document := range exceptions {
+		if document.Kind() == "PolicyException" {
+			fmt.Fprintln(p.Err, "exceptions count here as with Kyverno, for Mandatory policies too; in a cluster they waive nothing until they are approved as overrides (roadbed policy override import)")
+			return
+		}
+	}
 }
 
 // around reads the files that say what is around the objects, and makes the
