@@ -108,11 +108,8 @@ func (p *program) prepare(ctx context.Context, s scene, documents []load.Documen
 
 // tellOfExceptions says that a cluster does not honour them.
 func (p *program) tellOfExceptions(exceptions []load.Document) {
-	for _, document := range exceptions {
-		if document.Kind() == "PolicyException" {
-			fmt.Fprintln(p.Err, "exceptions count here as with Kyverno, for Mandatory policies too; in a cluster they waive nothing until they are approved as overrides (roadbed policy override import)")
-			return
-		}
+	if slices.ContainsFunc(exceptions, func(d load.Document) bool { return d.Kind() == "PolicyException" }) {
+		fmt.Fprintln(p.Err, "exceptions count here as with Kyverno, for Mandatory policies too; in a cluster they waive nothing until they are approved as overrides (roadbed policy override import)")
 	}
 }
 
