@@ -15,6 +15,7 @@ import (
 	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
+	"github.com/roadbed-dev/roadbed/internal/app/gates"
 	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
@@ -78,7 +79,7 @@ func (o InstallOptions) withDefaults() InstallOptions {
 		o.Notice = func(string) {}
 	}
 	o.Settings = o.Settings.WithDefaults()
-	o.FeatureGates = gatesWith(o.FeatureGates)
+	o.FeatureGates = gates.With(o.FeatureGates)
 	return o
 }
 

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roadbed-dev/roadbed/internal/app/gates"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways/leases"
 	"github.com/roadbed-dev/roadbed/internal/app/kinds"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
@@ -40,7 +41,7 @@ func InstalledServer() []client.Object {
 // everything is an installation of all there is.
 func everything() InstallOptions {
 	opts := InstallOptions{DatabaseSecret: "any", PullSecrets: []string{"any"}, GatewayReplicas: 1, FeatureGates: map[string]bool{}}
-	for _, gate := range Gates() {
+	for _, gate := range gates.All() {
 		opts.FeatureGates[gate.Name] = true
 	}
 	return opts.withDefaults()

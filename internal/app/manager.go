@@ -30,6 +30,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/adapter/auditlog"
 	"github.com/roadbed-dev/roadbed/internal/adapter/exportdir"
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
+	"github.com/roadbed-dev/roadbed/internal/app/gates"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	entrance "github.com/roadbed-dev/roadbed/internal/domain/gateway/operator"
 	governance "github.com/roadbed-dev/roadbed/internal/domain/policy/operator"
@@ -51,7 +52,7 @@ var _ offboard.Exporter = (*exportdir.Dir)(nil)
 // Modules returns the domains that the options ask for, ready for Describe. It
 // needs no cluster.
 func Modules(opts Options) []module.Module {
-	opts.FeatureGates = gatesWith(opts.FeatureGates)
+	opts.FeatureGates = gates.With(opts.FeatureGates)
 	return modules(opts, governed(opts), entrance.Deps{}, capabilities.Deps{})
 }
 

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
+	"github.com/roadbed-dev/roadbed/internal/app/gates"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 )
@@ -122,7 +123,7 @@ const minLease = time.Second
 
 // withDefaults returns the options with every default filled in.
 func (o Options) withDefaults() Options {
-	o.FeatureGates = gatesWith(o.FeatureGates)
+	o.FeatureGates = gates.With(o.FeatureGates)
 	o.HealthAddr = cmp.Or(o.HealthAddr, "127.0.0.1:0")
 	o.MetricsAddr = cmp.Or(o.MetricsAddr, "127.0.0.1:0")
 	o.Webhook = cmp.Or(o.Webhook, WebhookLoopback)
@@ -167,7 +168,7 @@ func (o Options) validate() error {
 	if o.LeasesAddr.Addr().IsUnspecified() {
 		errs = append(errs, fmt.Errorf("other processes of the gateway cannot reach this one at %s: give the address that they use", o.LeasesAddr.Addr()))
 	}
-	errs = append(errs, CheckGates(o.FeatureGates), o.Gateway.Spans.Validate())
+	errs = append(errs, gates.Check(o.FeatureGates), o.Gateway.Spans.Validate())
 	for _, name := range o.Domains {
 		if !slices.Contains(domainNames, name) {
 			errs = append(errs, fmt.Errorf("unknown domain %q: use some of %v", name, domainNames))

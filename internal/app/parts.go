@@ -29,3 +29,8 @@ func Workload(opts InstallOptions) []client.Object { return workload(opts.withDe
 // Render writes objects as YAML documents, each with its kind and without what only
 // a server fills in.
 func Render(objects []client.Object) ([]byte, error) { return render(objects) }
+
+// GateObjects are the rights and guards that a feature gate adds to an installation.
+func GateObjects(gate string) []client.Object {
+	return gatedObjects(map[string]bool{gate: true})
+}

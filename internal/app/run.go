@@ -15,10 +15,12 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
+	"github.com/roadbed-dev/roadbed/internal/app/gates"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways/leases"
 	"github.com/roadbed-dev/roadbed/internal/app/health"
@@ -37,7 +39,11 @@ func Run(ctx context.Context, opts Options) (err error) {
 		return fmt.Errorf("start the server: %w", err)
 	}
 	opts.Config = tuned(opts.Config)
-	if opts.FeatureGates, err = gatesHere(ctx, opts); err != nil {
+	direct, err := client.New(opts.Config, client.Options{})
+	if err != nil {
+		return fmt.Errorf("reach the cluster: %w", err)
+	}
+	if opts.FeatureGates, err = gates.Here(ctx, direct, opts.FeatureGates, opts.Log); err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(opts.Log.Handler()))

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
+	"github.com/roadbed-dev/roadbed/internal/app/gates"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/reports"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
@@ -143,7 +144,7 @@ func serverArgs(opts InstallOptions) []string {
 	if opts.Enforcement != "" && opts.Enforcement != enforce.EnforceAuto {
 		args = append(args, "--policy-enforcement="+string(opts.Enforcement))
 	}
-	for _, gate := range otherGates(opts.FeatureGates) {
+	for _, gate := range gates.Others(opts.FeatureGates) {
 		args = append(args, "--feature-gates="+gate)
 	}
 	for _, cidr := range opts.Settings.ClusterCIDRs {

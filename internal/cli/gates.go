@@ -7,14 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/gates"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
 
 // gatesFlag opens and closes feature gates.
-func gatesFlag(cmd *cobra.Command, gates *[]string) {
+func gatesFlag(cmd *cobra.Command, given *[]string) {
 	var told, offered []string
-	for _, gate := range app.Gates() {
+	for _, gate := range gates.All() {
 		state := "closed"
 		if gate.Open() {
 			state = "open"
@@ -22,14 +22,14 @@ func gatesFlag(cmd *cobra.Command, gates *[]string) {
 		told = append(told, fmt.Sprintf("%s (%s, %s)", gate.Name, gate.Stage, state))
 		offered = append(offered, fmt.Sprintf("%s=%t", gate.Name, !gate.Open()))
 	}
-	cmd.Flags().StringSliceVar(gates, "feature-gates", nil, "feature gates to open or close, NAME=true or NAME=false; by default "+strings.Join(told, ", "))
+	cmd.Flags().StringSliceVar(given, "feature-gates", nil, "feature gates to open or close, NAME=true or NAME=false; by default "+strings.Join(told, ", "))
 	verb.CompleteFlag(cmd, "feature-gates", verb.CompleteFixed(offered...))
 }
 
 // parseGates reads NAME=true and NAME=false; a name alone means true. A name that
 // is no gate's is a mistake, never something that is not switched on.
 func parseGates(given []string) (map[string]bool, error) {
-	gates := map[string]bool{}
+	said := map[string]bool{}
 	for _, gate := range given {
 		name, value, found := strings.Cut(gate, "=")
 		on := true
@@ -40,10 +40,10 @@ func parseGates(given []string) (map[string]bool, error) {
 			}
 			on = parsed
 		}
-		gates[name] = on
+		said[name] = on
 	}
-	if err := app.CheckGates(gates); err != nil {
+	if err := gates.Check(said); err != nil {
 		return nil, verb.Usagef("--feature-gates: %w", err)
 	}
-	return gates, nil
+	return said, nil
 }

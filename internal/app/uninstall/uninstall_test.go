@@ -15,6 +15,7 @@ import (
 	capabilityv1 "github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/app/apptest"
+	"github.com/roadbed-dev/roadbed/internal/app/gates"
 	"github.com/roadbed-dev/roadbed/internal/app/uninstall"
 	gatewayoperator "github.com/roadbed-dev/roadbed/internal/domain/gateway/operator"
 	gatewayrbac "github.com/roadbed-dev/roadbed/internal/domain/gateway/rbac"
@@ -28,11 +29,11 @@ func TestMain(m *testing.M) { kubetest.Main(m) }
 func TestGates(t *testing.T) {
 	t.Parallel()
 	env := kubetest.Private(t)
-	gates := map[string]bool{}
-	for _, gate := range app.Gates() {
-		gates[gate.Name] = true
+	open := map[string]bool{}
+	for _, gate := range gates.All() {
+		open[gate.Name] = true
 	}
-	apptest.Install(t, env.Admin, gates)
+	apptest.Install(t, env.Admin, open)
 	acting, err := app.ActingClient(env.Admin)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
+	"github.com/roadbed-dev/roadbed/internal/app/gates"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways/leases"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
@@ -24,7 +25,7 @@ func (e examination) gates(ctx context.Context) []finding {
 	var findings []finding
 	for _, gate := range []string{gateways.Gate, capabilities.Gate} {
 		check := "feature gate " + gate
-		err := e.client.Get(ctx, client.ObjectKey{Name: app.GateMark(gate)}, &rbacv1.ClusterRole{})
+		err := e.client.Get(ctx, client.ObjectKey{Name: gates.Mark(gate)}, &rbacv1.ClusterRole{})
 		switch {
 		case client.IgnoreNotFound(err) != nil:
 			findings = append(findings, undecided(check, err))
@@ -77,7 +78,7 @@ const gatewayKind = "gateway.networking.k8s.io/v1"
 func (e examination) gatewayServed(ctx context.Context) []finding {
 	const check = "gateway"
 	const toStart = "start a server, without --feature-gates Gateway=false; its log says what keeps it from serving"
-	unserved, err := app.Unserved(e.client)
+	unserved, err := gates.Unserved(e.client)
 	if err != nil {
 		return []finding{undecided(check, err)}
 	}

@@ -1,8 +1,12 @@
-package app
+// Package gates are the feature gates: what they are by default, and what of them a
+// cluster can have.
+package gates
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -10,9 +14,14 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	gatewayapi "sigs.k8s.io/gateway-api/apis/v1"
 
+	capabilityv1alpha1 "github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	gatewayv1alpha1 "github.com/roadbed-dev/roadbed/api/gateway/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/app/capabilities"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	entrance "github.com/roadbed-dev/roadbed/internal/domain/gateway/operator"
@@ -30,8 +39,8 @@ type Gate struct {
 // Open says whether the gate is open where nobody says otherwise.
 func (g Gate) Open() bool { return g.Stage != module.Alpha }
 
-// Gates are all feature gates, by name.
-func Gates() []Gate {
+// All are the feature gates, by name.
+func All() []Gate {
 	return []Gate{
 		{capabilities.Gate, module.Beta},
 		{gateways.Gate, module.Beta},
@@ -39,40 +48,40 @@ func Gates() []Gate {
 	}
 }
 
-// gateNames are the names of all feature gates, sorted.
-func gateNames() []string {
+// names are the names of all feature gates, sorted.
+func names() []string {
 	var names []string
-	for _, gate := range Gates() {
+	for _, gate := range All() {
 		names = append(names, gate.Name)
 	}
 	return names
 }
 
-// CheckGates says which feature gates there are not.
-func CheckGates(gates map[string]bool) error {
+// Check says which feature gates there are not.
+func Check(gates map[string]bool) error {
 	for _, name := range slices.Sorted(maps.Keys(gates)) {
-		if !slices.Contains(gateNames(), name) {
-			return fmt.Errorf("there is no feature gate %q: use some of %s", name, strings.Join(gateNames(), ", "))
+		if !slices.Contains(names(), name) {
+			return fmt.Errorf("there is no feature gate %q: use some of %s", name, strings.Join(names(), ", "))
 		}
 	}
 	return nil
 }
 
-// gatesWith are all gates, as they are by default and as somebody said otherwise.
-func gatesWith(said map[string]bool) map[string]bool {
+// With are all gates, as they are by default and as somebody said otherwise.
+func With(said map[string]bool) map[string]bool {
 	all := map[string]bool{}
-	for _, gate := range Gates() {
+	for _, gate := range All() {
 		all[gate.Name] = gate.Open()
 	}
 	maps.Copy(all, said)
 	return all
 }
 
-// otherGates are the gates that are not as they are by default, sorted, as the
+// Others are the gates that are not as they are by default, sorted, as the
 // flag --feature-gates has them.
-func otherGates(gates map[string]bool) []string {
+func Others(gates map[string]bool) []string {
 	var other []string
-	for _, gate := range Gates() {
+	for _, gate := range All() {
 		if open, said := gates[gate.Name]; said && open != gate.Open() {
 			other = append(other, fmt.Sprintf("%s=%t", gate.Name, open))
 		}
@@ -80,26 +89,18 @@ func otherGates(gates map[string]bool) []string {
 	return other
 }
 
-// gateMarks are cluster roles that an installation has where a gate is open.
-var gateMarks = map[string]string{gateways.Gate: "roadbed:gateway", capabilities.Gate: "roadbed:capabilities"}
+// marks are cluster roles that an installation has where a gate is open.
+var marks = map[string]string{gateways.Gate: "roadbed:gateway", capabilities.Gate: "roadbed:capabilities"}
 
-// GateMark names a cluster role that an installation has where the gate is open;
+// Mark names a cluster role that an installation has where the gate is open;
 // empty for gates that add nothing to it.
-func GateMark(gate string) string { return gateMarks[gate] }
+func Mark(gate string) string { return marks[gate] }
 
-// gatesHere are the gates as this cluster can have them. A domain that was not
+// Here are the gates as this cluster can have them. A domain that was not
 // installed, such as by an earlier version, or whose kinds somebody else serves in
 // versions that it does not read, is left out and said so: everything else works.
-func gatesHere(ctx context.Context, opts Options) (map[string]bool, error) {
-	scheme, err := Scheme()
-	if err != nil {
-		return nil, err
-	}
-	c, err := client.New(opts.Config, client.Options{Scheme: scheme})
-	if err != nil {
-		return nil, fmt.Errorf("reach the cluster: %w", err)
-	}
-	gates := maps.Clone(opts.FeatureGates)
+func Here(ctx context.Context, c client.Client, said map[string]bool, log *slog.Logger) (map[string]bool, error) {
+	gates := maps.Clone(said)
 	for _, gate := range []string{capabilities.Gate, gateways.Gate} {
 		if !gates[gate] {
 			continue
@@ -109,7 +110,7 @@ func gatesHere(ctx context.Context, opts Options) (map[string]bool, error) {
 			return nil, err
 		}
 		if gates[gate] = lacks == ""; lacks != "" {
-			opts.Log.ErrorContext(ctx, "what is behind a feature gate is left out", "gate", gate, "reason", lacks)
+			log.ErrorContext(ctx, "what is behind a feature gate is left out", "gate", gate, "reason", lacks)
 		}
 	}
 	return gates, nil
@@ -118,7 +119,7 @@ func gatesHere(ctx context.Context, opts Options) (map[string]bool, error) {
 // lackedBy says what the cluster lacks for what is behind a gate, and what to do;
 // empty for nothing.
 func lackedBy(ctx context.Context, c client.Client, gate string) (string, error) {
-	err := c.Get(ctx, client.ObjectKey{Name: gateMarks[gate]}, &rbacv1.ClusterRole{})
+	err := c.Get(ctx, client.ObjectKey{Name: marks[gate]}, &rbacv1.ClusterRole{})
 	if apierrors.IsNotFound(err) {
 		return fmt.Sprintf("the installation has no rights for it: run \"roadbed install\" of this version, or start with --feature-gates %s=false", gate), nil
 	}
@@ -138,9 +139,9 @@ func lackedBy(ctx context.Context, c client.Client, gate string) (string, error)
 // Unserved are the kinds, with their versions, that the gateway reads and the
 // cluster does not serve.
 func Unserved(c client.Client) ([]string, error) {
-	scheme, err := Scheme()
-	if err != nil {
-		return nil, err
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), gatewayapi.Install(scheme), gatewayv1alpha1.AddToScheme(scheme), capabilityv1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, fmt.Errorf("register the kinds of gateways: %w", err)
 	}
 	var missing []string
 	for _, each := range entrance.Followed() {
@@ -157,9 +158,4 @@ func Unserved(c client.Client) ([]string, error) {
 		}
 	}
 	return missing, nil
-}
-
-// GateObjects are the rights and guards that a feature gate adds to an installation.
-func GateObjects(gate string) []client.Object {
-	return gatedObjects(map[string]bool{gate: true})
 }
