@@ -97,6 +97,19 @@ func TestAPublishersDay(t *testing.T) {
 	refused := s.write(t, "refused.yaml", strings.Replace(crate, "layer: data", "layer: attic", 1))
 	schema := s.write(t, "schema.yaml", strings.Replace(crate, "type: integer", "type: whole", 1))
 	reserved := s.write(t, "reserved.yaml", strings.Replace(crate, "name: crate\n", "name: platform-api\n", 1))
+	removed := s.write(t, "removed.yaml", strings.Replace(crate, "stage: ga", "stage: removed", 1))
+	template := s.write(t, "template.yaml", strings.Replace(crate, "{type: Builtin, builtin: {name: none}}", `
+      type: Template
+      permissions:
+      - {apiGroups: [""], resources: [configmaps]}
+      template:
+        resources:
+        - id: settings
+          manifest:
+            apiVersion: v1
+            kind: ConfigMap
+            data:
+              size: "${string(spec.sise)}"`, 1))
 	flag := s.write(t, "flag.yaml", "apiVersion: capability.roadbed.dev/v1alpha1\nkind: FeatureFlag\nmetadata: {name: x}\n")
 	for _, step := range []struct {
 		args           []string
@@ -108,6 +121,9 @@ func TestAPublishersDay(t *testing.T) {
 		{args: []string{"capability", "lint", unstored}, stderr: `unstored\.yaml:\d+: spec.versions: exactly one version must have storage`, code: verb.ExitFailed},
 		{args: []string{"capability", "lint", schema}, stderr: `schema\.yaml:15: spec\.versions\[0\]\.schema`, code: verb.ExitFailed},
 		{args: []string{"capability", "lint", reserved}, stderr: `reserved\.yaml:4: metadata.name: .*own account`, code: verb.ExitFailed},
+		{args: []string{"capability", "lint", removed}, stderr: `removed\.yaml:13: spec\.versions\[0\]\.storage.*or delete the capability`, code: verb.ExitFailed},
+		{args: []string{"capability", "lint", template}, stderr: `template\.yaml:27: spec\.versions\[0\]\..*size: .*undefined field 'sise'`, code: verb.ExitFailed},
+		{args: []string{"capability", "publish", template}, stderr: `template\.yaml:27: .*undefined field 'sise'`, code: verb.ExitFailed},
 		{args: []string{"capability", "lint", flag}, stderr: `flag\.yaml:2: kind: want a Capability`, code: verb.ExitFailed},
 		{args: []string{"capability", "lint", "no-such-file.yaml"}, stderr: "no-such-file.yaml", code: verb.ExitFailed},
 		{args: []string{"capability", "lint"}, stderr: "arg", code: verb.ExitUsage},

@@ -18,6 +18,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/contract"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/conversion"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/inspect"
 )
 
 // fileVerb is a verb that does something with the capabilities of a file.
@@ -63,7 +64,7 @@ func wrong(d manifest.Document, read *v1alpha1.Capability) []error {
 		return []error{d.Mistake("spec.versions", "exactly one version must have storage: true", nil)}
 	}
 	var mistakes []error
-	for _, each := range capability.Validate(read) {
+	for _, each := range append(capability.Validate(read), inspect.Capability(nil, read)...) {
 		mistakes = append(mistakes, d.Mistake(each.Field, each.ErrorBody(), nil))
 	}
 	if len(mistakes) > 0 {
@@ -77,7 +78,7 @@ func wrong(d manifest.Document, read *v1alpha1.Capability) []error {
 
 func (p *program) lintVerb() *cobra.Command {
 	return p.fileVerb("lint", "Check a capability without a cluster",
-		"Check a capability as admission will: its schemas as the API server judges them, and\nits conversions on samples, there and back.",
+		"Check a capability as admission will: its schemas as the API server judges them, its\nprovisioners, whose expressions must compile, and its conversions on samples, there and\nback.",
 		func(_ context.Context, documents []manifest.Document) error {
 			for _, d := range documents {
 				fmt.Fprintf(p.Out, "capability %s can be published\n", d.Object.GetName())

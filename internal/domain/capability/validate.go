@@ -43,8 +43,8 @@ func Validate(c *v1alpha1.Capability) field.ErrorList {
 func validateVersion(c *v1alpha1.Capability, v *v1alpha1.CapabilityVersion, at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if v.Stage == v1alpha1.StageRemoved {
-		if v.Served != nil && *v.Served && v.Storage {
-			errs = append(errs, field.Invalid(at.Child("storage"), true, "a removed version is not stored: store another version"))
+		if v.Storage {
+			errs = append(errs, field.Invalid(at.Child("storage"), true, "a removed version is not stored: store another version, or delete the capability"))
 		}
 		return errs
 	}

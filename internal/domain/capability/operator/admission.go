@@ -17,6 +17,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/conversion"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/lifecycle"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/inspect"
 )
 
 // The paths that the webhooks are served at. Both judge CREATE, UPDATE and
@@ -45,7 +46,7 @@ func (a capabilityAdmission) ValidateCreate(ctx context.Context, c *v1alpha1.Cap
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
-	errs := append(checked(c), a.provisioned(nil, c)...)
+	errs := append(checked(nil, c), a.provisioned(nil, c)...)
 	if other := rival(c, all); other != nil {
 		errs = append(errs, field.Duplicate(field.NewPath("spec", "names"), fmt.Sprintf(
 			"capability %q has %s or the API %q already", other.Name, capability.Definition(other), capability.API(other))))
@@ -58,7 +59,7 @@ func (a capabilityAdmission) ValidateUpdate(ctx context.Context, before, after *
 	if before.Generation == after.Generation || !after.DeletionTimestamp.IsZero() {
 		return nil, nil
 	}
-	errs := append(checked(after), a.provisioned(before, after)...)
+	errs := append(checked(before, after), a.provisioned(before, after)...)
 	if len(errs) == 0 {
 		w, err := a.world(ctx, before)
 		if err != nil {
@@ -81,9 +82,9 @@ func (a capabilityAdmission) ValidateDelete(ctx context.Context, c *v1alpha1.Cap
 	return nil, nil
 }
 
-// checked is what a Capability says by itself.
-func checked(c *v1alpha1.Capability) field.ErrorList {
-	errs := capability.Validate(c)
+// checked is what is wrong with a Capability by itself.
+func checked(before, c *v1alpha1.Capability) field.ErrorList {
+	errs := append(capability.Validate(c), inspect.Capability(before, c)...)
 	if len(errs) > 0 {
 		return errs
 	}

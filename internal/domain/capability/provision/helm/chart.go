@@ -39,17 +39,11 @@ var _ provision.Renderer = (*Chart)(nil)
 // chart that the Capability holds is read at once, one by URL when it is needed.
 // The error names every fault by its field.
 func Compile(source *v1alpha1.HelmProvisioner, schema []byte, charts Charts) (*Chart, error) {
-	scope, err := expression.NewScope(schema, nil)
+	made, err := compile(source, schema)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", provision.ErrInvalid, err)
-	}
-	made := &Chart{scope: scope, charts: charts, url: source.URL, digest: source.Digest, rendered: map[string]rendering{}}
-	var faults expression.Faults
-	made.compileValues(source, &faults)
-	made.outputs = scope.CompileOutputs(field, source.Connection, source.Status, source.Endpoint, &faults)
-	if err := faults.Err(); err != nil {
 		return nil, err
 	}
+	made.charts = charts
 	if source.URL != "" {
 		return made, nil
 	}
@@ -62,6 +56,28 @@ func Compile(source *v1alpha1.HelmProvisioner, schema []byte, charts Charts) (*C
 	}
 	if made.read, err = charts.Read(archive); err != nil {
 		return nil, expression.FaultError{Field: field + ".archive", Message: err.Error()}
+	}
+	return made, nil
+}
+
+// Expressions finds every fault of what a provisioner says beside its chart, which
+// is not read: nil when it is sound. Faults begin with their field.
+func Expressions(source *v1alpha1.HelmProvisioner, schema []byte) error {
+	_, err := compile(source, schema)
+	return err
+}
+
+func compile(source *v1alpha1.HelmProvisioner, schema []byte) (*Chart, error) {
+	scope, err := expression.NewScope(schema, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", provision.ErrInvalid, err)
+	}
+	made := &Chart{scope: scope, url: source.URL, digest: source.Digest, rendered: map[string]rendering{}}
+	var faults expression.Faults
+	made.compileValues(source, &faults)
+	made.outputs = scope.CompileOutputs(field, source.Connection, source.Status, source.Endpoint, &faults)
+	if err := faults.Err(); err != nil {
+		return nil, err
 	}
 	return made, nil
 }
