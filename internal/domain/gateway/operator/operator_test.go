@@ -99,9 +99,7 @@ func TestGatewayOnTheRealServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, object := range objects {
-		if object.GetName() != "roadbed" { // The class comes with the domain.
-			create(t, env, object)
-		}
+		create(t, env, object) // The class comes with the domain.
 	}
 	route := &gatewayv1.HTTPRoute{}
 	await(t, env, client.ObjectKey{Namespace: "platform-gateway", Name: "db-provisioning-v1"}, route, func() bool {
