@@ -101,7 +101,7 @@ func (p *program) docsVerb() *cobra.Command {
 	return &cobra.Command{
 		Use: "docs NAME", Short: "Print a capability's docs page",
 		Long:    "Print the page that explains a capability to those who claim it: what it gives, its\nversions and their fields, its objectives and its price, in Markdown.",
-		Example: "  roadbed capability docs database",
+		Example: "  roadbed capability docs databases",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, found, err := p.read(cmd.Context(), args[0])

@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -155,4 +156,19 @@ func TestBuiltinsAreKnown(t *testing.T) {
 	other.Spec.Names = v1alpha1.ClaimNames{Kind: "Misspelt", Plural: "misspelts"}
 	wrong(other)
 	refused(t, p.client.Create(t.Context(), other), `"postgress"`, `"none"`)
+}
+
+// A template that cannot render any claim is refused when it is published, and not
+// told to those who claim.
+func TestProvisionersAreJudged(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	one := version("v1", v1alpha1.StageGA, `"size":{"type":"integer","default":1}`)
+	c := p.publish(t, "flask", one)
+	manifest := `{"apiVersion":"v1","kind":"ConfigMap","data":{"size":"${string(spec.sise)}"}}`
+	refused(t, p.change(t, c, func(c *v1alpha1.Capability) {
+		c.Spec.Versions[0].Provisioner = v1alpha1.Provisioner{Type: v1alpha1.ProvisionerTemplate, Template: &v1alpha1.TemplateProvisioner{
+			Resources: []v1alpha1.TemplateResource{{ID: "settings", Manifest: runtime.RawExtension{Raw: []byte(manifest)}}},
+		}}
+	}), "spec.versions[0].provisioner.template.resources[settings].manifest.data.size", "undefined field 'sise'")
 }
