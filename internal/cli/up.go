@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/roadbed-dev/roadbed/internal/app/embedded"
 	"github.com/roadbed-dev/roadbed/internal/cli/tenants"
@@ -25,6 +27,8 @@ type upFlags struct {
 	gates                           []string
 	nodes                           int
 	progress                        int
+	// starting are the flags of this call that count at the start alone.
+	starting []string
 }
 
 // noProgress is the value of --progress-fd when nobody listens.
@@ -58,6 +62,7 @@ twenty business units and a dozen tenants. What you changed in it is changed bac
 			if _, err := parseGates(f.gates); err != nil {
 				return err // before another process is started, which could only say so to a file
 			}
+			f.starting = starting(cmd.Flags())
 			return p.up(cmd.Context(), f)
 		},
 	}
@@ -72,6 +77,18 @@ twenty business units and a dozen tenants. What you changed in it is changed bac
 	flags.IntVar(&f.progress, "progress-fd", noProgress, "descriptor to tell progress to")
 	verb.Must(flags.MarkHidden("progress-fd"))
 	return cmd
+}
+
+// starting are the flags that were given of those that say what is started.
+func starting(flags *pflag.FlagSet) []string {
+	var given []string
+	flags.Visit(func(flag *pflag.Flag) {
+		switch flag.Name {
+		case "ephemeral", "nodes", "reports-api", "image-trusted-root", "feature-gates":
+			given = append(given, "--"+flag.Name)
+		}
+	})
+	return given
 }
 
 // simulated says plainly what simulated nodes are.
@@ -106,6 +123,9 @@ func (p *program) up(ctx context.Context, f upFlags) error {
 // alreadyUp says that there is nothing to start.
 func (p *program) alreadyUp(ctx context.Context, state embedded.State, f upFlags) error {
 	fmt.Fprintf(p.Out, "Roadbed is running already, as process %d.\n", state.Plane.PID)
+	if len(f.starting) > 0 {
+		fmt.Fprintf(p.Err, "What counts at the start alone is as it was: %s. \"roadbed down\" and this command again change it.\n", strings.Join(f.starting, ", "))
+	}
 	if !state.Ready {
 		fmt.Fprintf(p.Out, "It is not ready: %s. \"roadbed status\" says more.\n", state.Reason)
 		return nil
