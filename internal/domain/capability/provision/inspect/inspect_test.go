@@ -53,14 +53,16 @@ func TestCapability(t *testing.T) {
 		change func(*v1alpha1.CapabilityVersion)
 		want   []string
 	}{
-		"a template that compiles":               {func(*v1alpha1.CapabilityVersion) {}, nil},
-		"a field that claims do not have":        {size("${string(spec.sise)}"), []string{sizeOf}},
-		"an expression that is cut off":          {size("${string(spec.size}"), []string{sizeOf}},
-		"two faults, each by its field":          {func(v *v1alpha1.CapabilityVersion) { size("${spec.no}")(v); v.Provisioner.Template.Endpoint = "(" }, []string{"spec.versions[0].provisioner.template.endpoint", sizeOf}},
-		"a removed version":                      {func(v *v1alpha1.CapabilityVersion) { size("${spec.no}")(v); v.Stage = v1alpha1.StageRemoved }, nil},
-		"rights to change the tenant's own ones": {func(v *v1alpha1.CapabilityVersion) { v.Provisioner.Permissions[0].Resources = []string{"serviceaccounts"} }, []string{"spec.versions[0].provisioner.permissions[0]"}},
-		"a chart that need not be read":          {chart("${spec.size}", ""), nil},
-		"values and outputs of a chart":          {chart("${spec.sise}", "("), []string{"spec.versions[0].provisioner.helm.endpoint", "spec.versions[0].provisioner.helm.values.size"}},
+		"a template that compiles":        {func(*v1alpha1.CapabilityVersion) {}, nil},
+		"a field that claims do not have": {size("${string(spec.sise)}"), []string{sizeOf}},
+		"an expression that is cut off":   {size("${string(spec.size}"), []string{sizeOf}},
+		"two faults, each by its field":   {func(v *v1alpha1.CapabilityVersion) { size("${spec.no}")(v); v.Provisioner.Template.Endpoint = "(" }, []string{"spec.versions[0].provisioner.template.endpoint", sizeOf}},
+		"a removed version":               {func(v *v1alpha1.CapabilityVersion) { size("${spec.no}")(v); v.Stage = v1alpha1.StageRemoved }, nil},
+		"rights to change the tenant's own ones": {func(v *v1alpha1.CapabilityVersion) {
+			v.Provisioner.Permissions[0].Resources = []string{"serviceaccounts"}
+		}, []string{"spec.versions[0].provisioner.permissions[0]"}},
+		"a chart that need not be read": {chart("${spec.size}", ""), nil},
+		"values and outputs of a chart": {chart("${spec.sise}", "("), []string{"spec.versions[0].provisioner.helm.endpoint", "spec.versions[0].provisioner.helm.values.size"}},
 	} {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
