@@ -32,8 +32,8 @@ const tourTimeout = 3 * time.Second
 type tourFacts struct {
 	Components, Server, Data, Logs, Kubeconfig string
 	// Platform is the base URL of claims over HTTP; empty where there are none.
-	Platform string
-	PID, Nodes                                 int
+	Platform   string
+	PID, Nodes int
 	// Roadbed is how to call this program so that it finds this platform.
 	Roadbed string
 	// Loaded is true when the example tenant is there.
