@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -41,9 +42,9 @@ func TestStandbyTakesOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	roadbed := env.As(t, identity.Roadbed, identity.RoadbedGroups()...)
-	working := startCopy(t, roadbed)
+	working := startCopy(t, roadbed, "127.0.0.2")
 	onboarded(t, env.Client, 1)
-	standing := startCopy(t, roadbed)
+	standing := startCopy(t, roadbed, "127.0.0.3")
 	onboarded(t, env.Client, 2)
 	if standing.acts(t) {
 		t.Fatal("the copy that stands by acts beside the one that works")
@@ -71,15 +72,12 @@ type copyOf struct {
 	dir string
 }
 
-// startCopy starts a server and waits until it is ready to work or to take over.
-func startCopy(t *testing.T, roadbed *rest.Config) copyOf {
+// startCopy starts a server and waits until it is ready to work or to take over. Its
+// gateway has an address of its own, as in a pod.
+func startCopy(t *testing.T, roadbed *rest.Config, address string) copyOf {
 	t.Helper()
 	dir := t.TempDir()
-	process, err := server.Start(server.Config{
-		Cluster: roadbed, Dir: dir, Lease: lease,
-		// Two copies on one machine would want the same addresses for the gateway.
-		Gates: map[string]bool{"Gateway": false, "Capabilities": false},
-	})
+	process, err := server.Start(server.Config{Cluster: roadbed, Dir: dir, Lease: lease, Gateway: netip.MustParseAddr(address)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,6 +71,7 @@ func options(o order, log *slog.Logger, ready func(app.Endpoints)) app.Options {
 		LeaderElection: o.Lease > 0,
 		LeaseDuration:  o.Lease,
 		FeatureGates:   o.Gates,
+		GatewayAddr:    o.Gateway,
 		Ready:          ready,
 		Log:            log,
 	}

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +39,7 @@ type order struct {
 	Profile             bool
 	Lease               time.Duration
 	Gates               map[string]bool
+	Gateway             netip.Addr
 }
 
 // greeting is what a server says once it is ready, as a line on its standard output.
@@ -73,6 +75,9 @@ type Config struct {
 	Lease time.Duration
 	// Gates are the feature gates that it is started with.
 	Gates map[string]bool
+	// Gateway is the address that Gateways listen on, of each of several servers
+	// another. Default 127.0.0.1.
+	Gateway netip.Addr
 }
 
 // Start starts a server and does not wait until it is ready.
@@ -132,6 +137,7 @@ func orderOf(config Config) order {
 		Profile:   config.Profile,
 		Lease:     config.Lease,
 		Gates:     config.Gates,
+		Gateway:   config.Gateway,
 	}
 }
 

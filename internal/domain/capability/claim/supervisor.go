@@ -3,7 +3,6 @@ package claim
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -28,6 +27,7 @@ import (
 	approvals "github.com/roadbed-dev/roadbed/internal/domain/capability/approval/operator"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/revision/keeper"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
+	"github.com/roadbed-dev/roadbed/internal/kernel/steps"
 	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 )
 
@@ -61,7 +61,6 @@ type hostOf struct {
 type Supervisor struct {
 	mgr      manager.Manager
 	host     hostOf
-	liveness module.Liveness
 	rollouts *rollouts
 	keeper   *keeper.Keeper
 	changed  func(capability string)
@@ -87,25 +86,20 @@ func Setup(host *module.Host, deps Deps) (*Supervisor, error) {
 		deps.Changed = func(string) {}
 	}
 	s := &Supervisor{
-		mgr: mgr, changed: deps.Changed, liveness: host.Liveness, engines: map[string]*running{}, keeper: keeper.New(mgr.GetClient(), mgr.GetAPIReader()),
+		mgr: mgr, changed: deps.Changed, engines: map[string]*running{}, keeper: keeper.New(mgr.GetClient(), mgr.GetAPIReader()),
 		host: hostOf{
 			orders: &orders{read: mgr.GetClient(), direct: mgr.GetAPIReader(), makers: NewMakers(deps.Factories)},
 			clock:  host.Clock, trail: host.Trail, log: host.Log,
 		},
 	}
 	s.rollouts = newRollouts(s, host)
-	host.Liveness.Expect(SupervisorName)
-	err := builder.ControllerManagedBy(mgr).Named(SupervisorName).
+	watches := builder.ControllerManagedBy(mgr).
 		For(&v1alpha1.Capability{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&apiextensionsv1.CustomResourceDefinition{}, handler.EnqueueRequestsFromMapFunc(ofDefinition)).
 		Watches(&v1alpha1.CapabilityRevision{}, s.revised()).
 		Watches(&v1alpha1.ClaimApproval{}, s.approved()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
-		Complete(s)
-	if err != nil {
-		return nil, fmt.Errorf("set up controller %q: %w", SupervisorName, err)
-	}
-	if err := errors.Join(s.rollouts.setup(mgr), approvals.Setup(host)); err != nil {
+		WithOptions(controller.Options{MaxConcurrentReconciles: 1})
+	if err := errors.Join(steps.Bare(mgr, watches, SupervisorName, host.Clock, host.Liveness, s), s.rollouts.setup(mgr), approvals.Setup(host)); err != nil {
 		return nil, err
 	}
 	return s, mgr.Add(s)
@@ -119,26 +113,15 @@ func ofDefinition(_ context.Context, object client.Object) []reconcile.Request {
 	return nil
 }
 
-// Start ends the engines when the manager ends, and beats for the supervisor
-// until then.
+// Start ends the engines when the manager ends.
 func (s *Supervisor) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.root = ctx
 	s.mu.Unlock()
-	ticker := s.host.clock.NewTicker(heartbeat)
-	defer ticker.Stop()
-	for {
-		s.liveness.Beat(SupervisorName)
-		select {
-		case <-ticker.C():
-		case <-ctx.Done():
-			s.stopAll()
-			return nil
-		}
-	}
+	<-ctx.Done()
+	s.stopAll()
+	return nil
 }
-
-const heartbeat = 10 * time.Second
 
 // again is when a capability is looked at whose kind is not served yet, or that
 // came before the manager was ready.
