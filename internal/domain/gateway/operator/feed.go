@@ -182,9 +182,9 @@ func (f *Feed) apply(ctx context.Context, config *gateway.Config) {
 	if err := f.sink.Apply(config); err != nil {
 		f.fault = err.Error()
 	}
-	switch {
-	case f.fault == before:
-	case f.fault == "":
+	switch f.fault {
+	case before:
+	case "":
 		f.log.InfoContext(ctx, "all of the gateway's configuration is served again", "version", config.Version)
 	default:
 		f.log.ErrorContext(ctx, "some of the gateway's configuration cannot be served", "version", config.Version, "error", f.fault)
