@@ -283,6 +283,9 @@ const (
 	roles
 	// others need nobody.
 	others
+	// routes come after the policies that they name: one that names what is not
+	// there answers 500.
+	routes
 	// quotas come last: everything that is created under a quota in force is
 	// charged to it one by one, which costs more than creating it.
 	quotas
@@ -298,6 +301,8 @@ func stageOf(gvk schema.GroupVersionKind) stage {
 		return roles
 	case gvk.Group == corev1.GroupName && gvk.Kind == "ResourceQuota":
 		return quotas
+	case gvk.Group == "gateway.networking.k8s.io" && (gvk.Kind == "HTTPRoute" || gvk.Kind == "GRPCRoute"):
+		return routes
 	default:
 		return others
 	}
