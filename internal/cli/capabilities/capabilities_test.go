@@ -220,11 +220,11 @@ func TestFlagsAreSwitched(t *testing.T) {
 	}{
 		{args: []string{"flag", "enable", "crate-v2", "--tenant", "payments"}, stdout: "crate-v2 enabled for tenant payments", tenants: "payments"},
 		{args: []string{"flag", "enable", "crate-v2", "--tenant", "payments"}, stdout: "enabled", tenants: "payments"},
-		{args: []string{"flag", "enable", "crate-v2", "--tenant", "orders"}, stdout: "enabled", tenants: "payments orders"},
+		{args: []string{"flag", "enable", "crate-v2", "--tenant", "orders"}, stdout: "enabled", stderr: `there is no tenant "orders"; see "roadbed tenant list"`, tenants: "payments orders"},
 		{args: []string{"flag", "list"}, stdout: "crate-v2 +ENABLED.*payments, orders", tenants: "payments orders"},
 		{args: []string{"flag", "disable", "crate-v2", "--tenant", "payments"}, stdout: "disabled", tenants: "orders"},
 		{args: []string{"flag", "disable", "crate-v2"}, stderr: "tenant", code: verb.ExitUsage, tenants: "orders"},
-		{args: []string{"flag", "enable", "crate-v9", "--tenant", "orders"}, stderr: `feature flag "crate-v9"`, code: verb.ExitFailed, tenants: "orders"},
+		{args: []string{"flag", "enable", "crate-v9", "--tenant", "orders"}, stderr: `feature flag "crate-v9".*"roadbed flag list"`, code: verb.ExitFailed, tenants: "orders"},
 	} {
 		stdout, stderr, code := s.run(t, step.args...)
 		if code != step.code || !regexp.MustCompile(step.stdout).MatchString(stdout) || !regexp.MustCompile(step.stderr).MatchString(stderr) {

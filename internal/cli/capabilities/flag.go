@@ -8,10 +8,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 )
@@ -63,8 +65,10 @@ func (p *program) switchVerb(use, short string, change func(tenants []string, te
 			}); err != nil {
 				return fmt.Errorf("%s feature flag %q for tenant %q: %w", use, args[0], tenant, err)
 			}
-			_, err = fmt.Fprintf(p.Out, "feature flag %s %sd for tenant %s\n", args[0], use, tenant)
-			return err
+			if _, err := fmt.Fprintf(p.Out, "feature flag %s %sd for tenant %s\n", args[0], use, tenant); err != nil {
+				return err
+			}
+			return p.hint(cmd.Context(), c, tenant)
 		},
 	}
 	cmd.Flags().StringVar(&tenant, "tenant", "", "tenant whose flag it is")
@@ -73,11 +77,24 @@ func (p *program) switchVerb(use, short string, change func(tenants []string, te
 	return cmd
 }
 
+// hint says when there is no such tenant: a flag may be switched before one comes,
+// and a name may be misspelt.
+func (p *program) hint(ctx context.Context, c client.Client, tenant string) error {
+	err := c.Get(ctx, client.ObjectKey{Name: tenant}, &tenancyv1alpha1.Tenant{})
+	if !apierrors.IsNotFound(err) {
+		return nil // Whoever may not look at tenants is told nothing.
+	}
+	_, err = fmt.Fprintf(p.Err, "there is no tenant %q; see \"roadbed tenant list\"\n", tenant)
+	return err
+}
+
 // rewrite changes a flag, again when somebody else was faster.
 func rewrite(ctx context.Context, c client.Client, name string, change func(*v1alpha1.FeatureFlag)) error {
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		var flag v1alpha1.FeatureFlag
-		if err := c.Get(ctx, client.ObjectKey{Name: name}, &flag); err != nil {
+		if err := c.Get(ctx, client.ObjectKey{Name: name}, &flag); apierrors.IsNotFound(err) {
+			return fmt.Errorf("%w; \"roadbed flag list\" shows those there are", err)
+		} else if err != nil {
 			return err
 		}
 		change(&flag)
