@@ -42,9 +42,9 @@ func (p *program) consumersVerb() *cobra.Command {
 and when last, and the claims of each version. They are whom to talk to before a version
 is removed: a refusal to remove it names them too.
 
-The server is asked, which knows of a use within five seconds. It answers whom RBAC lets
-get capabilities/consumers. Where it cannot be asked, what the cluster has stored is shown,
-to the hour, and how old it is.`,
+The server is asked, which knows of a use within five seconds. It answers whom RBAC
+lets get capabilities/consumers. Where it cannot be asked, what the cluster has
+stored is shown, to the hour, and how old it is.`,
 		Example: "  roadbed capability consumers database\n  roadbed capability consumers database --version v1 -o json",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.names(),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -28,8 +28,9 @@ func (p *program) planVerb() *cobra.Command {
 		Short: "Show everything that a claim would make, and make nothing",
 		Long: `Show every object that a claim would consist of, what would be made outside the
 cluster, what it costs and who has to agree. The API server checks the claim as it
-would when it is made, and what is wrong is named with its line. What Roadbed then applies is what is shown; values that other
-objects have yet to say stand as the expressions that will read them.`,
+would when it is made, and what is wrong is named with its line. What Roadbed then
+applies is what is shown; values that other objects have yet to say stand as the
+expressions that will read them.`,
 		Example: "  roadbed claim plan -f orders.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
