@@ -2,6 +2,7 @@ package capabilities
 
 import (
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -127,7 +128,7 @@ func Entry(cluster bool) []client.Object {
 			GatewayClassName: "roadbed", Listeners: []gatewayv1.Listener{listener},
 		}},
 		&gatewayv1alpha1.AuthorizationPolicy{ObjectMeta: meta(gatewayName), Spec: gatewayv1alpha1.AuthorizationPolicySpec{
-			Issuers:            []gatewayv1alpha1.TokenIssuer{{Type: "Cluster"}},
+			Issuers:            []gatewayv1alpha1.TokenIssuer{{Type: "Cluster", MaxStale: &metav1.Duration{Duration: 24 * time.Hour}}},
 			TokenToBackend:     "Passed",
 			APIKeys:            &gatewayv1alpha1.APIKeys{Header: "x-api-key", ToBackend: "Passed"},
 			ClientCertificates: "Ignore", Anonymous: "Refuse", Tenant: "Required",
@@ -155,7 +156,10 @@ func documentsRoute() client.Object {
 				},
 			}},
 			BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{
-				BackendObjectReference: gatewayv1.BackendObjectReference{Name: service, Port: &port},
+				BackendObjectReference: gatewayv1.BackendObjectReference{
+					Group: new(gatewayv1.Group("")), Kind: new(gatewayv1.Kind("Service")), Name: service, Port: &port,
+				},
+				Weight: new(int32(1)),
 			}}},
 		}},
 	}}
