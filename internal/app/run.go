@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -38,6 +39,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if err := opts.validate(); err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}
+	thrifty()
 	opts.Config = tuned(opts.Config)
 	direct, err := client.New(opts.Config, client.Options{})
 	if err != nil {
@@ -63,6 +65,19 @@ func Run(ctx context.Context, opts Options) (err error) {
 		return fmt.Errorf("run the server: %w", err)
 	}
 	return nil
+}
+
+// collectAfter is by how many percent the heap grows until it is collected. Most of
+// it is what caches hold for long: half of Go's own measure takes a quarter less
+// memory, for a few percent more of the program's processor time. goCollects is
+// Go's own measure.
+const collectAfter, goCollects = 50, 100
+
+// thrifty has the process collect garbage sooner, unless somebody has said how soon.
+func thrifty() {
+	if said := debug.SetGCPercent(collectAfter); said != goCollects {
+		debug.SetGCPercent(said)
+	}
 }
 
 // tuned is a copy of the connection without the client's own rate limit: the
