@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -33,37 +34,50 @@ type shared struct {
 // sharedPolicies are those of all cases.
 func sharedPolicies(t *testing.T) []shared {
 	t.Helper()
-	all, err := corpus.All(".")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var found []shared
-	for _, c := range all {
-		if len(c.Problems) > 0 || len(c.Resources) == 0 {
+	for c, p := range policiesOf[*policiesv1.ValidatingPolicy](t) {
+		if _, reason, err := native.Validating(p, native.Options{NoOverrides: true}); err != nil || reason != "" {
 			continue
 		}
-		documents, _ := load.Parse(c.Name, c.Policy)
-		for _, p := range validatingOf(documents) {
-			if _, reason, err := native.Validating(p, native.Options{NoOverrides: true}); err != nil || reason != "" {
-				continue
-			}
-			name := fmt.Sprintf("%s/%d-%s", c.Name, len(found), p.Name)
-			found = append(found, shared{name, p, c, enginetest.VariantsOf(c.Resources)})
-		}
+		name := fmt.Sprintf("%s/%d-%s", c.Name, len(found), p.Name)
+		found = append(found, shared{name, p, c, enginetest.VariantsOf(c.Resources)})
 	}
 	return found
 }
 
-// validatingOf are the policies among documents, and what becomes of legacy ones.
-func validatingOf(documents []load.Document) []*policiesv1.ValidatingPolicy {
-	var found []*policiesv1.ValidatingPolicy
+// policiesOf are the policies of a kind among those of all cases that have objects,
+// and what becomes of legacy ones, each with its case.
+func policiesOf[P any](t *testing.T) iter.Seq2[corpus.Case, P] {
+	t.Helper()
+	all, err := corpus.All(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(yield func(corpus.Case, P) bool) {
+		for _, c := range all {
+			if len(c.Problems) > 0 || len(c.Resources) == 0 {
+				continue
+			}
+			documents, _ := load.Parse(c.Name, c.Policy)
+			for _, p := range among[P](documents) {
+				if !yield(c, p) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// among are the policies of a kind among documents.
+func among[P any](documents []load.Document) []P {
+	var found []P
 	for _, document := range documents {
-		switch source := document.Object.(type) {
-		case *policiesv1.ValidatingPolicy:
-			found = append(found, source)
-		case *kyvernov1.ClusterPolicy:
-			for _, rewritten := range migrate.Rewrite(source) {
-				if p, ok := rewritten.Policy.(*policiesv1.ValidatingPolicy); ok {
+		if p, ok := document.Object.(P); ok {
+			found = append(found, p)
+		}
+		if legacy, ok := document.Object.(*kyvernov1.ClusterPolicy); ok {
+			for _, rewritten := range migrate.Rewrite(legacy) {
+				if p, ok := rewritten.Policy.(P); ok {
 					found = append(found, p)
 				}
 			}

@@ -17,14 +17,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
-	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/corpus"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/enginetest"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
 )
 
@@ -41,19 +37,9 @@ type mutation struct {
 // one of its own, whose name begins with the prefix.
 func mutations(t *testing.T, prefix string) []mutation {
 	t.Helper()
-	all, err := corpus.All(".")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var found []mutation
-	for _, c := range all {
-		if len(c.Problems) > 0 || len(c.Resources) == 0 {
-			continue
-		}
-		documents, _ := load.Parse(c.Name, c.Policy)
-		for _, p := range mutatingOf(documents) {
-			found = append(found, mutation{name: c.Name + "/" + p.Name, policy: p, example: examplesLike(slices.Concat(c.Resources, c.Mutated))})
-		}
+	for c, p := range policiesOf[*policiesv1.MutatingPolicy](t) {
+		found = append(found, mutation{name: c.Name + "/" + p.Name, policy: p, example: examplesLike(slices.Concat(c.Resources, c.Mutated))})
 	}
 	for _, entry := range catalogue.All() {
 		if p, ok := entry.Object.(*policiesv1.MutatingPolicy); ok {
@@ -72,24 +58,6 @@ func mutations(t *testing.T, prefix string) []mutation {
 		kept = append(kept, one)
 	}
 	return kept
-}
-
-// mutatingOf are the policies among documents, and what becomes of legacy ones.
-func mutatingOf(documents []load.Document) []*policiesv1.MutatingPolicy {
-	var found []*policiesv1.MutatingPolicy
-	for _, document := range documents {
-		switch source := document.Object.(type) {
-		case *policiesv1.MutatingPolicy:
-			found = append(found, source.DeepCopy())
-		case *kyvernov1.ClusterPolicy:
-			for _, rewritten := range migrate.Rewrite(source) {
-				if p, ok := rewritten.Policy.(*policiesv1.MutatingPolicy); ok {
-					found = append(found, p)
-				}
-			}
-		}
-	}
-	return found
 }
 
 // examplesLike alternates between objects that resemble some and objects of the

@@ -81,6 +81,14 @@ func TestVerifyKeyless(t *testing.T) {
 // signKeyless signs as cosign does with a certificate and a log's promise.
 func signKeyless(t *testing.T, sigstore *ca.VirtualSigstore, image name.Digest) {
 	t.Helper()
+	attachCertified(t, sigstore, image, func(signed *ca.TestEntity, _ []byte) (key, value string) {
+		return "dev.sigstore.cosign/bundle", promise(t, sigstore, signed)
+	})
+}
+
+// attachCertified signs as cosign does with a certificate, and with what proves when.
+func attachCertified(t *testing.T, sigstore *ca.VirtualSigstore, image name.Digest, when func(signed *ca.TestEntity, signature []byte) (key, value string)) {
+	t.Helper()
 	payload := imagestest.Payload(image, nil)
 	signed, err := sigstore.Sign(robot, issuer, payload)
 	if err != nil {
@@ -101,10 +109,11 @@ func signKeyless(t *testing.T, sigstore *ca.VirtualSigstore, image name.Digest) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	key, value := when(signed, content.Signature())
 	imagestest.Attach(t, image, payload, map[string]string{
 		"dev.cosignproject.cosign/signature": base64.StdEncoding.EncodeToString(content.Signature()),
 		"dev.sigstore.cosign/certificate":    string(certificate),
-		"dev.sigstore.cosign/bundle":         promise(t, sigstore, signed),
+		key:                                  value,
 	})
 }
 

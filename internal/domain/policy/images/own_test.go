@@ -2,7 +2,6 @@ package images_test
 
 import (
 	"crypto"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -131,34 +130,15 @@ func logKeyOf(t *testing.T, sigstore *ca.VirtualSigstore) string {
 // signStamped signs as cosign does with a certificate and a timestamp, and no log.
 func signStamped(t *testing.T, sigstore *ca.VirtualSigstore, image name.Digest) {
 	t.Helper()
-	payload := imagestest.Payload(image, nil)
-	signed, err := sigstore.Sign(robot, issuer, payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	verification, err := signed.VerificationContent()
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := cryptoutils.MarshalCertificateToPEM(verification.Certificate())
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := signed.SignatureContent()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stamp, err := sigstore.TimestampResponse(content.Signature())
-	if err != nil {
-		t.Fatal(err)
-	}
-	annotation, err := json.Marshal(map[string]any{"SignedRFC3161Timestamp": stamp})
-	if err != nil {
-		t.Fatal(err)
-	}
-	imagestest.Attach(t, image, payload, map[string]string{
-		"dev.cosignproject.cosign/signature":   base64.StdEncoding.EncodeToString(content.Signature()),
-		"dev.sigstore.cosign/certificate":      string(certificate),
-		"dev.sigstore.cosign/rfc3161timestamp": string(annotation),
+	attachCertified(t, sigstore, image, func(_ *ca.TestEntity, signature []byte) (key, value string) {
+		stamp, err := sigstore.TimestampResponse(signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		annotation, err := json.Marshal(map[string]any{"SignedRFC3161Timestamp": stamp})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "dev.sigstore.cosign/rfc3161timestamp", string(annotation)
 	})
 }
