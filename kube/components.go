@@ -23,7 +23,7 @@ import (
 // returns its exit code.
 var components = map[string]func() int{
 	"etcd":                    etcd,
-	"kube-apiserver":          func() int { return cobraMain(apiserver.NewAPIServerCommand()) },
+	"kube-apiserver":          apiServer,
 	"kube-controller-manager": func() int { return cobraMain(controllers.NewControllerManagerCommand()) },
 	"kube-scheduler":          func() int { return cobraMain(scheduler.NewSchedulerCommand()) },
 	"kubectl":                 func() int { return cobraMain(kubectl.NewDefaultKubectlCommand()) },
@@ -31,6 +31,11 @@ var components = map[string]func() int{
 }
 
 func cobraMain(command *cobra.Command) int { return cli.Run(command) }
+
+func apiServer() int {
+	roomy()
+	return cobraMain(apiserver.NewAPIServerCommand())
+}
 
 // etcd returns only on a clean end: etcdmain calls os.Exit on failure.
 func etcd() int {

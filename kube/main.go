@@ -1,7 +1,8 @@
 // Command roadbed-kube is a whole Kubernetes control plane in one executable.
 //
 // It runs the upstream component named by the first argument, or by the name
-// it was started under, with that component's own flags and unchanged code:
+// it was started under, with that component's own flags and unchanged code; only
+// the API server's heap may grow to half a gigabyte before it is collected:
 //
 //	roadbed-kube kube-apiserver --help
 //	ln -s roadbed-kube etcd && ./etcd --help
