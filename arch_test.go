@@ -95,6 +95,16 @@ func TestNothingNamesTheMachineItWasWrittenOn(t *testing.T) {
 	report(t, found)
 }
 
+// TestControlPlaneRequiresWhatTheProductDoes keeps minutes of compiling away.
+func TestControlPlaneRequiresWhatTheProductDoes(t *testing.T) {
+	t.Parallel()
+	found, err := laws.Modules(root(), "go.mod", "kube/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report(t, found)
+}
+
 // root is the repository: tests run in the directory of their package.
 func root() fs.FS { return os.DirFS(".") }
 

@@ -2,8 +2,12 @@ package kubetest_test
 
 import (
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -44,7 +48,7 @@ func TestInstallCRDsTwice(t *testing.T) {
 	env := kubetest.Start(t)
 	env.InstallCRDs(t)
 	env.InstallCRDs(t)
-	kubetest.Eventually(t, 10*time.Second, "tenants are served", func() error {
+	kubetest.Eventually(t, time.Minute, "tenants are served", func() error {
 		return env.Client.List(t.Context(), &tenancyv1alpha1.TenantList{})
 	})
 }
@@ -59,7 +63,7 @@ func TestPodReachesRunning(t *testing.T) {
 	if err := env.Client.Create(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
-	kubetest.Eventually(t, 30*time.Second, "the pod runs", func() error {
+	kubetest.Eventually(t, time.Minute, "the pod runs", func() error {
 		if err := env.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), pod); err != nil {
 			return err
 		}
@@ -71,11 +75,59 @@ func TestPodReachesRunning(t *testing.T) {
 	if err := env.Client.Delete(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
-	kubetest.Eventually(t, 30*time.Second, "the deleted pod is gone", func() error {
+	kubetest.Eventually(t, time.Minute, "the deleted pod is gone", func() error {
 		err := env.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), pod)
 		if !apierrors.IsNotFound(err) {
 			return errors.Join(errors.New("still there"), err)
 		}
 		return nil
 	})
+}
+
+// patient is a test that notes how it failed.
+type patient struct {
+	testing.TB
+
+	failed string
+}
+
+func (p *patient) Helper() {}
+
+func (p *patient) Fatalf(format string, args ...any) {
+	p.failed = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+// TestEventuallyCountsPausesOnly wants checks that are slow to be as many as others,
+// what does not come to be named, and an end all the same.
+func TestEventuallyCountsPausesOnly(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		slow   time.Duration
+		checks int
+		want   string
+	}{
+		"idle machine": {0, 41, "it comes: not after 1s, in 1s: not yet"},
+		"busy machine": {time.Second, 41, "it comes: not after 1s, in 42s: not yet"},
+		"no machine":   {time.Minute, 6, "it comes: not after 1s, in 6m0.125s: not yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, checks := &patient{TB: t}, 0
+				var over sync.WaitGroup
+				over.Go(func() {
+					kubetest.Eventually(p, time.Second, "it comes", func() error {
+						checks++
+						<-time.After(c.slow)
+						return errors.New("not yet")
+					})
+				})
+				over.Wait()
+				if p.failed != c.want || checks != c.checks {
+					t.Errorf("%q after %d checks, want %q after %d", p.failed, checks, c.want, c.checks)
+				}
+			})
+		})
+	}
 }

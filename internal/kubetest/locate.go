@@ -124,7 +124,7 @@ func (e *Env) apply(ctx context.Context, definition *apiextensionsv1.CustomResou
 
 func (e *Env) awaitEstablished(t testing.TB, name string) {
 	t.Helper()
-	Eventually(t, 30*time.Second, "CustomResourceDefinition "+name+" is served", func() error {
+	Eventually(t, time.Minute, "CustomResourceDefinition "+name+" is served", func() error {
 		var live apiextensionsv1.CustomResourceDefinition
 		if err := e.Client.Get(t.Context(), client.ObjectKey{Name: name}, &live); err != nil {
 			return err

@@ -244,6 +244,22 @@ func TestWords(t *testing.T) {
 	expect(t, found, `a.md:2: names "/den/me"`, "a reader has no such folder")
 }
 
+func TestModules(t *testing.T) {
+	t.Parallel()
+	tree := fstest.MapFS{
+		"go.mod":      {Data: []byte("module a\n\nrequire (\n\tx.org/one v1.0.0\n\tx.org/two v1.0.0 // indirect\n\tx.org/three v1.0.0\n)\n")},
+		"kube/go.mod": {Data: []byte("module b\n\nrequire (\n\tx.org/one v1.0.0\n\tx.org/four v2.0.0\n\tx.org/three v0.0.0\n\tx.org/two v1.1.0\n)\n\nreplace (\n\tx.org/one => x.org/other v9.0.0\n)\n")},
+	}
+	found, err := Modules(tree, "go.mod", "kube/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, found, "kube/go.mod:7: requires x.org/two v1.1.0, and go.mod v1.0.0: go get x.org/two@v1.0.0", "both need it")
+	if _, err := Modules(tree, "go.mod", "gone/go.mod"); err == nil {
+		t.Error("a file that is not there was accepted")
+	}
+}
+
 func TestLoadNamesTheBrokenFile(t *testing.T) {
 	t.Parallel()
 	_, err := Load(fstest.MapFS{"a/a.go": {Data: []byte("package")}}, "example.org/m")

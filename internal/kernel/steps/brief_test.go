@@ -21,6 +21,10 @@ func TestBriefWaitOfANewObjectIsToldOnlyWhenItLasts(t *testing.T) {
 	if result, writes, _, err := b.pass(t, runner); err != nil || writes != 0 || result.RequeueAfter != time.Second {
 		t.Fatalf("first pass wrote %d times and ends with %+v, %v; want no write and another look in a second", writes, result, err)
 	}
+	outcome = steps.Waiting("Soon", "it takes an instant", 100*time.Millisecond).Briefly()
+	if result, writes, _, err := b.pass(t, runner); err != nil || writes != 0 || result.RequeueAfter != 100*time.Millisecond {
+		t.Fatalf("a wait with a time of its own wrote %d times and ends with %+v, %v; want another look by that time", writes, result, err)
+	}
 	clock.Step(time.Second)
 	if _, writes, _, err := b.pass(t, runner); err != nil || writes != 1 {
 		t.Fatalf("after a second it wrote %d times, %v; want the status", writes, err)

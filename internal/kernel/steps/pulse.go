@@ -16,7 +16,7 @@ import (
 
 // Bare adds a controller that is no Runner, because its objects have no status,
 // with the signs of life that a Runner gives. Its Reconcile is not called for
-// heartbeats.
+// heartbeats, and its context ends after two minutes, as that of a Runner's steps.
 func Bare(mgr manager.Manager, b *builder.Builder, name string, c clock.Clock, l module.Liveness, r reconcile.Reconciler) error {
 	l.Expect(name)
 	beat := func() { l.Beat(name) }
@@ -34,7 +34,9 @@ func Bare(mgr manager.Manager, b *builder.Builder, name string, c clock.Clock, l
 		if req == heartbeat {
 			return reconcile.Result{}, nil
 		}
-		return r.Reconcile(ctx, req)
+		limited, cancel := context.WithTimeout(ctx, reconcileTimeout)
+		defer cancel()
+		return r.Reconcile(limited, req)
 	})
 	if err := b.Named(name).WatchesRawSource(source.Func(heart)).Complete(answer); err != nil {
 		return fmt.Errorf("set up controller %q: %w", name, err)

@@ -203,6 +203,8 @@ func (r *Runner[T]) patchFinalizer(ctx context.Context, obj T, change func(clien
 func (r *Runner[T]) walk(ctx context.Context, original, obj T, steps []Step[T]) (Result, error) {
 	last := Done(condition.ReasonReady, "Everything that was asked for is in place.")
 	soonest := time.Duration(0)
+	ctx, cancel := untilTelling(ctx)
+	defer cancel()
 	for i, step := range steps {
 		if step.Holds {
 			if err := r.hold(ctx, original, obj); err != nil {
@@ -225,6 +227,16 @@ func (r *Runner[T]) walk(ctx context.Context, original, obj T, steps []Step[T]) 
 	r.set(obj, condition.Ready, last)
 	obj.SetObservedGeneration(obj.GetGeneration())
 	return last, nil
+}
+
+// untilTelling ends with nine tenths of the time that a pass has left: the rest
+// is for writing the status, or nobody would learn of a step that hangs.
+func untilTelling(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, limited := ctx.Deadline()
+	if !limited {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/10))
 }
 
 // sooner is the shorter of two times, of which 0 is none.
@@ -300,7 +312,7 @@ func (r *Runner[T]) put(obj T, c metav1.Condition) {
 func (r *Runner[T]) conclude(ctx context.Context, original, obj T, last Result) (reconcile.Result, error) {
 	brief := last.Outcome == OutcomeWaiting && last.Brief && condition.Get(original.GetConditions(), condition.Ready) == nil
 	if left := r.brief.left(client.ObjectKeyFromObject(obj), brief, r.opts.Clock.Now()); left > 0 {
-		return reconcile.Result{RequeueAfter: left}, nil
+		return reconcile.Result{RequeueAfter: sooner(left, last.After)}, nil
 	}
 	if !equality.Semantic.DeepEqual(original, obj) {
 		written := obj.DeepCopyObject().(T)

@@ -25,7 +25,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
-const soon = 30 * time.Second
+const soon = time.Minute
 
 // startManager runs a manager whose cache holds nothing but the bench's object.
 func startManager(t *testing.T, b *bench, setup func(manager.Manager) error) {

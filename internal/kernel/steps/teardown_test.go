@@ -138,7 +138,7 @@ func TestTeardown(t *testing.T) {
 	if _, writes, _, err := b.pass(t, runner); err != nil || writes != 1 {
 		t.Errorf("finished teardown: %v, %d writes, want the finalizer's", err, writes)
 	}
-	kubetest.Eventually(t, 10*time.Second, "the object goes after the teardown", func() error {
+	kubetest.Eventually(t, time.Minute, "the object goes after the teardown", func() error {
 		if err := b.client.Get(t.Context(), b.key, newUnit()); !apierrors.IsNotFound(err) {
 			return fmt.Errorf("it is still there: %w", err)
 		}

@@ -17,8 +17,13 @@ import (
 // as one entry.
 const MaxRecord = 65535
 
-// ErrClosed is returned by Record after Close.
-var ErrClosed = errors.New("the trail is closed")
+var (
+	// ErrClosed is returned by Record after Close.
+	ErrClosed = errors.New("the trail is closed")
+	// ErrTooLarge is returned by Record for what no trail can take, however often it
+	// is tried.
+	ErrTooLarge = fmt.Errorf("more than the %d bytes of a record", MaxRecord)
+)
 
 // File keeps records in a local file: one JSON object a line, appended, never
 // rewritten, readable by its owner only. It belongs to one process at a time.
@@ -80,12 +85,9 @@ func (f *File) Record(ctx context.Context, record Record) error {
 		record.Time = f.clock.Now()
 	}
 	record.Time = record.Time.UTC()
-	line, err := json.Marshal(record)
+	line, err := lineOf(record)
 	if err != nil {
 		return fmt.Errorf("record %s: %w", record.Action, err)
-	}
-	if len(line) > MaxRecord {
-		return fmt.Errorf("record %s: %d bytes are more than a record's %d", record.Action, len(line), MaxRecord)
 	}
 	if err := f.commit(ctx, append(line, '\n')); err != nil {
 		return fmt.Errorf("record %s: %w", record.Action, err)
@@ -94,6 +96,21 @@ func (f *File) Record(ctx context.Context, record Record) error {
 		"kind", record.Object.Kind, "namespace", record.Object.Namespace, "name", record.Object.Name,
 		"reason", record.Reason)
 	return nil
+}
+
+// lineOf is a record as a line without its end. Of an actor who is in so many
+// groups that they fill a record it tells how many there are: what he did is
+// recorded all the same.
+func lineOf(record Record) ([]byte, error) {
+	line, err := json.Marshal(record)
+	if groups := len(record.Actor.Groups); err == nil && len(line) > MaxRecord && groups > 0 {
+		record.Actor.Groups = []string{fmt.Sprintf("(%d groups, too many for a record)", groups)}
+		line, err = json.Marshal(record)
+	}
+	if err == nil && len(line) > MaxRecord {
+		err = fmt.Errorf("%d bytes are %w", len(line), ErrTooLarge)
+	}
+	return line, err
 }
 
 // commit hands a line to the owner and waits for its fate.

@@ -64,6 +64,32 @@ func names(t *testing.T, path string) []string {
 	return names
 }
 
+// TestRecordOfSomebodyInManyGroups keeps what he did, and says how many they are.
+func TestRecordOfSomebodyInManyGroups(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "trail.jsonl")
+	file := open(t, path, slog.New(slog.DiscardHandler))
+	record := cordon("payments")
+	for i := range 5000 {
+		record.Actor.Groups = append(record.Actor.Groups, fmt.Sprintf("ldap:cn=group-%d,ou=corp", i))
+	}
+	if err := file.Record(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	for got, err := range trail.Read(path) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"(5000 groups, too many for a record)"}, got.Actor.Groups); diff != "" {
+			t.Error(diff)
+		}
+	}
+	record.Actor.Groups, record.Actor.Name = nil, strings.Repeat("x", trail.MaxRecord)
+	if err := file.Record(t.Context(), record); !errors.Is(err, trail.ErrTooLarge) {
+		t.Errorf("got %v, want ErrTooLarge", err)
+	}
+}
+
 func TestRecordKeepsEverything(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "trail.jsonl")

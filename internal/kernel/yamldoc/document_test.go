@@ -40,6 +40,9 @@ func TestDecodeTellsLines(t *testing.T) {
 		{"malformed YAML, and the others are read", "kind: A\n---\nkind: [\n---\nkind: C\nx: 1\n", []string{
 			"f:4: malformed YAML: did not find expected node content", `f:6: unknown field "x"`,
 		}},
+		{"a line that is indented too little, not where its list begins", "kind: A\nspec:\n  list:\n  - text: x\n    count: 1\n   - text: y\n", []string{"f:6: malformed YAML: did not find expected key"}},
+		{"an entry that is none", "kind: A\nspec:\n  - x\n  - y\n  z: 1\n", []string{"f:5: malformed YAML: did not find expected '-' indicator"}},
+		{"a tab", "kind: A\n\tspec: x\n", []string{"f:2: malformed YAML: found a tab character that violates indentation"}},
 		{"JSON with tabs", "{\n\t\"kind\": \"A\",\n\t\"x\": 1\n}", []string{`f:3: unknown field "x"`}},
 		{"kind is no text", "kind: [A]\n", []string{"f:1: kind: must be a text, not a list"}},
 		{"a marker in a text", "kind: A\nspec:\n  text: |\n    ---\n    y\n  x: 1\n", []string{`f:6: unknown field "spec.x"`}},

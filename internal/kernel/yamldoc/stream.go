@@ -75,7 +75,7 @@ func read(file string, p part) (*Document, *Mistake) {
 	}
 	var node yaml.Node
 	if err := yaml.Unmarshal(text, &node); err != nil {
-		return nil, p.malformed(file, err)
+		return nil, p.malformed(file, nearest(text, err))
 	}
 	if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
 		return nil, nil
@@ -104,7 +104,22 @@ var (
 	yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
 	// zeroBased are the errors whose lines the YAML library counts from 0.
 	zeroBased = regexp.MustCompile(`did not find expected (',' or|key|node content|'-' indicator|<)`)
+	// indented are the errors for which the library that nodes are read with names
+	// the line where the block around the mistake begins.
+	indented = regexp.MustCompile(`did not find expected (key|'-' indicator)|found a tab character`)
 )
+
+// nearest is the error that names the line of the mistake, of the two that the
+// libraries have for a text.
+func nearest(text []byte, err error) error {
+	if !indented.MatchString(err.Error()) {
+		return err
+	}
+	if _, other := k8syaml.YAMLToJSONStrict(text); other != nil && indented.MatchString(other.Error()) {
+		return other
+	}
+	return err
+}
 
 // Malformed says what a YAML library found wrong, and at which line; 0 when it
 // does not say.

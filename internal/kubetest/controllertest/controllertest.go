@@ -34,7 +34,7 @@ import (
 const LogVariable = "ROADBED_TEST_LOG"
 
 // patience is how long controllers may take until each of them reconciles.
-const patience = 45 * time.Second
+const patience = 2 * time.Minute
 
 // Log is where controllers write: nowhere, unless LogVariable is set.
 func Log() *slog.Logger {
