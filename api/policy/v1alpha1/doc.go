@@ -5,7 +5,7 @@
 // A PolicyOverride is a team's request that a policy be waived for some of its
 // objects until a date, and what became of the request. The OverrideLedger is
 // one object of the cluster, written by Roadbed alone: the overrides in force,
-// in the form that the API server's own admission policies read.
+// compiled for whoever judges by them.
 //
 // The package holds types only: no logic, no clients.
 //

@@ -6,14 +6,14 @@ import (
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 )
 
-// LedgerName is the name of the OverrideLedger that holds everything.
+// LedgerName is the name of the one OverrideLedger.
 const LedgerName = "overrides"
 
-// OverrideLedger is the overrides in force, compiled for the API server's own
-// admission policies, which read it as their parameter. The one named overrides
-// holds everything; those named overrides-000 to overrides-127 hold the waivers
-// of some policies each, because the API server reads a parameter as a whole for
-// every request. All of them always exist, and Roadbed alone writes them.
+// OverrideLedger is the overrides in force, compiled: Roadbed writes those that
+// concern a policy into the admission policies that it makes of it, judges by them
+// itself, and holds requests for overrides to the terms. The one named overrides
+// always exists, and Roadbed alone writes it. Those named overrides-000 to
+// overrides-127 are of earlier versions, and deleted.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Cluster,categories=roadbed
@@ -28,7 +28,7 @@ type OverrideLedger struct {
 }
 
 // OverrideLedgerSpec is what is in force. Every field is always there, because
-// the expressions that read it ask for none.
+// the expressions of the guards that read it do not ask.
 type OverrideLedgerSpec struct {
 	// policies holds the waivers in force by the name of the policy.
 	// +kubebuilder:validation:MaxProperties=1024
@@ -64,8 +64,7 @@ type Waiver struct {
 	Rules []string `json:"rules"`
 
 	// podSecurity are the controls of podSecurity rules that are waived; none
-	// means that the rules are. Only the ledger that holds everything has waivers
-	// of controls: the API server's own policies know no such rules.
+	// means that the rules are. The API server's own policies know no such rules.
 	// +kubebuilder:validation:MaxItems=16
 	// +listType=atomic
 	// +optional

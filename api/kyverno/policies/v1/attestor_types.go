@@ -42,6 +42,11 @@ type Cosign struct {
 	// +optional
 	TUF *TUF `json:"tuf,omitempty"`
 
+	// trustedRoot is a Sigstore TrustedRoot as JSON: the roots and logs that vouch
+	// for signatures, in place of those that Roadbed was started with.
+	// +optional
+	TrustedRoot *StringOrExpression `json:"trustedRoot,omitempty"`
+
 	// annotations must be part of the signed payload.
 	// +optional
 	Annotations map[string]string `json:"annotations,omitempty"`
@@ -74,6 +79,10 @@ type Keyless struct {
 	// roots are PEM; the public good instance's unless they are given.
 	// +optional
 	Roots string `json:"roots,omitempty"`
+
+	// additionalExtensions are values that the certificate's extensions must have.
+	// +optional
+	AdditionalExtensions map[string]string `json:"additionalExtensions,omitempty"`
 }
 
 // Identity is a signer as an OIDC issuer names it.
@@ -93,6 +102,11 @@ type Identity struct {
 	// subjectRegExp is used where there is no subject.
 	// +optional
 	SubjectRegExp string `json:"subjectRegExp,omitempty"`
+
+	// subjectExpression returns what is used as subjectRegExp, which must be empty
+	// then.
+	// +optional
+	SubjectExpression string `json:"subjectExpression,omitempty"`
 }
 
 // Certificate is a certificate of one's own.

@@ -76,6 +76,13 @@ type MutatingPolicySpec struct {
 	// +optional
 	TargetMatchConstraints *TargetMatchConstraints `json:"targetMatchConstraints,omitempty"`
 
+	// targetMatchConditions are expressions that must be true of other, existing
+	// objects to be changed.
+	// +listType=map
+	// +listMapKey=name
+	// +optional
+	TargetMatchConditions []admissionregistrationv1.MatchCondition `json:"targetMatchConditions,omitempty"`
+
 	// matchConditions are expressions that must be true for the policy to
 	// concern a request that the constraints select.
 	// +listType=map
@@ -97,6 +104,13 @@ type MutatingPolicySpec struct {
 	// +listType=atomic
 	// +optional
 	Mutations []admissionregistrationv1.Mutation `json:"mutations,omitempty"`
+
+	// auditAnnotations are expressions whose values results of the changed object
+	// have as annotations. The API server has none for policies that change objects.
+	// +listType=map
+	// +listMapKey=key
+	// +optional
+	AuditAnnotations []admissionregistrationv1.AuditAnnotation `json:"auditAnnotations,omitempty"`
 
 	// webhookConfiguration adjusts the webhook.
 	// +optional
@@ -138,6 +152,15 @@ type MutatingPolicyEvaluationConfiguration struct {
 	// mutateExisting asks for changes to existing objects.
 	// +optional
 	MutateExisting *MutateExistingConfiguration `json:"mutateExisting,omitempty"`
+
+	// skipBackgroundRequests is about requests of Kyverno's background controller,
+	// of which there are none here.
+	// +optional
+	SkipBackgroundRequests *bool `json:"skipBackgroundRequests,omitempty"`
+
+	// useServerSideApply lets apply configurations replace atomic lists and maps.
+	// +optional
+	UseServerSideApply bool `json:"useServerSideApply,omitempty"`
 }
 
 // MutateExistingConfiguration asks for changes to existing objects.
