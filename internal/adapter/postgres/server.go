@@ -69,10 +69,11 @@ func New(source Source) *Server { return &Server{source: source} }
 // Close ends all connections.
 func (s *Server) Close() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.pool != nil {
-		s.pool.Close()
-		s.pool = nil
+	old := s.pool
+	s.pool = nil
+	s.mu.Unlock()
+	if old != nil {
+		old.Close()
 	}
 }
 
@@ -100,8 +101,8 @@ func (s *Server) connect(ctx context.Context) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
-	if s.pool != nil {
-		s.pool.Close()
+	if old := s.pool; old != nil {
+		go old.Close() // It waits for what is being asked, which ends with its context.
 	}
 	s.pool, s.url = pool, url
 	return pool, nil

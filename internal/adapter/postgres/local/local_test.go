@@ -82,7 +82,7 @@ func await(t *testing.T, server *local.Server) string {
 
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
-	deadline := time.After(40 * time.Second)
+	deadline := time.After(3 * time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -5,6 +5,7 @@ package redistest
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"strconv"
@@ -52,23 +53,25 @@ func Start(t testing.TB) *Server {
 	return made
 }
 
+// freePort draws one that no outgoing connection is given, as those from 32768 on
+// are: between here and the server's start nobody takes it.
 func freePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 200 {
+		port := 12_000 + rand.IntN(8_000)
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil && listener.Close() == nil {
+			return port
+		}
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return port
+	t.Fatal("no free port between 12000 and 20000 on 127.0.0.1 in 200 draws")
+	return 0
 }
 
 // await returns when the server answers.
 func await(t testing.TB, url string, said *bytes.Buffer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
