@@ -174,17 +174,25 @@ func (c *Estate) NamespacesOf(ctx context.Context, tenant string) (map[string]*c
 // Record puts a privileged action on the trail. What it speaks of MUST NOT
 // happen before it returned nil.
 func (c *Estate) Record(ctx context.Context, action string, obj client.Object, kind, reason, after string) error {
-	err := c.Trail.Record(ctx, trail.Record{
-		Actor:  identity.From(ctx),
-		Action: "tenancy." + action,
-		Object: trail.Object{Group: groupOf(kind), Kind: kind, Name: obj.GetName()},
-		Reason: reason,
-		After:  after,
-	})
-	if err != nil {
-		return fmt.Errorf("record %s of %s %q: %w", action, kind, obj.GetName(), err)
+	return c.record(ctx, trail.Record{Action: action, Object: subject(obj, kind), Reason: reason, After: after})
+}
+
+// RecordBefore is Record for an action that ends an object or hands it over: the
+// trail keeps the hash of what it was.
+func (c *Estate) RecordBefore(ctx context.Context, action string, obj client.Object, kind, reason string) error {
+	return c.record(ctx, trail.Record{Action: action, Object: subject(obj, kind), Reason: reason, Before: apply.Hash(obj)})
+}
+
+func (c *Estate) record(ctx context.Context, r trail.Record) error {
+	r.Actor, r.Action = identity.From(ctx), "tenancy."+r.Action
+	if err := c.Trail.Record(ctx, r); err != nil {
+		return fmt.Errorf("record %s of %s %q: %w", r.Action, r.Object.Kind, r.Object.Name, err)
 	}
 	return nil
+}
+
+func subject(obj client.Object, kind string) trail.Object {
+	return trail.Object{Group: groupOf(kind), Kind: kind, Name: obj.GetName()}
 }
 
 func groupOf(kind string) string {

@@ -75,6 +75,18 @@ func aroundBusinessUnits() []offence {
 		{"change another unit's tenant", guard, patches(foreign, rename), patches(mine, rename)},
 		{"delete another unit's tenant", guard, deletes(foreign), deletes(mine)},
 		{"let go of reservations", guard, patches(mine, `{"metadata":{"finalizers":null}}`), patches(mine, paint)},
+		{
+			"hold up whoever compares a quota", guard, patches(mine, `{"spec":{"quota":{"pods":"1e999"}}}`),
+			patches(mine, `{"spec":{"quota":{"pods":"1e2","requests.memory":"1Ei"}}}`),
+		},
+		{
+			"hold up whoever compares a namespace's quota", guard, patches(mine, `{"spec":{"namespaces":[{"name":"dev","quota":{"pods":"1E-100"}}]}}`),
+			patches(mine, `{"spec":{"namespaces":[{"name":"dev","quota":{"pods":2}}]}}`),
+		},
+		{
+			"hold up whoever compares a capacity", guard, patches(mine, `{"spec":{"storageClasses":[{"name":"fast","capacity":"1e+0100"}]}}`),
+			patches(mine, `{"spec":{"storageClasses":[{"name":"fast","capacity":"10Gi"}]}}`),
+		},
 		{"write a status", byRBAC, status, nil},
 		{"adopt what is not one's own", guard, newIn(func(t *v1alpha1.Tenant) {
 			t.Spec.Namespaces = []v1alpha1.TenantNamespace{{Name: "dev", Adopt: "onboarding-bystander"}}

@@ -280,7 +280,7 @@ func (o *Procedure) deleteNamespace(ctx context.Context, t *v1alpha1.Tenant, ns 
 	if unit := ns.Labels[v1alpha1.LabelBusinessUnit]; unit != t.Spec.BusinessUnit {
 		return fmt.Errorf("namespace %q belongs to business unit %q: it is not deleted", ns.Name, unit)
 	}
-	if err := o.Record(ctx, "namespace.delete", ns, estate.KindNamespace, fmt.Sprintf("tenant %q is offboarded", t.Name), ""); err != nil {
+	if err := o.RecordBefore(ctx, "namespace.delete", ns, estate.KindNamespace, fmt.Sprintf("tenant %q is offboarded", t.Name)); err != nil {
 		return err
 	}
 	err := o.Client.Delete(ctx, ns.DeepCopy(), client.Preconditions{UID: &ns.UID})

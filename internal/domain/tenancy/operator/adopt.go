@@ -30,7 +30,7 @@ func (c *tenants) adopt(ctx context.Context, t *v1alpha1.Tenant) error {
 			continue
 		}
 		reason := fmt.Sprintf("tenant %q takes the namespace in, with all that is in it", t.Name)
-		if err := c.Record(ctx, "namespace.adopt", &ns, estate.KindNamespace, reason, ""); err != nil {
+		if err := c.RecordBefore(ctx, "namespace.adopt", &ns, estate.KindNamespace, reason); err != nil {
 			return err
 		}
 	}

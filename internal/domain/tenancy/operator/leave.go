@@ -32,12 +32,12 @@ func (c *tenants) leave(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
 	if len(home) > 0 {
 		names := slices.Sorted(maps.Keys(home))
 		reason := fmt.Sprintf("the Tenant object was deleted; its namespaces %s stay as they are and keep their share of the envelope", strings.Join(names, ", "))
-		if err := c.Record(ctx, "tenant.delete", t, estate.KindTenant, reason, ""); err != nil {
+		if err := c.RecordBefore(ctx, "tenant.delete", t, estate.KindTenant, reason); err != nil {
 			return steps.Failed(tenancy.ReasonReserveFailed, err)
 		}
 		return steps.Done(tenancy.ReasonReserved, reason)
 	}
-	if err := c.Record(ctx, "tenant.delete", t, estate.KindTenant, "the Tenant object was deleted; it has no namespaces", ""); err != nil {
+	if err := c.RecordBefore(ctx, "tenant.delete", t, estate.KindTenant, "the Tenant object was deleted; it has no namespaces"); err != nil {
 		return steps.Failed(tenancy.ReasonReserveFailed, err)
 	}
 	if err := c.ledger.Release(ctx, t.Spec.BusinessUnit, estate.TenantHolder(t)); client.IgnoreNotFound(err) != nil {

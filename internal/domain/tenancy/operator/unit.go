@@ -356,7 +356,7 @@ func (c *units) leave(ctx context.Context, u *v1alpha1.BusinessUnit) steps.Resul
 	if len(left) > 0 {
 		return steps.Blocked(tenancy.ReasonInUse, fmt.Sprintf("it is not deleted while it has %s: offboard or delete those first", few(left)))
 	}
-	if err := c.Record(ctx, "businessunit.delete", u, estate.KindBusinessUnit, "the BusinessUnit object was deleted; it has no tenants", ""); err != nil {
+	if err := c.RecordBefore(ctx, "businessunit.delete", u, estate.KindBusinessUnit, "the BusinessUnit object was deleted; it has no tenants"); err != nil {
 		return steps.Failed(tenancy.ReasonReserveFailed, err)
 	}
 	return c.dissolve(ctx, u)

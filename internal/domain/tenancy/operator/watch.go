@@ -90,13 +90,28 @@ func (c *tenants) sharers(ctx context.Context, obj client.Object) []reconcile.Re
 		return nil
 	}
 	unit, tier := obj.GetLabels()[v1alpha1.LabelBusinessUnit], obj.GetLabels()[v1alpha1.LabelTier]
-	return c.matching(ctx, func(t *v1alpha1.Tenant) bool {
-		return estate.Shared(t) && t.Spec.BusinessUnit == unit && t.Spec.Tier == tier
-	})
+	members, err := c.TenantsIn(ctx, unit)
+	return c.requests(ctx, err, slices.DeleteFunc(members, func(t *v1alpha1.Tenant) bool {
+		return !estate.Shared(t) || t.Spec.Tier != tier
+	}))
 }
 
 func (c *tenants) ofTier(ctx context.Context, obj client.Object) []reconcile.Request {
-	return c.matching(ctx, func(t *v1alpha1.Tenant) bool { return t.Spec.Tier == obj.GetName() })
+	users, err := c.TenantsOfTier(ctx, obj.GetName())
+	return c.requests(ctx, err, users)
+}
+
+// requests are for the tenants that were found, unless reading them failed.
+func (c *tenants) requests(ctx context.Context, err error, found []*v1alpha1.Tenant) []reconcile.Request {
+	if err != nil {
+		c.Log.ErrorContext(ctx, "tenants cannot be read", "error", err)
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(found))
+	for _, t := range found {
+		requests = append(requests, request(t.Name))
+	}
+	return requests
 }
 
 // unitChanged wakes all tenants in and below a business unit whose spec

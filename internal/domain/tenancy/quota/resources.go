@@ -55,7 +55,8 @@ var budgeted = map[corev1.ResourceName]unit{
 // tier or tenant says otherwise. Together with budgeted they cover every
 // namespaced kind of Kubernetes 1.37 that quotas can count. Events cannot be
 // counted (the quota system ignores them; they expire within the hour), nor
-// can kinds that are never stored, such as bindings and access reviews.
+// can kinds that are never stored, such as bindings and access reviews. Kinds
+// that a cluster does not serve cost nothing.
 var caps = map[corev1.ResourceName]int64{
 	corev1.ResourceServices:                                50,
 	corev1.ResourceServicesNodePorts:                       0,
@@ -86,6 +87,8 @@ var caps = map[corev1.ResourceName]int64{
 	countPrefix + "resourceclaims.resource.k8s.io":         50,
 	countPrefix + "resourceclaimtemplates.resource.k8s.io": 50,
 	countPrefix + "csistoragecapacities.storage.k8s.io":    50,
+	// Kubelets write these for pods, a few each.
+	countPrefix + "podcertificaterequests.certificates.k8s.io": 1000,
 }
 
 // floors are what Roadbed's and Kubernetes' own objects in each namespace use
@@ -164,6 +167,9 @@ func Check(name corev1.ResourceName, amount resource.Quantity) string {
 }
 
 func checkAmount(name corev1.ResourceName, amount resource.Quantity) string {
+	if !computable(amount) {
+		return "have an exponent of at most two digits"
+	}
 	if amount.Sign() < 0 {
 		return "not be negative"
 	}
@@ -181,6 +187,14 @@ func checkAmount(name corev1.ResourceName, amount resource.Quantity) string {
 	default:
 		return "be a whole number"
 	}
+}
+
+// computable says that an amount may be compared and added. 1e99999999 must not:
+// whoever compares it writes out its hundred million digits, and does nothing else
+// meanwhile.
+func computable(amount resource.Quantity) bool {
+	scale := amount.AsDec().Scale()
+	return -100 < scale && scale < 100
 }
 
 // maxAmount keeps an amount in its smallest units well within 64 bits.
