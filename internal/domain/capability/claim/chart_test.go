@@ -25,7 +25,7 @@ import (
 func factories() map[v1alpha1.ProvisionerType]claim.Factory {
 	return map[v1alpha1.ProvisionerType]claim.Factory{
 		v1alpha1.ProvisionerHelm:    claim.Helm(render.NewCharts("")),
-		v1alpha1.ProvisionerBuiltin: claim.Builtins(map[string]provision.Builtin{"safe": daily}),
+		v1alpha1.ProvisionerBuiltin: claim.Builtins(map[string]provision.Builtin{"safe": daily, "deaf": unhearing}),
 	}
 }
 

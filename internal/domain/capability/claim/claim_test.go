@@ -30,7 +30,7 @@ func TestClaims(t *testing.T) {
 	p.publish(t, boxes)
 	t.Run("together", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *platform){
-			"chart": testChart, "rotation": testRotation,
+			"chart": testChart, "rotation": testRotation, "deaf": testDeaf,
 			"life": testLife, "drift": testDrift, "taken": testTaken, "plan": testPlan, "accounts": testAccounts,
 			"no tenant": testNoTenant, "no record": testNoRecord, "retained": testRetained, "no such builtin": testNoBuiltin,
 		} {
@@ -152,7 +152,7 @@ spec:
 `)
 	namespace, dev := p.tenant(t, "misspelt", "tier-2", "internal")
 	made := claimed(t, dev, wish(namespace, "Ledger", "one", `{"size":3}`))
-	conditioned(t, dev, made, claim.ConditionAccepted, claim.ReasonInvalidProvisioner, `there is no provisioner "postgress": use one of safe`)
+	conditioned(t, dev, made, claim.ConditionAccepted, claim.ReasonInvalidProvisioner, `there is no provisioner "postgress": use one of deaf, safe`)
 	if err := dev.Delete(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}

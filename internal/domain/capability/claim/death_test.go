@@ -191,6 +191,7 @@ func TestDeathAtEachPoint(t *testing.T) {
 	})
 	p.fuses = &fuses{}
 	p.fuses.reset()
+	p.wrap = p.fuses.wrap
 	p.publish(t, boxes)
 	p.publish(t, vaults)
 	p.revisions(t, "box", 1)

@@ -2,6 +2,7 @@ package claim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -65,8 +67,12 @@ type pass struct {
 	waiting string
 }
 
-// workers is how many claims of one capability are worked on at once.
-const workers = 8
+const (
+	// workers is how many claims of one capability are worked on at once.
+	workers = 8
+	// listLimit is how long a worker waits for a kind to be listed.
+	listLimit = 5 * time.Second
+)
 
 // newEngine makes the engine of a capability, which does nothing yet.
 func newEngine(mgr manager.Manager, host hostOf, kind schema.GroupVersionKind, external bool, changed func()) (*Engine, error) {
@@ -112,7 +118,7 @@ func newEngine(mgr manager.Manager, host hostOf, kind schema.GroupVersionKind, e
 	e.runner = steps.New(claims{reader}, func() *Claim { return newClaim(kind) }, options, e.steps(), teardown...)
 	e.controller, err = controller.NewUnmanaged("claims-"+host.capability, controller.Options{
 		Reconciler: e, MaxConcurrentReconciles: workers, SkipNameValidation: new(true), NeedLeaderElection: new(false),
-		ReconciliationTimeout: 2 * time.Minute, Logger: mgr.GetLogger(),
+		ReconciliationTimeout: 2 * time.Minute, CacheSyncTimeout: mgr.GetControllerOptions().CacheSyncTimeout, Logger: mgr.GetLogger(),
 		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](100*time.Millisecond, time.Minute),
 	})
 	return e, err
@@ -181,21 +187,38 @@ func (e *Engine) Enqueue(claim types.NamespacedName) {
 	}
 }
 
-// EnqueueAll has every claim looked at.
-func (e *Engine) EnqueueAll(ctx context.Context) error {
+// EnqueueAll has every claim looked at, or every one in a namespace. Claims that
+// are not known yet will be looked at when they are.
+func (e *Engine) EnqueueAll(ctx context.Context, namespace string) error {
 	all, err := e.Claims(ctx)
+	if errors.Is(err, errUnknown) {
+		return nil
+	}
 	for i := range all {
-		e.Enqueue(client.ObjectKeyFromObject(&all[i]))
+		if namespace == "" || all[i].GetNamespace() == namespace {
+			e.Enqueue(client.ObjectKeyFromObject(&all[i]))
+		}
 	}
 	return err
 }
 
+// errUnknown says that an engine has not learned of its claims yet.
+var errUnknown = errors.New("the claims are not known yet")
+
 // Claims are all claims of the capability, as its cache has them. They MUST NOT
-// be changed.
+// be changed. It never waits: an engine may end before it learns of its claims,
+// and whoever waited for that would wait for ever.
 func (e *Engine) Claims(ctx context.Context) ([]unstructured.Unstructured, error) {
+	informer, err := e.cache.GetInformer(ctx, newClaim(e.kind).Unstructured, cache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, err
+	}
+	if !informer.HasSynced() {
+		return nil, errUnknown
+	}
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(e.kind.GroupVersion().WithKind(e.kind.Kind + "List"))
-	err := e.cache.List(ctx, list, client.UnsafeDisableDeepCopy)
+	err = e.cache.List(ctx, list, client.UnsafeDisableDeepCopy)
 	return list.Items, err
 }
 
@@ -216,9 +239,14 @@ func (e *Engine) watch(ctx context.Context, kind schema.GroupVersionKind, order 
 	}
 	like := &unstructured.Unstructured{}
 	like.SetGroupVersionKind(kind)
-	informer, err := e.cache.GetInformer(ctx, like)
+	informer, err := e.cache.GetInformer(ctx, like, cache.BlockUntilSynced(false))
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", kind.Kind, err)
+	}
+	limited, cancel := context.WithTimeout(ctx, listLimit)
+	defer cancel()
+	if !toolscache.WaitForCacheSync(limited.Done(), informer.HasSynced) {
+		return &RefusedError{Reason: ReasonUnavailable, Pending: true, Message: fmt.Sprintf("%s of %s, which the capability makes, cannot be listed yet", kind.Kind, kind.GroupVersion())}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

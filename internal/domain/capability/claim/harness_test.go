@@ -14,7 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
@@ -32,7 +34,10 @@ import (
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
 
-const patience = 30 * time.Second
+const patience = time.Minute
+
+// syncs is how long a controller waits for what it watches; else it is two minutes.
+const syncs = 20 * time.Second
 
 // platform is the claims' controllers at work on an API server of their own,
 // acting with Roadbed's rights for claims and no others.
@@ -42,15 +47,17 @@ type platform struct {
 	factories  map[v1alpha1.ProvisionerType]claim.Factory
 	supervisor *claim.Supervisor
 	trail      *controllertest.Trail
-	fuses      *fuses // nil where nobody dies
+	fuses      *fuses                // nil where nobody dies
+	wrap       transport.WrapperFunc // of what the controllers ask; nil for nothing
 	stop       func() error
 }
 
-func start(t *testing.T, factories map[v1alpha1.ProvisionerType]claim.Factory) *platform {
+// start starts the controllers, with wraps around what they ask.
+func start(t *testing.T, factories map[v1alpha1.ProvisionerType]claim.Factory, wraps ...transport.WrapperFunc) *platform {
 	t.Helper()
 	env := kubetest.Private(t)
 	env.InstallCRDs(t)
-	p := &platform{env: env, admin: env.Client, factories: factories, trail: &controllertest.Trail{}}
+	p := &platform{env: env, admin: env.Client, factories: factories, wrap: transport.Wrappers(wraps...), trail: &controllertest.Trail{}}
 	acting := rest.CopyConfig(env.Admin)
 	acting.QPS, acting.Impersonate = -1, rest.ImpersonationConfig{UserName: identity.Roadbed, Groups: []string{"system:masters"}}
 	installer, err := client.New(acting, client.Options{Scheme: env.Scheme})
@@ -130,10 +137,8 @@ func (p *platform) create(t *testing.T, c client.Client, objects ...client.Objec
 func (p *platform) run(t *testing.T) {
 	t.Helper()
 	acting := rest.CopyConfig(p.env.As(t, identity.Roadbed, identity.RoadbedGroups()...))
-	if p.fuses != nil {
-		acting.Wrap(p.fuses.wrap)
-	}
-	host := controllertest.Host(t, p.env, acting, p.trail)
+	acting.Wrap(p.wrap)
+	host := controllertest.Host(t, p.env, acting, p.trail, func(o *manager.Options) { o.Controller.CacheSyncTimeout = syncs })
 	p.trail.Refuse(func(r trail.Record) bool { return r.Object.Name == "unrecorded" })
 	var err error
 	if p.supervisor, err = claim.Setup(host, claim.Deps{Factories: p.factories}); err != nil {

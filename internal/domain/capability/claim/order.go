@@ -17,6 +17,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/provision/expression"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/revision"
@@ -59,12 +60,12 @@ type orders struct {
 }
 
 // tenantOf is the tenant that a namespace belongs to.
-func tenantOf(namespace *corev1.Namespace) provision.Tenant {
-	label := func(key string) string { return namespace.Labels[key] }
+func tenantOf(namespace client.Object) provision.Tenant {
+	label := func(key string) string { return namespace.GetLabels()[key] }
 	return provision.Tenant{
 		Name: label(tenancyv1alpha1.LabelTenant), BusinessUnit: label(tenancyv1alpha1.LabelBusinessUnit),
 		Tier: label(tenancyv1alpha1.LabelTier), Environment: label(tenancyv1alpha1.LabelEnvironment),
-		DataClass: label(tenancyv1alpha1.LabelDataClass), Namespace: namespace.Name,
+		DataClass: label(tenancyv1alpha1.LabelDataClass), Namespace: namespace.GetName(),
 	}
 }
 
@@ -229,10 +230,9 @@ func refusedBy(err error) (*RefusedError, bool) {
 
 // kindOf is the kind that claims are stored in.
 func kindOf(c *v1alpha1.Capability) (schema.GroupVersionKind, bool) {
-	for _, v := range c.Spec.Versions {
-		if v.Storage {
-			return schema.GroupVersionKind{Group: cmp.Or(c.Spec.Group, v1alpha1.ClaimsGroup), Version: v.Name, Kind: c.Spec.Names.Kind}, true
-		}
+	stored := capability.Storage(c)
+	if stored == nil {
+		return schema.GroupVersionKind{}, false
 	}
-	return schema.GroupVersionKind{}, false
+	return capability.Kind(c, stored.Name), true
 }

@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -23,9 +24,14 @@ import (
 
 func TestRevisionsAndApprovals(t *testing.T) {
 	t.Parallel()
-	p := start(t, nil)
+	late := &gate{path: "/lates"}
+	volumes := &gate{path: "/persistentvolumeclaims", method: http.MethodGet}
+	p := start(t, nil, unlisted, late.wrap, volumes.wrap)
 	t.Run("together", func(t *testing.T) {
-		for name, test := range map[string]func(*testing.T, *platform){"waves": testWaves, "approvals": testApprovals, "stop and start": testStops, "old revisions": testOldRevisions} {
+		for name, test := range map[string]func(*testing.T, *platform){
+			"waves": testWaves, "approvals": testApprovals, "stop and start": testStops, "old revisions": testOldRevisions, "unlisted": testUnlisted,
+			"listed late": late.testListed, "moved": testMoved, "unlisted part": testUnlistedPart,
+		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, p) })
 		}
 	})
@@ -108,10 +114,6 @@ func testWaves(t *testing.T, p *platform) {
 	})
 	rendered(t, p.admin, late, one)
 	if err := low.Delete(t.Context(), object("ConfigMap", third, "early-new")); err != nil {
-		t.Fatal(err)
-	}
-	touch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"touched":"yes"}}}`))
-	if err := low.Patch(t.Context(), early, touch); err != nil {
 		t.Fatal(err)
 	}
 	rendered(t, p.admin, early, two)
@@ -314,11 +316,15 @@ func (p *platform) newest(t *testing.T, capability string, number int32) *v1alph
 
 // testStops wants engines to come and go with their capabilities.
 func testStops(t *testing.T, p *platform) {
-	c := p.publish(t, variant("passing", "Passing", ""))
+	p.comeAndGo(t, p.publish(t, variant("passing", "Passing", "")))
+}
+
+func (p *platform) comeAndGo(t *testing.T, c *v1alpha1.Capability) {
+	t.Helper()
 	running := func(want bool) {
 		t.Helper()
 		kubetest.Eventually(t, patience, fmt.Sprintf("the engine runs: %v", want), func() error {
-			if now := p.supervisor.Running(); strings.Contains(strings.Join(now, " "), "passing") != want {
+			if now := p.supervisor.Running(); slices.Contains(now, c.Name) != want {
 				return fmt.Errorf("running are %v", now)
 			}
 			return nil
@@ -329,4 +335,27 @@ func testStops(t *testing.T, p *platform) {
 		t.Fatal(err)
 	}
 	running(false)
+}
+
+// unlisted has nobody list the claims that testUnlisted speaks of.
+func unlisted(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/unlisteds") {
+			return nil, errDead
+		}
+		return next.RoundTrip(r)
+	})
+}
+
+// testUnlisted wants an engine that never learns of its claims, and ends so, to
+// hold up nobody else.
+func testUnlisted(t *testing.T, p *platform) {
+	c := p.publish(t, variant("unlisted", "Unlisted", ""))
+	p.revisions(t, "unlisted", 1)
+	p.publish(t, variant("listed", "Listed", ""))
+	namespace, dev := p.tenant(t, "listed", "tier-2", "internal")
+	ready(t, dev, claimed(t, dev, wish(namespace, "Listed", "one", `{"size":1}`)))
+	p.comeAndGo(t, c)
+	p.revisions(t, "unlisted", 0)
+	ready(t, dev, claimed(t, dev, wish(namespace, "Listed", "two", `{"size":1}`)))
 }

@@ -7,17 +7,19 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/capability"
 	"github.com/roadbed-dev/roadbed/internal/domain/capability/revision"
 	"github.com/roadbed-dev/roadbed/internal/kernel/condition"
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
@@ -118,7 +120,7 @@ func (r *rollouts) rollOut(ctx context.Context, rev *v1alpha1.CapabilityRevision
 		return steps.Done(ReasonSuperseded, fmt.Sprintf("Revision %s has taken over.", known[0].Name))
 	}
 	standing, err := r.standing(ctx, c, rev)
-	if _, early := errors.AsType[*cache.ErrCacheNotStarted](err); early {
+	if errors.Is(err, errUnknown) {
 		return steps.Waiting(ReasonRollingOut, "The claims are not known yet.", pace).Briefly()
 	}
 	if err != nil {
@@ -168,7 +170,7 @@ func (r *rollouts) trim(ctx context.Context, rev *v1alpha1.CapabilityRevision) s
 func (r *rollouts) standing(ctx context.Context, c *v1alpha1.Capability, rev *v1alpha1.CapabilityRevision) ([]revision.Standing, error) {
 	engine := r.supervisor.engine(c.Name)
 	if engine == nil {
-		return nil, nil // Nothing is claimed of a kind that is not served.
+		return nil, r.unclaimed(ctx, c)
 	}
 	all, err := engine.Claims(ctx)
 	if err != nil {
@@ -182,13 +184,23 @@ func (r *rollouts) standing(ctx context.Context, c *v1alpha1.Capability, rev *v1
 		if err != nil || version != rev.Spec.Version || platform.Revision != "" || platform.Updates == v1alpha1.UpdatesPinned {
 			continue
 		}
-		tier, err := namespaceTier(ctx, r.read, claim.GetNamespace())
-		if err != nil {
+		namespace := &corev1.Namespace{}
+		if err := r.read.Get(ctx, client.ObjectKey{Name: claim.GetNamespace()}, namespace, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("read namespace %q: %w", claim.GetNamespace(), err)
 		}
-		standing = append(standing, stand(claim, rev.Name, revision.WaveOf(c.Spec.Rollout, tier)))
+		standing = append(standing, stand(claim, rev.Name, revision.WaveOf(c.Spec.Rollout, tenantOf(namespace).Tier)))
 	}
 	return standing, nil
+}
+
+// unclaimed is nil where the capability's kind is not there, so that nothing is
+// claimed of it. After a start, engines are a moment later than revisions.
+func (r *rollouts) unclaimed(ctx context.Context, c *v1alpha1.Capability) error {
+	err := r.read.Get(ctx, client.ObjectKey{Name: capability.Definition(c)}, &apiextensionsv1.CustomResourceDefinition{})
+	if err == nil {
+		return errUnknown
+	}
+	return client.IgnoreNotFound(err)
 }
 
 // stand is how one claim stands.

@@ -37,10 +37,7 @@ func (rotating) Delete(context.Context, provision.Input, provision.DeletionPolic
 // daily is the provisioner of testRotation.
 var daily = rotating{testclock.NewFakePassiveClock(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
 
-// testRotation: what is outside the cluster is looked at again within the hour,
-// unasked, and a password that is due by then comes into the Secret.
-func testRotation(t *testing.T, p *platform) {
-	p.publish(t, `
+const safes = `
 metadata: {name: safe}
 spec:
   description: a password that changes each day, for tests
@@ -54,7 +51,12 @@ spec:
     schema: {spec: {type: object}}
     connection: {secretKeys: [password]}
     provisioner: {type: Builtin, builtin: {name: safe}}
-`)
+`
+
+// testRotation: what is outside the cluster is looked at again within the hour,
+// unasked, and a password that is due by then comes into the Secret.
+func testRotation(t *testing.T, p *platform) {
+	p.publish(t, safes)
 	namespace, dev := p.tenant(t, "rotation", "tier-2", "internal")
 	made := claimed(t, dev, wish(namespace, "Safe", "one", `{}`))
 	ready(t, dev, made)

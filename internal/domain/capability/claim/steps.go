@@ -77,7 +77,11 @@ func refused(err error, after time.Duration) steps.Result {
 	case why.Pending:
 		return steps.Waiting(why.Reason, why.Message, after)
 	}
-	return steps.Blocked(why.Reason, why.Message)
+	blocked := steps.Blocked(why.Reason, why.Message)
+	if why.Reason == ReasonNameTaken {
+		blocked.After = kindAgain // What is in the way is not watched.
+	}
+	return blocked
 }
 
 // approve waits for whoever must agree to the claim as it is.

@@ -3,6 +3,7 @@ package claim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -22,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	approvals "github.com/roadbed-dev/roadbed/internal/domain/capability/approval/operator"
@@ -64,6 +66,7 @@ type Supervisor struct {
 	rollouts *rollouts
 	keeper   *keeper.Keeper
 	changed  func(capability string)
+	ended    chan event.GenericEvent // capabilities whose engine ended by itself
 
 	mu      sync.Mutex
 	root    context.Context     // guarded by mu; nil until the manager starts
@@ -73,8 +76,8 @@ type Supervisor struct {
 // running is an engine at work.
 type running struct {
 	*Engine
-	kind     schema.GroupVersionKind
 	external bool
+	ctx      context.Context // it ends with the engine, or before
 	cancel   context.CancelFunc
 	ended    chan struct{}
 }
@@ -86,7 +89,7 @@ func Setup(host *module.Host, deps Deps) (*Supervisor, error) {
 		deps.Changed = func(string) {}
 	}
 	s := &Supervisor{
-		mgr: mgr, changed: deps.Changed, engines: map[string]*running{}, keeper: keeper.New(mgr.GetClient(), mgr.GetAPIReader()),
+		mgr: mgr, changed: deps.Changed, engines: map[string]*running{}, ended: make(chan event.GenericEvent), keeper: keeper.New(mgr.GetClient(), mgr.GetAPIReader()),
 		host: hostOf{
 			orders: &orders{read: mgr.GetClient(), direct: mgr.GetAPIReader(), makers: NewMakers(deps.Factories)},
 			clock:  host.Clock, trail: host.Trail, log: host.Log,
@@ -97,7 +100,11 @@ func Setup(host *module.Host, deps Deps) (*Supervisor, error) {
 		For(&v1alpha1.Capability{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&apiextensionsv1.CustomResourceDefinition{}, handler.EnqueueRequestsFromMapFunc(ofDefinition)).
 		Watches(&v1alpha1.CapabilityRevision{}, s.revised()).
-		Watches(&v1alpha1.ClaimApproval{}, s.approved()).
+		Watches(&v1alpha1.ClaimApproval{}, handler.EnqueueRequestsFromMapFunc(s.approved)).
+		Watches(&corev1.Namespace{}, s.moved()).
+		WatchesRawSource(source.Channel(s.ended, handler.Funcs{GenericFunc: func(_ context.Context, e event.GenericEvent, q queue) {
+			q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)}, again)
+		}})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 1})
 	if err := errors.Join(steps.Bare(mgr, watches, SupervisorName, host.Clock, host.Liveness, s), s.rollouts.setup(mgr), approvals.Setup(host)); err != nil {
 		return nil, err
@@ -132,8 +139,7 @@ func (s *Supervisor) Reconcile(ctx context.Context, request reconcile.Request) (
 	c := &v1alpha1.Capability{}
 	err := s.mgr.GetClient().Get(ctx, request.NamespacedName, c)
 	if apierrors.IsNotFound(err) || err == nil && c.DeletionTimestamp != nil && len(c.Finalizers) == 0 {
-		s.stop(request.Name)
-		return reconcile.Result{}, s.keeper.Withdraw(ctx, request.Name)
+		return reconcile.Result{}, errors.Join(s.stop(request.Name), s.keeper.Withdraw(ctx, request.Name))
 	}
 	if err != nil {
 		return reconcile.Result{}, err
@@ -156,11 +162,11 @@ func (s *Supervisor) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err != nil || !started {
 		return reconcile.Result{RequeueAfter: again}, err
 	}
-	s.mu.Lock()
-	engine := s.engines[c.Name]
-	s.mu.Unlock()
 	s.rollouts.lookAtAll(ctx, c.Name)
-	return reconcile.Result{}, engine.EnqueueAll(ctx)
+	if engine := s.engine(c.Name); engine != nil {
+		err = engine.EnqueueAll(ctx, "")
+	}
+	return reconcile.Result{}, err
 }
 
 // served says whether the API server serves the kind.
@@ -188,13 +194,15 @@ func (s *Supervisor) run(c *v1alpha1.Capability, kind schema.GroupVersionKind) (
 	now, known := s.engines[c.Name]
 	root := s.root
 	s.mu.Unlock()
-	if known && now.kind == kind && now.external == external {
+	if known && now.kind == kind && now.external == external && now.ctx.Err() == nil {
 		return true, nil
 	}
 	if root == nil {
 		return false, nil
 	}
-	s.stop(c.Name)
+	if err := s.stop(c.Name); err != nil {
+		return false, err
+	}
 	host := s.host
 	host.capability = c.Name
 	engine, err := newEngine(s.mgr, host, kind, external, func() {
@@ -205,44 +213,60 @@ func (s *Supervisor) run(c *v1alpha1.Capability, kind schema.GroupVersionKind) (
 		return false, err
 	}
 	ctx, cancel := context.WithCancel(root)
-	made := &running{Engine: engine, kind: kind, external: external, cancel: cancel, ended: make(chan struct{})}
+	made := &running{Engine: engine, external: external, ctx: ctx, cancel: cancel, ended: make(chan struct{})}
+	s.mu.Lock()
+	s.engines[c.Name] = made
+	s.mu.Unlock()
 	go func() {
 		defer close(made.ended)
-		if err := engine.Start(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			s.host.log.ErrorContext(ctx, "the engine for claims ended", "capability", c.Name, "error", err)
-			s.lost(c.Name, made)
+		if err := engine.Start(ctx); err != nil && ctx.Err() == nil {
+			s.host.log.ErrorContext(ctx, "the engine for claims ended, and another one is started", "capability", c.Name, "error", err)
+			s.lost(ctx, c, made)
 		}
 	}()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.engines[c.Name] = made
 	return true, nil
 }
 
-// lost forgets an engine that ended by itself, so that another one is started.
-func (s *Supervisor) lost(capability string, which *running) {
+// lost forgets an engine that ended by itself, and has another one started.
+func (s *Supervisor) lost(ctx context.Context, c *v1alpha1.Capability, which *running) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.engines[capability] == which {
-		delete(s.engines, capability)
+	if s.engines[c.Name] == which {
+		delete(s.engines, c.Name)
+	}
+	s.mu.Unlock()
+	select {
+	case s.ended <- event.GenericEvent{Object: c}:
+	case <-ctx.Done():
 	}
 }
 
-// stop ends a capability's engine and waits until all of it has ended.
-func (s *Supervisor) stop(capability string) {
+// grace is how long an engine may take to end.
+const grace = 10 * time.Second
+
+// stop ends a capability's engine and waits until all of it has ended. One that
+// does not end holds up its own capability and no other.
+func (s *Supervisor) stop(capability string) error {
 	s.mu.Lock()
 	engine, known := s.engines[capability]
-	delete(s.engines, capability)
 	s.mu.Unlock()
-	if known {
-		engine.cancel()
-		<-engine.ended
+	if !known {
+		return nil
 	}
+	engine.cancel()
+	select {
+	case <-engine.ended:
+	case <-time.After(grace):
+		return fmt.Errorf("the engine for claims of %q does not end", capability)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.engines, capability)
+	return nil
 }
 
 func (s *Supervisor) stopAll() {
 	for _, name := range s.Running() {
-		s.stop(name)
+		_ = s.stop(name) // What does not end, ends with the process.
 	}
 }
 
@@ -270,41 +294,41 @@ func (s *Supervisor) engine(capability string) *Engine {
 
 // revised wakes claims whose version got a revision, or whose wave was opened.
 func (s *Supervisor) revised() handler.EventHandler {
-	wake := func(ctx context.Context, object client.Object) {
-		r, is := object.(*v1alpha1.CapabilityRevision)
-		if !is {
+	return handler.Funcs{UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ queue) {
+		before, is := e.ObjectOld.(*v1alpha1.CapabilityRevision)
+		after, also := e.ObjectNew.(*v1alpha1.CapabilityRevision)
+		if !is || !also || before.Status.OpenWaves == after.Status.OpenWaves {
 			return
 		}
-		if engine := s.engine(r.Spec.Capability); engine != nil {
-			if err := engine.EnqueueAll(ctx); err != nil {
-				s.host.log.WarnContext(ctx, "claims were not looked at after a change of a revision", "name", r.Name, "error", err)
+		if engine := s.engine(after.Spec.Capability); engine != nil {
+			if err := engine.EnqueueAll(ctx, ""); err != nil {
+				s.host.log.WarnContext(ctx, "claims were not looked at after a change of a revision", "name", after.Name, "error", err)
 			}
 		}
-	}
-	return handler.Funcs{
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ queue) {
-			before, is := e.ObjectOld.(*v1alpha1.CapabilityRevision)
-			after, also := e.ObjectNew.(*v1alpha1.CapabilityRevision)
-			if is && also && before.Status.OpenWaves != after.Status.OpenWaves {
-				wake(ctx, after)
+	}}
+}
+
+// moved wakes the claims of a namespace whose tenant has changed, or its tier.
+func (s *Supervisor) moved() handler.EventHandler {
+	return handler.Funcs{UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ queue) {
+		if tenantOf(e.ObjectOld) == tenantOf(e.ObjectNew) {
+			return
+		}
+		for _, name := range s.Running() {
+			if engine := s.engine(name); engine != nil {
+				if err := engine.EnqueueAll(ctx, e.ObjectNew.GetName()); err != nil {
+					s.host.log.WarnContext(ctx, "claims were not looked at after a change of their namespace", "namespace", e.ObjectNew.GetName(), "error", err)
+				}
 			}
-		},
-	}
+		}
+	}}
 }
 
-// approved wakes the claim that an approval speaks of.
-func (s *Supervisor) approved() handler.EventHandler {
-	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) { s.wakeClaim(e.Object) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ queue) { s.wakeClaim(e.ObjectNew) },
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) { s.wakeClaim(e.Object) },
-	}
-}
-
-func (s *Supervisor) wakeClaim(object client.Object) {
+// approved wakes the claim that an approval speaks of, and asks for no capability.
+func (s *Supervisor) approved(_ context.Context, object client.Object) []reconcile.Request {
 	a, is := object.(*v1alpha1.ClaimApproval)
 	if !is {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -313,13 +337,5 @@ func (s *Supervisor) wakeClaim(object client.Object) {
 			each.Enqueue(types.NamespacedName{Namespace: a.Namespace, Name: a.Spec.ClaimRef.Name})
 		}
 	}
-}
-
-// namespaceTier is the tier of a namespace's tenant.
-func namespaceTier(ctx context.Context, reader client.Reader, name string) (string, error) {
-	namespace := &corev1.Namespace{}
-	if err := reader.Get(ctx, client.ObjectKey{Name: name}, namespace, client.UnsafeDisableDeepCopy); err != nil {
-		return "", err
-	}
-	return tenantOf(namespace).Tier, nil
+	return nil
 }

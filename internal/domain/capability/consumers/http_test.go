@@ -88,6 +88,12 @@ func TestHTTP(t *testing.T) {
 	web := httptest.NewServer(mux)
 	t.Cleanup(web.Close)
 	narrow, wide, foreign := token(consumers.Audience), token(), token("somebody-else")
+	kubetest.Eventually(t, time.Minute, "the API server knows of the rights", func() error {
+		if status, body := ask(t, web.URL+consumers.Path+"?capability=store", narrow); status == http.StatusForbidden {
+			return errors.New(body)
+		}
+		return nil
+	})
 	const named = `{"asOf":"2026-03-01T12:00:00Z","items":[` +
 		`{"version":"v2","tenant":"zoo","operation":"listStore","last":"2026-03-01T11:59:59.999Z"},` +
 		`{"version":"v1","tenant":"apples","client":"web","operation":"createStore","last":"2026-03-01T11:59:57Z"}]}`

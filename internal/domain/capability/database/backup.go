@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,7 +34,13 @@ const (
 	finalName  = "final" + suffix
 	lookEvery  = time.Minute
 	retryAfter = 10 * time.Minute
+	// silence is how long nothing may come of a dump. Others wait for their turn,
+	// and a server that is gone without a word would make them wait for ever.
+	silence = 30 * time.Minute
 )
+
+// errSilent ends a dump of which nothing more comes.
+var errSilent = fmt.Errorf("the server has sent nothing for %v", silence)
 
 // target is a database that is backed up.
 type target struct {
@@ -207,12 +214,52 @@ func lastOf(names []string) time.Time {
 }
 
 func (b *Backups) dump(ctx context.Context, of target, name string) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	heard := make(chan struct{}, 1)
+	go b.listen(ctx, heard, end)
 	err := b.store.Put(ctx, of.folder()+name, func(to io.Writer) error {
-		return b.dumper.Dump(ctx, of.names.Database, of.names.Database, to)
+		return b.dumper.Dump(ctx, of.names.Database, of.names.Database, audible{to, heard})
 	})
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errSilent) {
+		err = cause
+	}
 	if err != nil {
 		return fmt.Errorf("back up database %q: %w", of.names.Database, err)
 	}
 	b.log.Info("a backup was made", "database", of.names.Database, "namespace", of.namespace, "name", of.claim)
 	return nil
+}
+
+// listen ends a dump of which nothing is heard for too long. It ends with it.
+func (b *Backups) listen(ctx context.Context, heard <-chan struct{}, end context.CancelCauseFunc) {
+	for {
+		timer := b.clock.NewTimer(silence)
+		select {
+		case <-timer.C():
+			end(errSilent)
+			return
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-heard:
+			timer.Stop()
+		}
+	}
+}
+
+// audible is a writer that says when something was written.
+type audible struct {
+	io.Writer
+
+	heard chan<- struct{}
+}
+
+// Write writes.
+func (a audible) Write(p []byte) (int, error) {
+	select {
+	case a.heard <- struct{}{}:
+	default: // It is heard already.
+	}
+	return a.Writer.Write(p)
 }

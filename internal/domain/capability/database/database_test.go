@@ -135,6 +135,8 @@ func TestLife(t *testing.T) {
 	first, err := p.Ensure(ctx, in, nil)
 	check(t, err)
 	check(t, connect(t, first.Connection))
+	w.clock.Step(time.Minute) // It looks each minute. A longer step would end the dump as silent.
+	eventually(t, func() bool { return len(list(t, w)) > 0 })
 	again, err := p.Ensure(ctx, in, first.Connection)
 	check(t, err)
 	if !maps.EqualFunc(first.Connection, again.Connection, func(a, b []byte) bool { return string(a) == string(b) }) || !again.Ready {
@@ -163,7 +165,6 @@ func TestLife(t *testing.T) {
 	}
 	check(t, connect(t, third.Connection))
 
-	eventually(t, func() bool { return len(list(t, w)) > 0 })
 	eventually(t, func() bool {
 		done, err := p.Delete(ctx, in, provision.Snapshot)
 		check(t, err)

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // attack is something that a guard of capabilities must refuse, whoever asks.
 type attack struct {

@@ -110,8 +110,8 @@ func (c *capabilities) publish(ctx context.Context, published *v1alpha1.Capabili
 	}
 	if _, err := applier.Apply(ctx, planned.Objects()); err != nil {
 		if apierrors.IsForbidden(err) {
-			return steps.Blocked(capability.ReasonRightsMissing, fmt.Sprintf(
-				"Roadbed may not hand out rights to API group %q, because it has none itself: bind its user to a cluster role with all verbs on that group (%v)", capability.Group(published), err))
+			return unwatched(steps.Blocked(capability.ReasonRightsMissing, fmt.Sprintf(
+				"Roadbed may not hand out rights to API group %q, because it has none itself: bind its user to a cluster role with all verbs on that group (%v)", capability.Group(published), err)))
 		}
 		return steps.Failed(capability.ReasonPublishFailed, err)
 	}

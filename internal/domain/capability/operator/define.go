@@ -35,6 +35,16 @@ import (
 // retry is how soon a deletion that waits for claims is looked at again.
 const retry = 5 * time.Second
 
+// unwatchedAgain is how soon what blocks a Capability is looked for again that
+// nobody watches.
+const unwatchedAgain = 10 * time.Second
+
+// unwatched is a result that nobody's change takes back.
+func unwatched(result steps.Result) steps.Result {
+	result.After = unwatchedAgain
+	return result
+}
+
 // consumersAgain is how soon those who use a capability are counted again.
 const consumersAgain = time.Minute
 
@@ -140,7 +150,7 @@ func (c *capabilities) migrate(ctx context.Context, published *v1alpha1.Capabili
 func defined(err error) steps.Result {
 	switch {
 	case errors.Is(err, errTaken):
-		return steps.Blocked(capability.ReasonNameTaken, err.Error())
+		return unwatched(steps.Blocked(capability.ReasonNameTaken, err.Error()))
 	case apierrors.IsInvalid(err):
 		return steps.Blocked(capability.ReasonNamesRefused, err.Error())
 	}

@@ -34,7 +34,7 @@ import (
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // platform is the domain at work on a real API server. All tests share it.
 type platform struct {

@@ -72,11 +72,10 @@ type Impersonation struct {
 	trail     trail.Recorder
 	clock     clock.Clock
 
-	giving sync.Mutex // held while rights are given
-
 	mu      sync.Mutex
 	clients map[string]dynamic.Interface // by namespace; guarded by mu
 	given   map[string]given             // by namespace; guarded by mu
+	giving  map[string]chan struct{}     // by namespace, full while rights are given in it; guarded by mu
 }
 
 // given are rights as they were last seen to be there, and when.
@@ -97,7 +96,7 @@ func NewImpersonation(config *rest.Config, catalogue Catalogue, recorder trail.R
 	}
 	return &Impersonation{
 		config: config, client: client, catalogue: catalogue, trail: recorder, clock: clock,
-		clients: map[string]dynamic.Interface{}, given: map[string]given{},
+		clients: map[string]dynamic.Interface{}, given: map[string]given{}, giving: map[string]chan struct{}{},
 	}, nil
 }
 
@@ -150,11 +149,27 @@ func (i *Impersonation) has(namespace string, rules []rbacv1.PolicyRule) bool {
 	return ok && i.clock.Since(known.at) < believed && equality.Semantic.DeepEqual(known.rules, rules)
 }
 
-// give makes sure of the rights. What is as it should be is not written.
+// turn is full while rights are given in the namespace.
+func (i *Impersonation) turn(namespace string) chan struct{} {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.giving[namespace] == nil {
+		i.giving[namespace] = make(chan struct{}, 1)
+	}
+	return i.giving[namespace]
+}
+
+// give makes sure of the rights, for one request in a namespace at a time. What is
+// as it should be is not written.
 func (i *Impersonation) give(ctx context.Context, role *rbacv1.Role, binding *rbacv1.RoleBinding) error {
-	i.giving.Lock()
-	defer i.giving.Unlock()
 	namespace := role.Namespace
+	turn := i.turn(namespace)
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if i.has(namespace, role.Rules) {
 		return nil // by another request, meanwhile
 	}

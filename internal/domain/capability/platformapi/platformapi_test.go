@@ -135,7 +135,7 @@ func start(t *testing.T) *api {
 	a.server = httptest.NewServer(platformapi.New(authenticator{}, known, accounts,
 		platformapi.Documents{OpenAPI: capability.OpenAPI, Docs: capability.Docs}, a.trail, slog.New(slog.DiscardHandler)))
 	t.Cleanup(a.server.Close)
-	kubetest.Eventually(t, 20*time.Second, "the kind is served", func() error {
+	kubetest.Eventually(t, time.Minute, "the kind is served", func() error {
 		if status, body, _ := a.call(t, "shop", "GET", "/v1/databases", "", nil); status != http.StatusOK {
 			return io.ErrUnexpectedEOF
 		} else if len(body["items"].([]any)) != 0 {

@@ -61,7 +61,7 @@ func (a *api) rights(t *testing.T) {
 		{"workload", "DELETE", "/v1/databases/by-web", http.StatusAccepted},
 		{"key", "DELETE", "/v1/databases/by-key", http.StatusAccepted},
 	} {
-		kubetest.Eventually(t, 10*time.Second, "a role allows "+test.token+" "+test.method, func() error {
+		kubetest.Eventually(t, time.Minute, "a role allows "+test.token+" "+test.method, func() error {
 			if status, said, _ := a.call(t, test.token, test.method, test.path, "", nil); status != test.status {
 				return fmt.Errorf("%d %v", status, said)
 			}
