@@ -112,20 +112,24 @@ func TestKeepAlive(t *testing.T) {
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	body := make(chan error, 1)
-	_, address := start(t, handlerFunc(func(_ context.Context, w exchange.Responder, req *http1.Request) {
+	handler := handlerFunc(func(_ context.Context, w exchange.Responder, req *http1.Request) {
 		_, err := io.ReadAll(req.Body)
 		body <- err
 		say(w, http.StatusRequestTimeout, "slow")
-	}), nil, Options{HeadTimeout: 30 * time.Millisecond, IdleTimeout: 30 * time.Millisecond, BodyTimeout: 30 * time.Millisecond})
+	})
+	const short = 30 * time.Millisecond
+	_, address := start(t, handler, nil, Options{HeadTimeout: short})
 	nc, from := dial(t, address)
 	_, _ = io.WriteString(nc, "GET / HTTP/1.1\r\nHos")
 	if got := readReply(t, from, "GET"); got.status != http.StatusRequestTimeout {
 		t.Errorf("half a head: %v", got)
 	}
+	_, address = start(t, handler, nil, Options{IdleTimeout: short})
 	_, from = dial(t, address)
 	if rest, err := io.ReadAll(from); len(rest) > 0 || err != nil {
 		t.Errorf("silence: %q %v", rest, err)
 	}
+	_, address = start(t, handler, nil, Options{BodyTimeout: short})
 	nc, from = dial(t, address)
 	_, _ = io.WriteString(nc, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab")
 	if got := readReply(t, from, "POST"); got.status != http.StatusRequestTimeout || !got.ends {

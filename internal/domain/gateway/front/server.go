@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -108,7 +109,7 @@ func (s *Server) Serve(listener net.Listener) error {
 		_ = listener.Close() // Accept says that it is closed
 	})
 	defer stop()
-	for {
+	for pause := briefest; ; {
 		nc, err := listener.Accept()
 		switch {
 		case s.draining.Load():
@@ -118,15 +119,41 @@ func (s *Server) Serve(listener net.Listener) error {
 			return http.ErrServerClosed
 		case err == nil:
 			s.ServeConn(nc)
+			pause = briefest
 		case !temporary(err):
 			return err
+		default:
+			s.options.Logger.Warn("no connection can be accepted, which is tried again", "socket", s.socket, "error", err)
+			s.rest(pause)
+			pause = min(2*pause, longest)
 		}
 	}
 }
 
-// temporary tells errors of one connection, or of a lack of file descriptors,
-// from those of the listener.
+// How long it waits after a connection that could not be accepted.
+const (
+	briefest = 5 * time.Millisecond
+	longest  = time.Second
+)
+
+// rest waits, unless the server ends.
+func (s *Server) rest(pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.handed.ctx.Done():
+	}
+}
+
+// temporary tells errors of one connection, or of a lack of file descriptors or
+// memory, from those of the listener.
 func temporary(err error) bool {
+	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
 	passing, ok := errors.AsType[net.Error](err)
 	return ok && !errors.Is(err, net.ErrClosed) && passing.Timeout()
 }

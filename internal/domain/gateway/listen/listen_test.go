@@ -145,7 +145,7 @@ func (g *gate) dial(t *testing.T, address netip.AddrPort, config *tls.Config) (n
 		return nil, err
 	}
 	t.Cleanup(func() { _ = nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = nc.SetDeadline(time.Now().Add(time.Minute))
 	if config == nil {
 		return nc, nil
 	}
@@ -322,7 +322,7 @@ func TestClientCertificates(t *testing.T) {
 
 func TestBounds(t *testing.T) {
 	t.Parallel()
-	g := open(t, listen.Options{MaxConnections: 1, HeadTimeout: 50 * time.Millisecond})
+	g := open(t, listen.Options{MaxConnections: 1, HeadTimeout: time.Second})
 	g.apply(t, listener(plain, "", nil))
 	slow, err := g.dial(t, plain, nil)
 	if err != nil {

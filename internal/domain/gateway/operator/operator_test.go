@@ -31,7 +31,7 @@ import (
 func TestMain(m *testing.M) { kubetest.Main(m) }
 
 // patience is how long tests wait for what takes a moment.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // sink keeps the last Config.
 type sink struct {
@@ -122,6 +122,24 @@ func TestGatewayOnTheRealServer(t *testing.T) {
 		t.Error("the cluster's issuer is not known")
 	}
 	issuesOnce(t, env, served)
+	issuesLater(t, env)
+}
+
+// issuesLater has a Subscription issue its key once what was in the way is gone.
+func issuesLater(t *testing.T, env *kubetest.Env) {
+	t.Helper()
+	theirs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "late-api-key"}}
+	subscription := &v1alpha1.Subscription{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "late"}, Spec: v1alpha1.SubscriptionSpec{APIs: []string{"databases"}}}
+	create(t, env, theirs, subscription)
+	key := client.ObjectKeyFromObject(subscription)
+	await(t, env, key, subscription, func() bool {
+		c := condition.Get(subscription.Status.Conditions, "Ready")
+		return c != nil && c.Reason == operator.ReasonSecretTaken
+	})
+	if err := env.Client.Delete(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	await(t, env, key, subscription, func() bool { return condition.IsTrue(subscription.Status.Conditions, "Ready") })
 }
 
 // await reads an object until it is as wanted.

@@ -56,6 +56,10 @@ func setupSubscriptions(host *module.Host) error {
 // grantPause is how soon a right is looked for again that is being given.
 const grantPause = 200 * time.Millisecond
 
+// takenPause is how soon a Secret that is in the way is looked for again: nobody
+// watches it.
+const takenPause = 10 * time.Second
+
 // secretOf is the Secret that a Subscription has or asks for.
 func secretOf(s *v1alpha1.Subscription) string {
 	return cmp.Or(s.Spec.SecretName, s.Name+"-api-key")
@@ -80,7 +84,9 @@ func (c *subscriptions) issue(ctx context.Context, s *v1alpha1.Subscription) ste
 	}
 	absent := apierrors.IsNotFound(err)
 	if !absent && !metav1.IsControlledBy(secret, s) {
-		return steps.Blocked(ReasonSecretTaken, fmt.Sprintf("Secret %q is not this Subscription's: delete it, or make another Subscription with another spec.secretName.", name))
+		taken := steps.Blocked(ReasonSecretTaken, fmt.Sprintf("Secret %q is not this Subscription's: delete it, or make another Subscription with another spec.secretName.", name))
+		taken.After = takenPause
+		return taken
 	}
 	s.Status.Secret = name
 	issued := len(s.Status.Keys) > 0 && s.Status.Keys[0].Serial == s.Spec.Serial

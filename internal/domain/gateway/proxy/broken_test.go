@@ -74,7 +74,7 @@ func TestAnswerBeforeBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
 	status := make([]byte, len("HTTP/1.1 403"))
 	if _, err := io.ReadFull(conn, status); err != nil || string(status) != "HTTP/1.1 403" {

@@ -273,7 +273,7 @@ func TestTime(t *testing.T) {
 	})
 	transport := newTransport(t, Options{})
 	t.Cleanup(func() { close(release) })
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	res := new(http1.Response)
 	if err := transport.RoundTrip(ctx, backend, backend.Endpoints[0], get("/"), res); !errors.Is(err, ErrTimeout) {

@@ -109,6 +109,8 @@ func (w *World) change(object client.Object, gone bool) {
 		w.setService(o, gone)
 	case *discoveryv1.EndpointSlice:
 		w.setSlice(o, gone)
+	case *corev1.Namespace:
+		w.setNamespace(o, gone)
 	default:
 		w.Frame++
 		w.changeFrame(object, gone)
@@ -131,8 +133,6 @@ func (w *World) changeFrame(object client.Object, gone bool) {
 		put(w.Secrets, o, gone, version)
 	case *corev1.ConfigMap:
 		put(w.ConfigMaps, o, gone, version)
-	case *corev1.Namespace:
-		w.setNamespace(o, gone)
 	case *v1alpha1.AuthorizationPolicy:
 		w.touch(put(w.Authorizations, o, gone, identity), v1alpha1.KindAuthorizationPolicy, keyOf(o))
 	case *v1alpha1.RateLimitPolicy:
@@ -222,6 +222,7 @@ func (w *World) setGrant(grant *gatewayv1.ReferenceGrant, gone bool) {
 func (w *World) setNamespace(namespace *corev1.Namespace, gone bool) {
 	old := w.Namespaces[keyOf(namespace)]
 	if gone || old == nil || !equality.Semantic.DeepEqual(old.Labels, namespace.Labels) {
+		w.Frame++
 		w.People++
 		w.touch(true, KindNamespace, keyOf(namespace))
 	}
