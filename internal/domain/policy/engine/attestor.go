@@ -1,11 +1,8 @@
 package engine
 
 import (
-	"encoding/pem"
 	"fmt"
-
-	celgo "github.com/google/cel-go/cel"
-	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
+	"slices"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
@@ -16,21 +13,8 @@ type attestor struct {
 	policy.Attestor
 	repository  string
 	annotations map[string]string
-	// computed are the indexes of expressions, by what they give.
-	computed map[string]int
-}
-
-// textExpression is an expression that gives a string.
-type textExpression struct{ text string }
-
-var _ plugincel.ExpressionAccessor = textExpression{}
-
-// GetExpression returns the expression.
-func (e textExpression) GetExpression() string { return e.text }
-
-// ReturnTypes are string, or what is a string only when it is evaluated.
-func (e textExpression) ReturnTypes() []*celgo.Type {
-	return []*celgo.Type{celgo.StringType, celgo.DynType}
+	// computed are the parts that expressions give, by the expressions' indexes.
+	computed map[int]func(*attestor, string)
 }
 
 // attestorReader reads attestors, and collects their expressions and faults.
@@ -41,14 +25,14 @@ type attestorReader struct {
 }
 
 // compute notes an expression and where its value goes.
-func (r *attestorReader) compute(a *attestor, what, path, expression string) {
+func (r *attestorReader) compute(a *attestor, path, expression string, take func(*attestor, string)) {
 	if expression == "" {
 		return
 	}
 	if a.computed == nil {
-		a.computed = map[string]int{}
+		a.computed = map[int]func(*attestor, string){}
 	}
-	a.computed[what] = len(r.expressions)
+	a.computed[len(r.expressions)] = take
 	r.expressions, r.paths = append(r.expressions, expression), append(r.paths, path)
 }
 
@@ -86,22 +70,17 @@ func (r *attestorReader) cosign(made *attestor, path string, from *policiesv1.Co
 	made.annotations = from.Annotations
 	if from.Key != nil {
 		made.Key, made.HashAlgorithm = from.Key.Data, from.Key.HashAlgorithm
-		r.compute(made, "key", path+".key.expression", from.Key.Expression)
+		r.compute(made, path+".key.expression", from.Key.Expression, func(a *attestor, key string) { a.Key = key })
 		r.unsupported(path+".key.kms", "a key in a key management system", from.Key.KMS != "")
 	}
 	if from.Keyless != nil {
-		made.Keyless = &policy.Keyless{Roots: from.Keyless.Roots}
-		for _, identity := range from.Keyless.Identities {
-			made.Keyless.Identities = append(made.Keyless.Identities, policy.Identity{
-				Issuer: identity.Issuer, IssuerPattern: identity.IssuerRegExp,
-				Subject: identity.Subject, SubjectPattern: identity.SubjectRegExp,
-			})
-		}
+		r.keyless(made, path+".keyless", from.Keyless)
 	}
 	if from.Certificate != nil {
-		made.Certificate = r.text(made, "certificate", path+".certificate.cert", from.Certificate.Certificate)
-		made.Chain = r.text(made, "chain", path+".certificate.certChain", from.Certificate.CertificateChain)
+		made.Certificate = r.text(made, path+".certificate.cert", from.Certificate.Certificate, func(a *attestor, text string) { a.Certificate = text })
+		made.Chain = r.text(made, path+".certificate.certChain", from.Certificate.CertificateChain, func(a *attestor, text string) { a.Chain = text })
 	}
+	made.TrustedRoot = r.text(made, path+".trustedRoot", from.TrustedRoot, func(a *attestor, text string) { a.TrustedRoot = text })
 	if from.Source != nil {
 		made.repository = from.Source.Repository
 		r.unsupported(path+".source.tagPrefix", "a prefix of signatures' tags", from.Source.TagPrefix != "")
@@ -114,9 +93,23 @@ func (r *attestorReader) cosign(made *attestor, path string, from *policiesv1.Co
 	r.unsupported(path+".tuf", "a TUF repository of one's own", from.TUF != nil)
 }
 
+func (r *attestorReader) keyless(made *attestor, path string, from *policiesv1.Keyless) {
+	made.Keyless = &policy.Keyless{Roots: from.Roots, Extensions: from.AdditionalExtensions}
+	for i, identity := range from.Identities {
+		made.Keyless.Identities = append(made.Keyless.Identities, policy.Identity{
+			Issuer: identity.Issuer, IssuerPattern: identity.IssuerRegExp, Subject: identity.Subject, SubjectPattern: identity.SubjectRegExp,
+		})
+		field := fmt.Sprintf("%s.identities[%d].subjectExpression", path, i)
+		if identity.SubjectExpression != "" && identity.Subject+identity.SubjectRegExp != "" {
+			r.faults = append(r.faults, Fault{Field: field, Message: "there is a subject already; give one of subject, subjectRegExp and subjectExpression"})
+		}
+		r.compute(made, field, identity.SubjectExpression, func(a *attestor, text string) { a.Keyless.Identities[i].SubjectPattern = text })
+	}
+}
+
 func (r *attestorReader) notary(made *attestor, path string, from *policiesv1.Notary) {
-	certificates := r.text(made, "notary", path+".certs", from.Certs)
-	made.Notary = splitPEM(certificates)
+	certificates := r.text(made, path+".certs", from.Certs, func(a *attestor, text string) { a.Notary = policy.PEMBlocks(text) })
+	made.Notary = policy.PEMBlocks(certificates)
 	if from.Certs == nil || certificates == "" && from.Certs.Expression == "" {
 		r.faults = append(r.faults, Fault{Field: path + ".certs", Message: "is required: name the certificates that count"})
 	}
@@ -124,29 +117,12 @@ func (r *attestorReader) notary(made *attestor, path string, from *policiesv1.No
 }
 
 // text is a value, or the place of an expression that gives one.
-func (r *attestorReader) text(made *attestor, what, path string, from *policiesv1.StringOrExpression) string {
+func (r *attestorReader) text(made *attestor, path string, from *policiesv1.StringOrExpression, take func(*attestor, string)) string {
 	if from == nil {
 		return ""
 	}
-	r.compute(made, what, path+".expression", from.Expression)
+	r.compute(made, path+".expression", from.Expression, take)
 	return from.Value
-}
-
-// splitPEM gives each block of a text on its own. A text that is no PEM is one.
-func splitPEM(text string) []string {
-	var blocks []string
-	rest := []byte(text)
-	for {
-		block, after := pem.Decode(rest)
-		if block == nil {
-			break
-		}
-		blocks, rest = append(blocks, string(pem.EncodeToMemory(block))), after
-	}
-	if len(blocks) == 0 && text != "" {
-		return []string{text}
-	}
-	return blocks
 }
 
 // with returns the attestor with what its expressions gave.
@@ -154,17 +130,13 @@ func (a attestor) with(values []string) (attestor, error) {
 	if len(a.computed) == 0 {
 		return a, nil
 	}
-	for what, i := range a.computed {
-		switch what {
-		case "key":
-			a.Key = values[i]
-		case "certificate":
-			a.Certificate = values[i]
-		case "chain":
-			a.Chain = values[i]
-		case "notary":
-			a.Notary = splitPEM(values[i])
-		}
+	if a.Keyless != nil {
+		own := *a.Keyless
+		own.Identities = slices.Clone(own.Identities)
+		a.Keyless = &own
+	}
+	for i, take := range a.computed {
+		take(&a, values[i])
 	}
 	if err := a.Check(); err != nil {
 		return a, fmt.Errorf("its expressions: %w", err)

@@ -28,6 +28,8 @@ type source struct {
 	auditAnnotations []admissionregistrationv1.AuditAnnotation
 	failurePolicy    *admissionregistrationv1.FailurePolicyType
 	hasParams        bool
+	// replaces tells that apply configurations may replace atomic lists and maps.
+	replaces bool
 }
 
 // rules are the names of the validations.

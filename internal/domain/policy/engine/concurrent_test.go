@@ -9,9 +9,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
 
-// TestConcurrentUse has many goroutines judge by the same compiled policies, each
+// TestManyAtOnce has many goroutines judge by the same compiled policies, each
 // in a world of its own. The race detector watches.
-func TestConcurrentUse(t *testing.T) {
+func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	spec := podRule + "  variables: [{name: names, expression: 'object.spec.containers.map(c, c.name)'}]\n" +
 		"  validations: [{expression: \"exceptions.allowedImages == [] && 'web' in variables.names && random() != ''\", messageExpression: 'string(size(variables.names))'}]\n"

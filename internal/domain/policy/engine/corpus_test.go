@@ -36,7 +36,7 @@ func sharedPolicies(t *testing.T) []shared {
 	t.Helper()
 	var found []shared
 	for c, p := range policiesOf[*policiesv1.ValidatingPolicy](t) {
-		if _, reason, err := native.Validating(p, native.Options{NoOverrides: true}); err != nil || reason != "" {
+		if _, reason, err := native.Validating(p, native.Options{}); err != nil || reason != "" {
 			continue
 		}
 		name := fmt.Sprintf("%s/%d-%s", c.Name, len(found), p.Name)

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"testing"
@@ -298,7 +299,7 @@ func create(t *testing.T, c client.Client, objects ...client.Object) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if err := c.Delete(t.Context(), object); err != nil && t.Context().Err() == nil {
+			if err := c.Delete(context.WithoutCancel(t.Context()), object); client.IgnoreNotFound(err) != nil {
 				t.Error(err)
 			}
 		})
@@ -310,7 +311,7 @@ func (one trial) wait(t *testing.T, server enginetest.Server, home string) {
 	t.Helper()
 	object := one.objects(home).Example(1)
 	object["metadata"] = map[string]any{"name": probe, "labels": map[string]any{"app": "web"}}
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(5 * time.Minute)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -311,6 +311,33 @@ spec:
 			status:   "mutations[0] error error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.containers[0].args",
 		},
 		{
+			name: "added", reason: "elements of the object stay beside those that are written", resource: "pods", object: pod,
+			mutation: "{patchType: ApplyConfiguration, applyConfiguration: {expression: \"Object{spec: Object.spec{containers: object.spec.containers + [Object.spec.containers{name: 'log', image: 'log:1'}]}}\"}}",
+			want: `
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec:
+  containers:
+  - {name: web, image: "nginx:1", resources: {limits: {memory: 1Gi}}}
+  - {name: side, image: "ghcr.io/acme/side:2"}
+  - {name: log, image: "log:1", resources: {}}
+`, status: "mutations[0] pass the object was changed",
+		},
+		{
+			name: "replaced", reason: "unless the policy applies as server-side apply does", resource: "pods", object: pod,
+			mutation: "{patchType: ApplyConfiguration, applyConfiguration: {expression: \"Object{spec: Object.spec{containers: [Object.spec.containers{name: 'web', args: ['x']}]}}\"}}]\n  evaluation: {useServerSideApply: true}\n  variables: [",
+			want: `
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec:
+  containers:
+  - {name: web, image: "nginx:1", args: [x], resources: {limits: {memory: 1Gi}}}
+  - {name: side, image: "ghcr.io/acme/side:2"}
+`, status: "mutations[0] pass the object was changed",
+		},
+		{
 			name: "autogen", reason: "what creates Pods is changed in its template", resource: "deployments", object: deployment,
 			mutation: "{patchType: ApplyConfiguration, applyConfiguration: {expression: \"Object{spec: Object.spec{hostNetwork: false, automountServiceAccountToken: false}}\"}}",
 			want: `
@@ -344,6 +371,55 @@ spec:
 				t.Error("the request's own object was changed")
 			}
 		})
+	}
+}
+
+// TestAnnotatedChanges notes what an object became, and refuses nothing for a note
+// that cannot be had.
+func TestAnnotatedChanges(t *testing.T) {
+	t.Parallel()
+	text := "metadata: {name: p}\nspec:" + podRule + `
+  variables: [{name: team, expression: "'a'"}]
+  matchConditions: [{name: web, expression: "object.metadata.name == 'web'"}]
+  mutations: [{patchType: ApplyConfiguration, applyConfiguration: {expression: "Object{metadata: Object.metadata{labels: {'team': variables.team}}}"}}]
+  auditAnnotations:
+  - {key: team, valueExpression: "'team ' + object.metadata.labels.team"}
+  - {key: owner, valueExpression: "string(object.metadata.labels.owner)"}
+`
+	compiled, err := CompileMutating(decoded[policiesv1.MutatingPolicy](t, text), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lane := compiled.Info().Lane; lane != policy.Native {
+		t.Errorf("notes make the lane %s: the API server changes objects without them", lane)
+	}
+	_, results := compiled.Mutate(t.Context(), creating(t, "pods", pod), policy.World{}, nil)
+	compare(t, results, []string{"mutations[0] pass the object was changed", "auditAnnotations pass ", "auditAnnotations[1] warn expression 'string(object.metadata.labels.owner)' resulted in error: no such key: owner"}, "a note that fails is a warning")
+	if len(results) > 1 && results[1].AuditAnnotations["team"] != "team a" {
+		t.Errorf("annotations %v, want those of the changed object", results[1].AuditAnnotations)
+	}
+	_, results = compiled.Mutate(t.Context(), creating(t, "deployments", deployment), policy.World{}, nil)
+	if len(results) != 3 || results[1].AuditAnnotations["team"] != "team a" {
+		t.Errorf("results %+v, want what is noted of the template", results)
+	}
+	other := creating(t, "pods", strings.Replace(pod, "name: web,", "name: other,", 1))
+	if _, results = compiled.Mutate(t.Context(), other, policy.World{}, nil); len(results) > 0 {
+		t.Errorf("results %v of an object that the policy does not concern", results)
+	}
+}
+
+// TestExistingObjects names what Roadbed does not do.
+func TestExistingObjects(t *testing.T) {
+	t.Parallel()
+	text := "metadata: {name: p}\nspec:" + podRule + `
+  targetMatchConditions: [{name: x, expression: "true"}]
+  evaluation: {mutateExisting: {enabled: true}, skipBackgroundRequests: false}
+  mutations: [{patchType: JSONPatch, jsonPatch: {expression: "[JSONPatch{op: 'remove', path: '/spec'}]"}}]
+`
+	_, err := CompileMutating(decoded[policiesv1.MutatingPolicy](t, text), Options{})
+	var faults FaultsError
+	if !errors.As(err, &faults) || len(faults) != 2 || !faults[0].Unsupported || faults[0].Field != "spec.targetMatchConditions" || faults[1].Field != "spec.evaluation.mutateExisting" {
+		t.Errorf("got %v, want both fields by name", err)
 	}
 }
 

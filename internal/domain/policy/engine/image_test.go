@@ -167,6 +167,16 @@ func TestImageFaults(t *testing.T) {
 		{"kms", "key management systems are not supported", "spec.attestors[0].cosign.key.kms: a key in a key management system is not supported", func(s *policiesv1.ImageValidatingPolicySpec) {
 			s.Attestors[0].Cosign.Key.KMS = "awskms:///alias/x"
 		}},
+		{"extension", "extensions have names", `certificates have no extension "ref"`, func(s *policiesv1.ImageValidatingPolicySpec) {
+			s.Attestors[0].Cosign = keylessCosign(policiesv1.Identity{Subject: "a"})
+			s.Attestors[0].Cosign.Keyless.AdditionalExtensions = map[string]string{"ref": "x"}
+		}},
+		{"two subjects", "one of them would be ignored", "cosign.keyless.identities[0].subjectExpression: there is a subject already", func(s *policiesv1.ImageValidatingPolicySpec) {
+			s.Attestors[0].Cosign = keylessCosign(policiesv1.Identity{SubjectRegExp: "a", SubjectExpression: "'b'"})
+		}},
+		{"trusted root", "what a trusted root is not", `spec.attestors[0]: attestor "key": the trusted root is no JSON`, func(s *policiesv1.ImageValidatingPolicySpec) {
+			s.Attestors[0].Cosign.TrustedRoot = &policiesv1.StringOrExpression{Value: "https://tuf.example.com"}
+		}},
 		{"reference", "expressions about references are compiled", "spec.matchImageReferences[1].expression, line 1, column 13: undeclared reference to 'nonsense'", func(s *policiesv1.ImageValidatingPolicySpec) {
 			s.MatchImageReferences[1].Expression = "ref.nonsense('x')"
 		}},
@@ -210,6 +220,49 @@ func TestImagesByExpression(t *testing.T) {
 	results := compiled.Validate(t.Context(), request, policy.World{Images: registry{}})
 	if results[0].Status != policy.Error || !strings.Contains(results[0].Message, "the public key is no PEM") {
 		t.Errorf("got %v, want an error: a computed key that does not parse is no verdict", results[0])
+	}
+}
+
+func keylessCosign(identity policiesv1.Identity) *policiesv1.Cosign {
+	return &policiesv1.Cosign{Keyless: &policiesv1.Keyless{Identities: []policiesv1.Identity{identity}}}
+}
+
+// asked keeps the attestors that it is asked about.
+type asked struct {
+	registry
+	attestors []policy.Attestor
+}
+
+func (a *asked) Verify(ctx context.Context, check policy.ImageCheck) (policy.ImageProof, error) {
+	a.attestors = append(a.attestors, check.Attestor)
+	return a.registry.Verify(ctx, check)
+}
+
+// TestIdentitiesByExpression holds each object to the subject that it computes,
+// and to nobody else's.
+func TestIdentitiesByExpression(t *testing.T) {
+	t.Parallel()
+	p := decoded[policiesv1.ImageValidatingPolicy](t, fmt.Sprintf(imageSpec, "false", "true", "x"))
+	p.Spec.Attestors[0].Cosign = keylessCosign(policiesv1.Identity{Issuer: "https://issuer", SubjectExpression: "'^https://ci/' + object.metadata.labels.app + '$'"})
+	p.Spec.Attestors[0].Cosign.TrustedRoot = &policiesv1.StringOrExpression{Expression: `'{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'`}
+	p.Spec.Validations = p.Spec.Validations[:1]
+	compiled, err := CompileImageValidating(p, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var images asked
+	for _, app := range []string{"web", "api"} {
+		text := strings.Replace(podOf("ghcr.io/acme/web"), "name: web,", "name: web, labels: {app: "+app+"},", 1)
+		compiled.Validate(t.Context(), creating(t, "pods", text), policy.World{Images: &images})
+	}
+	if len(images.attestors) != 2 {
+		t.Fatalf("asked about %d attestors, want 2", len(images.attestors))
+	}
+	for i, want := range []string{"^https://ci/web$", "^https://ci/api$"} {
+		got := images.attestors[i]
+		if got.Keyless.Identities[0].SubjectPattern != want || got.Keyless.Identities[0].Issuer != "https://issuer" || got.TrustedRoot == "" {
+			t.Errorf("asked about %+v with root %q, want the subject %s", got.Keyless, got.TrustedRoot, want)
+		}
 	}
 }
 

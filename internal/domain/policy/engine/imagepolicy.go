@@ -68,7 +68,7 @@ func CompileImageValidating(p *policiesv1.ImageValidatingPolicy, options Options
 	configured := p.Spec.ValidationConfigurations
 	made.mutateDigest, made.verifyDigest, made.required = orTrue(configured.MutateDigest), orTrue(configured.VerifyDigest), orTrue(configured.Required)
 	faults := made.describe(kindOf("ImageValidatingPolicy", p.Namespace), p.Name, p.Annotations, actionOf(p.Spec.ValidationActions))
-	made.info.Lane, made.info.LaneReason = policy.Engine, "it verifies images"
+	made.info.Lane, made.info.LaneReason, made.info.Remote = policy.Engine, "it verifies images", true
 	faults = append(faults, made.references.compile(p.Spec.MatchImageReferences)...)
 	reader := &attestorReader{}
 	made.credentials = reader.credentials(p.Namespace, ptr.Deref(p.Spec.Credentials, policiesv1.Credentials{}))
@@ -135,12 +135,12 @@ func compileImages(s source, images []policiesv1.ImageExtractor, reader *attesto
 	var results []plugincel.CompilationResult
 	for i, extractor := range images {
 		made.extractors = append(made.extractors, extractor.Name)
-		results = append(results, c.compile(fmt.Sprintf("spec.images[%d].expression", i), listExpression{extractor.Expression}, dialect.Declarations{}))
+		results = append(results, c.compile(fmt.Sprintf("spec.images[%d].expression", i), dialect.List(extractor.Expression), dialect.Declarations{}))
 	}
 	made.extract = c.condition(results)
 	var texts []plugincel.CompilationResult
 	for i, expression := range reader.expressions {
-		texts = append(texts, c.compile(reader.paths[i], textExpression{expression}, dialect.Declarations{}))
+		texts = append(texts, c.compile(reader.paths[i], dialect.Text(expression), dialect.Declarations{}))
 	}
 	made.texts = c.condition(texts)
 	return made, c.faults
@@ -166,17 +166,6 @@ const (
 	verifyDigestRule = "verifyDigest"
 	requiredRule     = "required"
 )
-
-// listExpression is an expression that gives a list of strings.
-type listExpression struct{ text string }
-
-// GetExpression returns the expression.
-func (e listExpression) GetExpression() string { return e.text }
-
-// ReturnTypes are a list of strings, or what may be one.
-func (e listExpression) ReturnTypes() []*celgo.Type {
-	return []*celgo.Type{celgo.ListType(celgo.StringType), celgo.ListType(celgo.DynType), celgo.DynType}
-}
 
 // Validate judges the images of the request's object.
 func (p *imagePolicy) Validate(ctx context.Context, r *policy.Request, w policy.World) []policy.Result {

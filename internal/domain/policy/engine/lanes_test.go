@@ -74,7 +74,7 @@ func samplesOf(example func(...int) map[string]any, resource string, kind schema
 // nativeOf are the native policies that are made of one of Kyverno's.
 func nativeOf(t *testing.T, p *policiesv1.ValidatingPolicy) []policy.Evaluator {
 	t.Helper()
-	objects, reason, err := native.Validating(p, native.Options{NoOverrides: true})
+	objects, reason, err := native.Validating(p, native.Options{})
 	if err != nil || reason != "" {
 		t.Fatal(reason, err)
 	}

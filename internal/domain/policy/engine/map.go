@@ -100,7 +100,7 @@ func (p *admissionChange) Mutate(ctx context.Context, r *policy.Request, w polic
 	session := p.options.session(ctx, r, w, "")
 	var results []policy.Result
 	for _, bound := range p.bindings {
-		results = append(results, p.mutateBound(ctx, r, changing, bound, session, orNever(waived))...)
+		results = append(results, p.mutateBound(ctx, r, changing, bound, session, waived)...)
 	}
 	object, err := changing.result(r)
 	if err != nil {
@@ -114,7 +114,7 @@ func (p *admissionChange) mutateBound(ctx context.Context, r *policy.Request, ch
 	if err == nil && applies == nil {
 		return nil
 	}
-	objects, paramsErr := bound.params.Collect(r)
+	objects, paramsErr := bound.params.Collect(ctx, r, session.World.Lookup)
 	if err := errors.Join(err, paramsErr); err != nil {
 		return p.misconfigured(fmt.Errorf("failed to configure binding: %w", err))
 	}

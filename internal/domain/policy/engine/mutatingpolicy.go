@@ -7,11 +7,13 @@ import (
 	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/utils/ptr"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/autogen"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/request"
 )
 
@@ -29,6 +31,8 @@ type changeVariant struct {
 	prefix      string
 	constraints *request.Constraints
 	change      func() *change
+	// notes are the annotations of results; nil when there are none.
+	notes *body
 }
 
 // CompileMutating compiles a MutatingPolicy with what Kyverno writes for
@@ -41,7 +45,7 @@ func CompileMutating(p *policiesv1.MutatingPolicy, options Options) (policy.Muta
 	faults := made.describe(kindOf("MutatingPolicy", p.Namespace), p.Name, p.Annotations, policy.Mutate)
 	faults = append(faults, unsupportedChanges(&p.Spec)...)
 	if needs := NeedsMutating(p); needs != "" {
-		made.info.Lane, made.info.LaneReason = policy.Engine, needs
+		made.info.Lane, made.info.LaneReason, made.info.Remote = policy.Engine, needs, policy.AsksOutside(p.Spec)
 	}
 	faults = append(faults, made.add(p.Name, &p.Spec, "")...)
 	if len(faults) > 0 {
@@ -59,12 +63,15 @@ func CompileMutating(p *policiesv1.MutatingPolicy, options Options) (policy.Muta
 // unsupportedChanges names what Roadbed does not do.
 func unsupportedChanges(spec *policiesv1.MutatingPolicySpec) FaultsError {
 	var faults FaultsError
-	if spec.TargetMatchConstraints != nil {
-		faults = append(faults, Fault{Field: "spec.targetMatchConstraints", Message: "changing existing objects is not supported", Unsupported: true})
+	unsupported := func(field string, asked bool) {
+		if asked {
+			faults = append(faults, Fault{Field: field, Message: "changing existing objects is not supported", Unsupported: true})
+		}
 	}
-	if spec.Evaluation != nil && spec.Evaluation.MutateExisting != nil && spec.Evaluation.MutateExisting.Enabled != nil && *spec.Evaluation.MutateExisting.Enabled {
-		faults = append(faults, Fault{Field: "spec.evaluation.mutateExisting", Message: "changing existing objects is not supported", Unsupported: true})
-	}
+	unsupported("spec.targetMatchConstraints", spec.TargetMatchConstraints != nil)
+	unsupported("spec.targetMatchConditions", len(spec.TargetMatchConditions) > 0)
+	existing := spec.Evaluation != nil && spec.Evaluation.MutateExisting != nil
+	unsupported("spec.evaluation.mutateExisting", existing && ptr.Deref(spec.Evaluation.MutateExisting.Enabled, false))
 	return faults
 }
 
@@ -85,6 +92,9 @@ func NeedsMutating(p *policiesv1.MutatingPolicy) string {
 	}
 	s := changeSourceOf(p.Name, &p.Spec)
 	_, faults := compileChange(dialect.Admissible(), s, p.Spec.Mutations, "")
+	if why := s.unapplied(p.Spec.Mutations); why != "" && len(faults) == 0 {
+		return why
+	}
 	var expressions []string
 	for _, mutation := range p.Spec.Mutations {
 		if mutation.JSONPatch != nil {
@@ -100,6 +110,7 @@ func NeedsMutating(p *policiesv1.MutatingPolicy) string {
 func changeSourceOf(name string, spec *policiesv1.MutatingPolicySpec) source {
 	return source{
 		path: "spec", name: name, variables: spec.Variables, matchConditions: spec.MatchConditions, failurePolicy: spec.FailurePolicy,
+		replaces: spec.Evaluation != nil && spec.Evaluation.UseServerSideApply,
 	}
 }
 
@@ -108,7 +119,12 @@ func (p *mutatingPolicy) add(name string, spec *policiesv1.MutatingPolicySpec, p
 	matching, faults := p.constrain(spec.MatchConstraints)
 	d, s, mutations := p.dialect(), changeSourceOf(name, spec), spec.Mutations
 	compiled, found := lazily(prefix == "", func() (*change, FaultsError) { return compileChange(d, s, mutations, prefix) })
-	p.variants = append(p.variants, changeVariant{prefix: prefix, constraints: matching, change: compiled})
+	made := changeVariant{prefix: prefix, constraints: matching, change: compiled}
+	if len(spec.AuditAnnotations) > 0 {
+		noted, wrong := compileBody(d, source{path: s.path, name: name, variables: s.variables, auditAnnotations: spec.AuditAnnotations}, prefix)
+		made.notes, found = noted, append(found, wrong...)
+	}
+	p.variants = append(p.variants, made)
 	for i := range mutations {
 		p.info.Rules = append(p.info.Rules, fmt.Sprintf("%smutations[%d]", prefix, i))
 	}
@@ -140,7 +156,8 @@ func (p *mutatingPolicy) Mutate(ctx context.Context, r *policy.Request, w policy
 		}
 		changing := newState(found, p.options)
 		judged := subject{Matched: changing.matched, template: template(p.info)}
-		results := one.change().mutate(ctx, judged, changing, session, orNever(waived))
+		results := one.change().mutate(ctx, judged, changing, session, waived)
+		results = append(results, one.annotate(ctx, judged, session, results)...)
 		object, err := changing.result(request)
 		if err != nil {
 			results = append(results, judged.error(one.prefix+"mutations", fmt.Sprintf("the changed object has no JSON form: %s", err)))
@@ -150,12 +167,20 @@ func (p *mutatingPolicy) Mutate(ctx context.Context, r *policy.Request, w policy
 	return nil, nil
 }
 
-// orNever is for callers without overrides.
-func orNever(waived policy.Waived) policy.Waived {
-	if waived == nil {
-		return func(string) string { return "" }
+// annotate is what the annotations say of the object, if it was changed without an
+// error. One that cannot be evaluated is a warning: the API server, which has none,
+// does not refuse for it.
+func (v changeVariant) annotate(ctx context.Context, s subject, session *library.Session, changes []policy.Result) []policy.Result {
+	if v.notes == nil || len(changes) == 0 || slices.ContainsFunc(changes, func(r policy.Result) bool { return r.Status == policy.Error }) {
+		return nil
 	}
-	return waived
+	results := v.notes.judge(ctx, s, session)
+	for i := range results {
+		if results[i].Status == policy.Error {
+			results[i].Status = policy.Warn
+		}
+	}
+	return results
 }
 
 // kindless are the fields that a JSON document may lack and the API server's

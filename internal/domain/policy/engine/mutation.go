@@ -41,20 +41,24 @@ func compileChange(d *dialect.Dialect, s source, mutations []admissionregistrati
 	declared.HasPatchTypes = true
 	for i, mutation := range mutations {
 		made.rules = append(made.rules, fmt.Sprintf("%smutations[%d]", prefix, i))
-		made.patchers = append(made.patchers, c.patcher(fmt.Sprintf("%s.mutations[%d]", s.path, i), mutation, declared))
+		made.patchers = append(made.patchers, c.patcher(fmt.Sprintf("%s.mutations[%d]", s.path, i), mutation, declared, s.replaces))
 	}
 	return made, c.faults
 }
 
 // patcher compiles one mutation.
-func (c *compiler) patcher(field string, mutation admissionregistrationv1.Mutation, declared dialect.Declarations) patch.Patcher {
+func (c *compiler) patcher(field string, mutation admissionregistrationv1.Mutation, declared dialect.Declarations, replaces bool) patch.Patcher {
 	switch {
 	case mutation.PatchType == admissionregistrationv1.PatchTypeJSONPatch && mutation.JSONPatch != nil:
 		accessor := &patch.JSONPatchCondition{Expression: mutation.JSONPatch.Expression}
 		return patch.NewJSONPatcher(c.mutation(c.compile(field+".jsonPatch.expression", accessor, declared)))
 	case mutation.PatchType == admissionregistrationv1.PatchTypeApplyConfiguration && mutation.ApplyConfiguration != nil:
 		accessor := &patch.ApplyConfigurationCondition{Expression: mutation.ApplyConfiguration.Expression}
-		return patch.NewApplyConfigurationPatcher(c.mutation(c.compile(field+".applyConfiguration.expression", accessor, declared)))
+		configuration := c.mutation(c.compile(field+".applyConfiguration.expression", accessor, declared))
+		if c.dialect.Extended() {
+			return merge.NewApplier(configuration, replaces)
+		}
+		return patch.NewApplyConfigurationPatcher(configuration)
 	}
 	c.at = field
 	c.fault("set patchType to JSONPatch or ApplyConfiguration, and the field of that name")
@@ -87,7 +91,7 @@ func (c *change) mutate(ctx context.Context, s subject, state *state, session *l
 	for i, patcher := range c.patchers {
 		result := s.template
 		result.Rule = c.rules[i]
-		if override := waived(result.Rule); override != "" {
+		if override := waived.By(result.Rule); override != "" {
 			result.Message = "the mutation"
 			results = append(results, policy.Skipped(result, override))
 			continue

@@ -49,7 +49,7 @@ func mutations(t *testing.T, prefix string) []mutation {
 	}
 	kept := found[:0]
 	for _, one := range found {
-		if _, reason, err := native.Mutating(one.policy, native.Options{NoOverrides: true}); err != nil || reason != "" {
+		if _, reason, err := native.Mutating(one.policy, native.Options{}); err != nil || reason != "" {
 			continue
 		}
 		one.home = prefix + strconv.Itoa(len(kept))
@@ -101,7 +101,7 @@ func (m mutation) request(seed int) *policy.Request {
 // natives are the native objects, for the policy's namespace alone.
 func (m mutation) natives(t *testing.T) []client.Object {
 	t.Helper()
-	objects, reason, err := native.Mutating(m.policy, native.Options{NoOverrides: true})
+	objects, reason, err := native.Mutating(m.policy, native.Options{})
 	if err != nil || reason != "" {
 		t.Fatal(reason, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/dialect"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine/library"
@@ -34,21 +36,23 @@ func (s source) conditionsReadNamespace() bool {
 	for _, variable := range s.variables {
 		variables = append(variables, variable.Expression)
 	}
-	used := namesOf(conditions)
+	used := dialect.Names(conditions)
 	const namespace = "namespaceObject"
-	return slices.Contains(used, namespace) || slices.Contains(used, "variables") && slices.Contains(namesOf(variables), namespace)
+	return slices.Contains(used, namespace) || slices.Contains(used, "variables") && slices.Contains(dialect.Names(variables), namespace)
 }
 
-// namesOf are the names in expressions that can be parsed.
-func namesOf(expressions []string) []string {
-	env := dialect.Kyverno().Env(dialect.Declarations{HasAuthorizer: true, HasPatchTypes: true})
-	var names []string
-	for _, expression := range expressions {
-		if parsed, issues := env.Parse(expression); issues.Err() == nil {
-			names = append(names, library.Names(parsed)...)
+// unapplied says why the API server would not apply a configuration that it takes;
+// empty if it would.
+func (s source) unapplied(mutations []admissionregistrationv1.Mutation) string {
+	if s.replaces {
+		return "it replaces atomic lists and maps (useServerSideApply)"
+	}
+	for _, mutation := range mutations {
+		if mutation.ApplyConfiguration != nil && dialect.Mixes(mutation.ApplyConfiguration.Expression, s.variables) {
+			return "it adds to lists of the object, whose elements the API server cannot apply"
 		}
 	}
-	return names
+	return ""
 }
 
 // reason turns the faults that a policy has for the API server into a phrase.
@@ -60,7 +64,7 @@ func reason(faults FaultsError, s source, more []string) string {
 		}
 		return ""
 	}
-	if phrase := library.Purpose(namesOf(append(expressionsOf(s), more...))); phrase != "" {
+	if phrase := library.Purpose(dialect.Names(append(expressionsOf(s), more...))); phrase != "" {
 		return "it " + phrase
 	}
 	return fmt.Sprintf("it uses functions that the API server does not have: %s", faults[0].Message)

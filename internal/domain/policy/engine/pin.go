@@ -33,7 +33,7 @@ func (p *imagePolicy) Mutate(ctx context.Context, r *policy.Request, w policy.Wo
 		if !concerned {
 			return nil, failed
 		}
-		return proving.pin(ctx, orNever(waived))
+		return proving.pin(ctx, waived)
 	}
 	return nil, nil
 }
@@ -45,7 +45,7 @@ func (p *proof) pin(ctx context.Context, waived policy.Waived) (map[string]any, 
 	pinned := 0
 	result := p.subject.template
 	result.Rule, result.Status, result.Message = p.variant.body.prefix+mutateDigestRule, policy.Skip, "no image needs a digest"
-	if override := waived(result.Rule); override != "" {
+	if override := waived.By(result.Rule); override != "" {
 		result.Message = "pinning images to digests"
 		return nil, []policy.Result{policy.Skipped(result, override)}
 	}
@@ -82,7 +82,7 @@ func (p *proof) pinOne(ctx context.Context, at extract.Place) (bool, error) {
 	}
 	described, err := p.session.World.Images.Describe(ctx, image)
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("resolving image %s: %w", image, err)
 	}
 	resolved, _ := described["resolvedImage"].(string)
 	_, digest, ok := strings.Cut(resolved, "@")

@@ -98,7 +98,7 @@ func examinedValidation(t *testing.T, number int, name string, source *policiesv
 	if matching := p.Spec.MatchConstraints; matching != nil {
 		matching.NamespaceSelector = nil
 	}
-	natives, reason, err := native.Validating(p, native.Options{NoOverrides: true})
+	natives, reason, err := native.Validating(p, native.Options{})
 	if err != nil || reason != "" {
 		t.Fatal(reason, err)
 	}
@@ -205,14 +205,20 @@ func (one examined) install(t *testing.T, c client.Client) {
 	create(t, c, one.natives...)
 }
 
-// awaitLast makes a policy that refuses everything in a namespace, and returns when
-// it does: the API server takes policies over in the order in which they were made.
+// awaitLast makes a policy of each kind that refuses in a namespace, and returns when
+// both do: the API server takes those of a kind over in the order in which they were
+// made.
 func awaitLast(t *testing.T, c client.Client, server enginetest.Server) {
 	t.Helper()
-	last := trial{name: "last", resource: "configmaps", objects: enginetest.ConfigMaps, spec: "\n  validations: [{expression: \"true\"}]\n"}
-	home := newNamespace(t, c, "corpus-last-")
-	last.install(t, c, home)
-	last.wait(t, server, home)
+	for _, last := range []trial{
+		{name: "validates", spec: "\n  validations: [{expression: \"true\"}]\n"},
+		{name: "mutates", mutations: "\n  - {patchType: JSONPatch, jsonPatch: {expression: 'true ? [] : [JSONPatch{op: \"remove\", path: \"/nothing\"}]'}}\n"},
+	} {
+		last.resource, last.objects = "configmaps", enginetest.ConfigMaps
+		home := newNamespace(t, c, "corpus-last-")
+		last.install(t, c, home)
+		last.wait(t, server, home)
+	}
 }
 
 // installSamples makes the kinds that the corpus makes up.

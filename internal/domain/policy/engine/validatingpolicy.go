@@ -37,7 +37,7 @@ func CompileValidating(p *policiesv1.ValidatingPolicy, options Options) (policy.
 	made.failure = p.Spec.FailurePolicy
 	faults := made.describe(kindOf("ValidatingPolicy", p.Namespace), p.Name, p.Annotations, actionOf(p.Spec.ValidationActions))
 	if needs := Needs(p); needs != "" {
-		made.info.Lane, made.info.LaneReason = policy.Engine, needs
+		made.info.Lane, made.info.LaneReason, made.info.Remote = policy.Engine, needs, policy.AsksOutside(p.Spec)
 	}
 	faults = append(faults, made.add(p.Name, &p.Spec, "")...)
 	if len(faults) > 0 {

@@ -169,7 +169,7 @@ func (p *admissionPolicy) validateBound(ctx context.Context, r *policy.Request, 
 	if err == nil && applies == nil {
 		return nil
 	}
-	objects, paramsErr := bound.params.Collect(r)
+	objects, paramsErr := bound.params.Collect(ctx, r, session.World.Lookup)
 	if err := errors.Join(err, paramsErr); err != nil {
 		return p.misconfigured(bound.tier, fmt.Errorf("failed to configure binding: %w", err))
 	}

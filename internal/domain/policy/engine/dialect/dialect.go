@@ -2,7 +2,7 @@
 // in: the API server's own, and one with Kyverno's functions besides. They are
 // built once and shared by all policies.
 //
-// Only package engine uses it.
+// Only packages of engine's folder use it.
 package dialect
 
 import (

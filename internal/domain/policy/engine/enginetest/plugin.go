@@ -203,5 +203,14 @@ func reaching(match *admissionregistrationv1.MatchResources, only metav1.LabelSe
 		match.NamespaceSelector = &metav1.LabelSelector{}
 	}
 	match.NamespaceSelector.MatchExpressions = append(match.NamespaceSelector.MatchExpressions, only)
+	if len(match.ResourceRules) == 0 { // A selector of namespaces does not spare what is in none.
+		namespaced := admissionregistrationv1.RuleWithOperations{
+			Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.OperationAll},
+			Rule: admissionregistrationv1.Rule{
+				APIGroups: []string{"*"}, APIVersions: []string{"*"}, Resources: []string{"*/*"}, Scope: new(admissionregistrationv1.NamespacedScope),
+			},
+		}
+		match.ResourceRules = []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: namespaced}}
+	}
 	return match
 }

@@ -32,7 +32,7 @@ func functionName(call ast.CallExpr) string {
 	}
 	target := call.Target().AsIdent()
 	switch {
-	case target != hidden:
+	case target != Hidden:
 		return target + "." + name
 	case name == "now":
 		return "time.now"

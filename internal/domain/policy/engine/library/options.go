@@ -57,7 +57,7 @@ func generators() []cel.EnvOption {
 func sessions() []cel.EnvOption {
 	attestors := cel.ListType(cel.DynType)
 	options := []cel.EnvOption{
-		cel.Variable(hidden, sessionType),
+		cel.Variable(Hidden, sessionType),
 		cel.Variable(imagesName, cel.MapType(cel.StringType, textsType)),
 		cel.Variable(attestorsName, objectType), cel.Variable(attestationsName, labelsType),
 		cel.Macros(
@@ -140,7 +140,7 @@ func plainArgs(list ref.Val) ([]any, error) {
 // hiddenGlobal rewrites f(args) into session.f(args).
 func hiddenGlobal(function string, arguments int) cel.Macro {
 	return cel.GlobalMacro(function, arguments, func(eh cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *cel.Error) {
-		return eh.NewMemberCall(function, eh.NewIdent(hidden), args...), nil
+		return eh.NewMemberCall(function, eh.NewIdent(Hidden), args...), nil
 	})
 }
 
@@ -150,6 +150,6 @@ func hiddenReceiver(function string, arguments int, namespace string) cel.Macro 
 		if target.Kind() != ast.IdentKind || target.AsIdent() != namespace {
 			return nil, nil
 		}
-		return eh.NewMemberCall(function, eh.NewIdent(hidden), args...), nil
+		return eh.NewMemberCall(function, eh.NewIdent(Hidden), args...), nil
 	})
 }

@@ -20,9 +20,9 @@ const (
 	attestationsName = "attestations"
 )
 
-// hidden is a variable that no policy writes: macros give it to functions that
+// Hidden is a variable that no policy writes: macros give it to functions that
 // need the session and have nothing before their name.
-const hidden = "__session"
+const Hidden = "__session"
 
 // The types of what stands before the name of a function.
 var (
@@ -39,7 +39,7 @@ var (
 // receivers are the variables with functions, by name. It is never changed.
 var receivers = map[string]*cel.Type{
 	"resource": resourceType, "http": httpType, "globalContext": contextType, "image": metadataType,
-	"generator": generatorType, "json": jsonType, "yaml": yamlType, hidden: sessionType,
+	"generator": generatorType, "json": jsonType, "yaml": yamlType, Hidden: sessionType,
 }
 
 // receiver is the value of such a variable.
