@@ -31,6 +31,9 @@ func (c *compiler) cel(rule *kyvernov1.Rule) judge {
 		Validations: messaged(source.Expressions, rule.Validate.Message), AuditAnnotations: source.AuditAnnotations, Variables: source.Variables,
 	}, source.ParamRef)
 	compiled, err := c.options.CEL(native, bound)
+	if home := c.source.Namespace; home != "" && source.ParamRef != nil && source.ParamRef.Namespace != home {
+		c.Wrong("validate.cel.paramRef.namespace", "must be %q: a policy of a namespace has its parameters there", home)
+	}
 	if err != nil {
 		c.celFaults(err)
 		return nil

@@ -60,7 +60,7 @@ type compiler struct {
 
 // begin turns to another rule.
 func (c *compiler) begin(name string, index int) {
-	c.Rule = &draft.Rule{Name: name, Path: fmt.Sprintf("spec.rules[%d]", index), Namespaced: c.source.Namespace != ""}
+	c.Rule = &draft.Rule{Name: name, Path: fmt.Sprintf("spec.rules[%d]", index), Namespace: c.source.Namespace}
 	c.done = append(c.done, c.Rule)
 }
 
@@ -87,8 +87,8 @@ func (c *compiler) info(rules []*rule) policy.Info {
 	metadata := c.source.ObjectMeta
 	info := policy.Info{
 		Name: metadata.Name, Kind: "ClusterPolicy", Tier: policy.Recommended, Lane: policy.Legacy,
-		LaneReason: "kyverno.io/v1 policies are interpreted",
-		Severity:   metadata.Annotations[policy.SeverityAnnotation], Category: metadata.Annotations[policy.CategoryAnnotation],
+		LaneReason: "kyverno.io/v1 policies are interpreted", Remote: policy.AsksOutside(c.source.Spec),
+		Severity: metadata.Annotations[policy.SeverityAnnotation], Category: metadata.Annotations[policy.CategoryAnnotation],
 		Title: metadata.Annotations[policy.TitleAnnotation], Description: metadata.Annotations[policy.DescriptionAnnotation],
 		Background: enabled(c.source.Spec.Background), Admission: enabled(c.source.Spec.Admission),
 	}

@@ -105,7 +105,7 @@ spec:
 		t.Fatal(err)
 	}
 	got := fmt.Sprintf("%+v", evaluator.Info())
-	want := `{Name:shop/p Kind:Policy Tier:Default Lane:legacy LaneReason:kyverno.io/v1 policies are interpreted Severity:high Category:Tier 2: x Title:T Description:D Rules:[a autogen-a] Background:true Admission:false}`
+	want := `{Name:shop/p Kind:Policy Tier:Default Lane:legacy LaneReason:kyverno.io/v1 policies are interpreted Severity:high Category:Tier 2: x Title:T Description:D Rules:[a autogen-a] Background:true Admission:false Remote:false}`
 	if got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

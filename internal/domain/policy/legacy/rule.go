@@ -38,7 +38,8 @@ type rule struct {
 	verify *verification
 	// targets are the objects that a rule of Existing changes.
 	targets []target
-	// allowExisting lets an update pass whose object violated the rule before.
+	// allowExisting lets an update pass whose object violated the rule before. Rules
+	// in CEL never do, as with Kyverno.
 	allowExisting bool
 }
 
@@ -131,7 +132,7 @@ func (c *compiler) compileAction(made *rule, source *kyvernov1.Rule, scope varia
 		actions++
 		made.guards = true
 		made.judge = c.validation(source, scope)
-		made.allowExisting = enabled(source.Validate.AllowExistingViolations)
+		made.allowExisting = source.Validate.CEL == nil && enabled(source.Validate.AllowExistingViolations)
 	}
 	if source.Mutate != nil && !isEmpty(*source.Mutate) {
 		actions++

@@ -9,9 +9,12 @@
 //     Recommended warns and marks the audit event. Whatever the format asked for
 //     otherwise does not count.
 //   - Nothing reaches the system's namespaces unless the policy's label says so.
-//   - A policy that may be waived reads the OverrideLedger, and nothing else is
-//     a parameter. A Mandatory policy takes none, so that Static can render it
-//     as a file.
+//   - The overrides in force are a part of what they waive. Nothing has a
+//     parameter: an API server that has just started does not find those of
+//     custom kinds, and refuses for half a minute what their policies match; and
+//     it stops to watch those of its own kinds for good when the last policy that
+//     has one goes.
+//   - A policy that only warns refuses nothing, also where it cannot be evaluated.
 //   - What cannot be native is named by a Reason, as a whole: no policy is
 //     native in part.
 //   - Every field that the API server would fill in is filled in here, so that

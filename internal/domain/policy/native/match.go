@@ -14,10 +14,6 @@ import (
 // whatever kind, and parses them each time, before it looks at the resources;
 // at those of a binding only once the policy matches. So the binding has them,
 // see reach: one must match as well as the other.
-//
-// A policy with a parameter has them too. While the API server does not know the
-// parameter's kind, for half a minute after its start, it refuses whatever the
-// policy itself matches, and that must not be pods of the system.
 func (o origin) constraints(match *admissionv1.MatchResources) *admissionv1.MatchResources {
 	filled := o.namespacedRules(match).DeepCopy()
 	if filled.MatchPolicy == nil {
@@ -25,9 +21,6 @@ func (o origin) constraints(match *admissionv1.MatchResources) *admissionv1.Matc
 	}
 	filled.NamespaceSelector = &metav1.LabelSelector{}
 	filled.ObjectSelector = &metav1.LabelSelector{}
-	if reach := o.reach(match); o.waivable() && reach != nil {
-		filled.NamespaceSelector, filled.ObjectSelector = reach.NamespaceSelector, reach.ObjectSelector
-	}
 	scoped(filled.ResourceRules)
 	scoped(filled.ExcludeResourceRules)
 	return filled

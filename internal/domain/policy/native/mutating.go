@@ -1,6 +1,8 @@
 package native
 
 import (
+	"slices"
+
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
@@ -55,12 +57,13 @@ func whyNotMutating(p *policiesv1.MutatingPolicy) Reason {
 }
 
 func (o origin) mutatingPolicy(v variant[policiesv1.MutatingPolicySpec]) *admissionv1.MutatingAdmissionPolicy {
+	waived := o.waived()
 	native := &admissionv1.MutatingAdmissionPolicy{
 		ObjectMeta: o.meta(v.suffix()),
 		Spec: admissionv1.MutatingAdmissionPolicySpec{
 			MatchConstraints:   o.constraints(v.spec.MatchConstraints),
 			MatchConditions:    v.spec.MatchConditions,
-			Variables:          v.spec.Variables,
+			Variables:          append(slices.Clip(v.spec.Variables), waived...),
 			FailurePolicy:      failure(v.spec.FailurePolicy),
 			ReinvocationPolicy: v.spec.ReinvocationPolicy,
 		},
@@ -69,20 +72,17 @@ func (o origin) mutatingPolicy(v variant[policiesv1.MutatingPolicySpec]) *admiss
 		native.Spec.ReinvocationPolicy = admissionv1.NeverReinvocationPolicy
 	}
 	for i, mutation := range v.spec.Mutations {
-		native.Spec.Mutations = append(native.Spec.Mutations, o.waived(*mutation.DeepCopy(), v.rule("mutations", i)))
-	}
-	if o.waivable() {
-		native.Spec.ParamKind = override.ParamKind()
+		if len(waived) > 0 {
+			mutation = unlessWaived(*mutation.DeepCopy(), v.rule("mutations", i))
+		}
+		native.Spec.Mutations = append(native.Spec.Mutations, mutation)
 	}
 	return native
 }
 
-// waived makes a mutation change nothing where an override covers it.
-func (o origin) waived(m admissionv1.Mutation, rule string) admissionv1.Mutation {
-	if !o.waivable() {
-		return m
-	}
-	clause := override.Clause(Key(o.object), rule)
+// unlessWaived makes a mutation change nothing where an override covers it.
+func unlessWaived(m admissionv1.Mutation, rule string) admissionv1.Mutation {
+	clause := override.Clause(rule)
 	if m.ApplyConfiguration != nil {
 		m.ApplyConfiguration.Expression = clause + " ? Object{} : (" + m.ApplyConfiguration.Expression + ")"
 	}
@@ -94,12 +94,8 @@ func (o origin) waived(m admissionv1.Mutation, rule string) admissionv1.Mutation
 
 func (o origin) mutatingBinding(suffix string, match *admissionv1.MatchResources) *admissionv1.MutatingAdmissionPolicyBinding {
 	meta := o.meta(suffix)
-	binding := &admissionv1.MutatingAdmissionPolicyBinding{
+	return &admissionv1.MutatingAdmissionPolicyBinding{
 		ObjectMeta: meta,
 		Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: meta.Name, MatchResources: o.reach(match)},
 	}
-	if o.waivable() {
-		binding.Spec.ParamRef = override.ParamRef(Key(o.object))
-	}
-	return binding
 }

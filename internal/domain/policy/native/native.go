@@ -10,8 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 )
 
 // The labels and annotations of native objects.
@@ -21,6 +23,9 @@ const (
 	PolicyLabel = "policy.roadbed.dev/source"
 	// PolicyAnnotation names the policy: its name, or "namespace/name".
 	PolicyAnnotation = "policy.roadbed.dev/policy"
+	// WaivableAnnotation is "true" on what was made of a policy that overrides may
+	// waive.
+	WaivableAnnotation = "policy.roadbed.dev/waivable"
 )
 
 // SourcePlatform is PolicyLabel's value on the platform's own Mandatory
@@ -52,8 +57,9 @@ type Objects []client.Object
 type Options struct {
 	// Platform marks the objects as the platform's own.
 	Platform bool
-	// NoOverrides leaves the OverrideLedger out: for clusters without Roadbed.
-	NoOverrides bool
+	// Waivers are the overrides in force of the policy. They count unless it is
+	// Mandatory.
+	Waivers policyv1alpha1.Waivers
 }
 
 // origin is what all kinds of policies have in common.
@@ -107,18 +113,28 @@ func (o origin) meta(suffix string) metav1.ObjectMeta {
 	if o.opts.Platform {
 		source = SourcePlatform
 	}
+	annotations := map[string]string{PolicyAnnotation: Key(o.object)}
+	if o.tier.Waivable() {
+		annotations[WaivableAnnotation] = "true"
+	}
 	return metav1.ObjectMeta{
 		Name: Name(o.object) + suffix,
 		Labels: map[string]string{
 			tenancyv1alpha1.LabelManagedBy: tenancyv1alpha1.ManagedBy,
 			PolicyLabel:                    source,
 		},
-		Annotations: map[string]string{PolicyAnnotation: Key(o.object)},
+		Annotations: annotations,
 	}
 }
 
-// waivable tells whether overrides may waive the policy.
-func (o origin) waivable() bool { return o.tier.Waivable() && !o.opts.NoOverrides }
+// waived are the variables by which the native policies know what waives them;
+// none while nothing does.
+func (o origin) waived() []admissionv1.Variable {
+	if !o.tier.Waivable() {
+		return nil
+	}
+	return override.Variables(o.opts.Waivers)
+}
 
 // actions are what a failed validation does.
 func (o origin) actions() []admissionv1.ValidationAction {

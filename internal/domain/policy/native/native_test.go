@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/tools/txtar"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -12,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
 	"github.com/roadbed-dev/roadbed/internal/kernel/golden"
@@ -21,7 +24,11 @@ import (
 func TestCompile(t *testing.T) {
 	t.Parallel()
 	golden.Txtar(t, "testdata/compile/*.txtar", func(t *testing.T, archive *txtar.Archive) *txtar.Archive {
-		objects, reason, err := compile(decode(t, golden.File(t, archive, "policy.yaml")), native.Options{})
+		var opts native.Options
+		if strings.Contains(string(archive.Comment), "an override") {
+			opts.Waivers = waivers(t)
+		}
+		objects, reason, err := compile(decode(t, golden.File(t, archive, "policy.yaml")), opts)
 		switch {
 		case err != nil:
 			golden.SetFile(archive, "error.txt", []byte(err.Error()+"\n"))
@@ -32,6 +39,19 @@ func TestCompile(t *testing.T) {
 		}
 		return archive
 	})
+}
+
+// waivers are two overrides in force, for cases whose comment tells of one.
+func waivers(t *testing.T) policyv1alpha1.Waivers {
+	t.Helper()
+	end, err := time.Parse(time.DateOnly, "2027-01-31")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policyv1alpha1.Waivers{
+		{Override: "payments/one", Rules: []string{"validations[0]"}, Tenants: []string{"payments"}, Names: "^(?:web-.*)$", ExpiresAt: metav1.NewTime(end)},
+		{Override: "payments/two", Tenants: []string{"payments"}, Namespaces: []string{"payments", "payments-dev"}, ExpiresAt: metav1.NewTime(end)},
+	}
 }
 
 func decode(t *testing.T, source []byte) client.Object {
@@ -177,15 +197,39 @@ func TestStatic(t *testing.T) {
 	}
 }
 
-func TestNoOverrides(t *testing.T) {
+// TestNothingHasAParameter: an API server that has just started does not find
+// parameters of custom kinds.
+func TestNothingHasAParameter(t *testing.T) {
 	t.Parallel()
-	for _, object := range ofCase(t, "default-may-be-waived", native.Options{NoOverrides: true}) {
-		document, err := native.Manifest(object)
-		if err != nil {
-			t.Fatal(err)
+	for _, file := range []string{"default-may-be-waived", "mutation-may-be-waived", "recommended-warns"} {
+		for _, object := range ofCase(t, file, native.Options{Waivers: waivers(t)}) {
+			document, err := native.Manifest(object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(document, []byte("param")) {
+				t.Errorf("%s has a parameter:\n%s", object.GetName(), document)
+			}
 		}
-		if bytes.Contains(document, []byte("param")) {
-			t.Errorf("%s has a parameter:\n%s", object.GetName(), document)
+	}
+}
+
+// TestAdviceNeverRefuses: the API server refuses for an audit annotation that
+// fails, whatever the binding says.
+func TestAdviceNeverRefuses(t *testing.T) {
+	t.Parallel()
+	for tier, want := range map[string]admissionv1.FailurePolicyType{"recommended": admissionv1.Ignore, "default": admissionv1.Fail, "mandatory": admissionv1.Fail} {
+		p := policyWith(func(s *policiesv1.ValidatingPolicySpec) {
+			s.Validations = []admissionv1.Validation{{Expression: "true"}}
+			s.AuditAnnotations = []admissionv1.AuditAnnotation{{Key: "owner", ValueExpression: "string(object.metadata.labels.owner)"}}
+		})
+		p.Labels = map[string]string{policy.TierLabel: tier}
+		objects, reason, err := native.Validating(p, native.Options{})
+		if err != nil || reason != "" {
+			t.Fatal(reason, err)
+		}
+		if got := objects[0].(*admissionv1.ValidatingAdmissionPolicy).Spec.FailurePolicy; *got != want {
+			t.Errorf("a %s policy with an annotation of its own fails with %s, want %s", tier, *got, want)
 		}
 	}
 }

@@ -19,8 +19,8 @@ const staticSuffix = ".static.k8s.io"
 // 1.37). No request changes what is in a file, so it holds against cluster
 // admins too.
 //
-// A file takes no parameters: a policy that may be waived is refused, and so is
-// a mutating one, for which the API server has another directory.
+// Nothing waives what is in a file: a policy that may be waived is refused, and so
+// is a mutating one, for which the API server has another directory.
 func Static(objects Objects) ([]byte, error) {
 	documents := make([][]byte, 0, len(objects))
 	for _, object := range objects {
@@ -40,16 +40,13 @@ func Static(objects Objects) ([]byte, error) {
 func static(object client.Object) (client.Object, error) {
 	switch o := object.(type) {
 	case *admissionv1.ValidatingAdmissionPolicy:
-		if o.Spec.ParamKind != nil {
-			return nil, fmt.Errorf("policy %q may be waived, and a file takes no overrides: only Mandatory policies can be files", o.Annotations[PolicyAnnotation])
+		if o.Annotations[WaivableAnnotation] != "" {
+			return nil, fmt.Errorf("policy %q may be waived, and no override changes a file: only Mandatory policies can be files", o.Annotations[PolicyAnnotation])
 		}
 		o = o.DeepCopy()
 		o.Name += staticSuffix
 		return o, nil
 	case *admissionv1.ValidatingAdmissionPolicyBinding:
-		if o.Spec.ParamRef != nil {
-			return nil, fmt.Errorf("the binding of policy %q names overrides, which a file cannot: only Mandatory policies can be files", o.Annotations[PolicyAnnotation])
-		}
 		o = o.DeepCopy()
 		o.Name += staticSuffix
 		o.Spec.PolicyName += staticSuffix

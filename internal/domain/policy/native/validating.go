@@ -69,40 +69,46 @@ func whyNotEvaluated(e *policiesv1.EvaluationConfiguration) Reason {
 }
 
 func (o origin) validatingPolicy(v variant[policiesv1.ValidatingPolicySpec]) *admissionv1.ValidatingAdmissionPolicy {
+	waived := o.waived()
 	native := &admissionv1.ValidatingAdmissionPolicy{
 		ObjectMeta: o.meta(v.suffix()),
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: o.constraints(v.spec.MatchConstraints),
 			MatchConditions:  v.spec.MatchConditions,
-			Variables:        v.spec.Variables,
-			FailurePolicy:    failure(v.spec.FailurePolicy),
+			Variables:        append(slices.Clip(v.spec.Variables), waived...),
+			FailurePolicy:    o.failure(v.spec),
 			AuditAnnotations: v.spec.AuditAnnotations,
 		},
 	}
 	for i, validation := range v.spec.Validations {
-		if o.waivable() {
-			validation.Expression = "(" + validation.Expression + ") || " + override.Clause(Key(o.object), v.rule("validations", i))
+		if len(waived) > 0 {
+			validation.Expression = "(" + validation.Expression + ") || " + override.Clause(v.rule("validations", i))
 		}
 		native.Spec.Validations = append(native.Spec.Validations, validation)
 	}
-	if o.waivable() {
-		native.Spec.ParamKind = override.ParamKind()
+	if len(waived) > 0 {
 		native.Spec.AuditAnnotations = append(slices.Clip(native.Spec.AuditAnnotations),
-			admissionv1.AuditAnnotation{Key: override.AuditKey, ValueExpression: override.Annotation(Key(o.object))})
+			admissionv1.AuditAnnotation{Key: override.AuditKey, ValueExpression: override.Annotation()})
 	}
 	return native
 }
 
+// failure is what happens to requests that cannot be judged. The API server
+// refuses them for an audit annotation that fails, whatever the binding's actions
+// are: so a policy that never blocks, and has such annotations, lets them pass.
+func (o origin) failure(spec policiesv1.ValidatingPolicySpec) *admissionv1.FailurePolicyType {
+	if !o.tier.Blocks() && len(spec.AuditAnnotations) > 0 {
+		return new(admissionv1.Ignore)
+	}
+	return failure(spec.FailurePolicy)
+}
+
 func (o origin) validatingBinding(suffix string, match *admissionv1.MatchResources) *admissionv1.ValidatingAdmissionPolicyBinding {
 	meta := o.meta(suffix)
-	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
+	return &admissionv1.ValidatingAdmissionPolicyBinding{
 		ObjectMeta: meta,
 		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
 			PolicyName: meta.Name, MatchResources: o.reach(match), ValidationActions: o.actions(),
 		},
 	}
-	if o.waivable() {
-		binding.Spec.ParamRef = override.ParamRef(Key(o.object))
-	}
-	return binding
 }

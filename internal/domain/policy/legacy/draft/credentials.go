@@ -11,7 +11,7 @@ func (r *Rule) Credentials(path string, source *kyvernov1.ImageRegistryCredentia
 		return policy.RegistryCredentials{}
 	}
 	said := policy.RegistryCredentials{Secrets: source.Secrets, Insecure: source.AllowInsecureRegistry}
-	return policy.ReadCredentials(r.Namespaced, said, source.Providers, func(field, why string, unsupported bool) {
+	return policy.ReadCredentials(r.Namespace != "", said, source.Providers, func(field, why string, unsupported bool) {
 		if unsupported {
 			r.Unsupported(path+"."+field, why)
 			return

@@ -21,8 +21,8 @@ type Rule struct {
 	// Path of the rule in the policy, "spec.rules[0]"; empty for what concerns the
 	// policy as a whole.
 	Path string
-	// Namespaced tells that the policy belongs to a namespace.
-	Namespaced bool
+	// Namespace that the policy belongs to; empty for one of the cluster.
+	Namespace string
 
 	faults FaultsError
 }

@@ -22,10 +22,14 @@ func (c compiler) call(path string, source *kyvernov1.ContextAPICall, scope vari
 	if source.Service != nil {
 		return c.service(path+".service", source.Service, method, data, scope)
 	}
+	c.stayPath(path+".urlPath", source.URLPath)
 	address := c.Template(path+".urlPath", source.URLPath, scope)
 	return func(e asking, vars *variable.Context) (any, error) {
 		url, err := draft.Text(address, vars)
 		if err != nil {
+			return nil, err
+		}
+		if err := c.ownPath(url); err != nil {
 			return nil, err
 		}
 		body, err := data(vars)

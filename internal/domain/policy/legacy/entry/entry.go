@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,13 +121,14 @@ func (c compiler) configMap(path string, source *kyvernov1.ConfigMapReference, s
 	name := c.Template(path+".name", source.Name, scope)
 	namespace := c.Template(path+".namespace", source.Namespace, scope)
 	resource := schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+	c.stay(path+".namespace", source.Namespace)
 	return func(e asking, vars *variable.Context) (any, error) {
 		in, err := draft.Text(namespace, vars)
 		if err != nil {
 			return nil, err
 		}
-		if in == "" {
-			in = "default"
+		if in = cmp.Or(in, c.Namespace, "default"); c.own(in) != nil {
+			return nil, c.own(in)
 		}
 		of, err := draft.Text(name, vars)
 		if err != nil {
@@ -156,13 +158,13 @@ func (c compiler) apiCall(path string, source *kyvernov1.ContextAPICall, scope v
 	expression := c.Query(path+".jmesPath", source.JMESPath, scope)
 	return func(e asking, vars *variable.Context) (any, error) {
 		answer, err := call(e, vars)
-		if err != nil && source.Default != nil {
-			answer, err = fallback.Resolve(vars)
+		switch {
+		case err == nil:
+			return expression.Of(answer, vars)
+		case source.Default != nil:
+			return fallback.Resolve(vars) // as it is: the query is about answers
 		}
-		if err != nil {
-			return nil, err
-		}
-		return expression.Of(answer, vars)
+		return nil, err
 	}
 }
 

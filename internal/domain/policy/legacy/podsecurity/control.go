@@ -40,6 +40,15 @@ func controls() []control {
 	}
 }
 
+// Names are those of all controls.
+func Names() []string {
+	var names []string
+	for _, one := range controls() {
+		names = append(names, one.name)
+	}
+	return names
+}
+
 func controlNamed(name string) (control, bool) {
 	for _, found := range controls() {
 		if found.name == name {

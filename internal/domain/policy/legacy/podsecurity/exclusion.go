@@ -34,11 +34,7 @@ func compileExclusion(source kyvernov1.PodSecurityStandard) (exclusion, error) {
 	found, ok := controlNamed(source.ControlName)
 	switch {
 	case !ok:
-		var known []string
-		for _, one := range controls() {
-			known = append(known, one.name)
-		}
-		return exclusion{}, fmt.Errorf("controlName: %q is no control; use one of %s", source.ControlName, strings.Join(known, ", "))
+		return exclusion{}, fmt.Errorf("controlName: %q is no control; use one of %s", source.ControlName, strings.Join(Names(), ", "))
 	case found.level == ofContainers && len(source.Images) == 0:
 		return exclusion{}, fmt.Errorf("images: control %q is about containers; say of which images, or \"*\"", source.ControlName)
 	case found.level == ofPod && len(source.Images) > 0:
