@@ -3,7 +3,6 @@ package images
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -70,7 +69,7 @@ func (v *Verifier) tagged(ctx context.Context, repository string, image target, 
 	tag := repository + ":" + strings.ReplaceAll(image.digest, ":", "-") + suffix
 	_, body, found, err := v.registry.Manifest(ctx, tag)
 	if err != nil {
-		return nil, unreachable(image, err)
+		return nil, unanswered(image, repository, "the manifest "+tag, err)
 	}
 	if !found {
 		return nil, nil
@@ -88,7 +87,7 @@ func (v *Verifier) tagged(ctx context.Context, repository string, image target, 
 func (v *Verifier) referring(ctx context.Context, repository string, image target, artifact string) ([]candidate, error) {
 	referrers, err := v.registry.Referrers(ctx, repository, image.digest)
 	if err != nil {
-		return nil, unreachable(image, err)
+		return nil, unanswered(image, repository, "the image's referrers", err)
 	}
 	var found []candidate
 	for _, referrer := range referrers {
@@ -107,7 +106,7 @@ func (v *Verifier) referring(ctx context.Context, repository string, image targe
 func (v *Verifier) referrer(ctx context.Context, repository string, image target, referrer v1.Descriptor) ([]candidate, error) {
 	_, body, found, err := v.registry.Manifest(ctx, repository+"@"+referrer.Digest.String())
 	if err != nil {
-		return nil, unreachable(image, fmt.Errorf("read referrer %s: %w", referrer.Digest, err))
+		return nil, unanswered(image, repository, "the referrer "+referrer.Digest.String(), err)
 	}
 	if !found {
 		return nil, nil
@@ -126,7 +125,7 @@ func (v *Verifier) read(ctx context.Context, repository string, image target, la
 		}
 		body, err := v.registry.Blob(ctx, repository, layer.Digest.String())
 		if err != nil {
-			return nil, unreachable(image, err)
+			return nil, unanswered(image, repository, "the blob "+layer.Digest.String(), err)
 		}
 		found = append(found, candidate{mediaType: string(layer.MediaType), body: body, annotations: layer.Annotations})
 	}

@@ -12,8 +12,13 @@ import (
 // Describe returns what the registry knows of an image: image, resolvedImage,
 // registry, repository, identifier, manifest, configData, and for an index of
 // images imageIndex; manifest and configData are then those of linux/amd64, or
-// of the first platform.
+// of the first platform. The error says what the registry was asked for.
 func (v *Verifier) Describe(ctx context.Context, reference string) (map[string]any, error) {
+	described, err := v.describe(ctx, reference)
+	return described, concluding(err, "nothing is known of the image")
+}
+
+func (v *Verifier) describe(ctx context.Context, reference string) (map[string]any, error) {
 	parsed, err := name.ParseReference(reference)
 	if err != nil {
 		return nil, faultf(ErrReference, "image %q: not a reference to an image: %v", reference, err)
@@ -71,7 +76,7 @@ func (v *Verifier) contents(ctx context.Context, repository name.Repository, fou
 	}
 	config, err := v.registry.Blob(ctx, repository.Name(), read.Config.Digest.String())
 	if err != nil {
-		return unreachable(repository.Digest(found.about.Digest.String()), err)
+		return unanswered(repository.Digest(found.about.Digest.String()), repository.Name(), "the image's configuration", err)
 	}
 	return decodeInto(config, described, "configData")
 }

@@ -3,6 +3,7 @@ package images
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
@@ -37,6 +38,42 @@ func (f *fault) Is(target error) bool {
 
 func faultf(way error, format string, args ...any) error {
 	return &fault{way, fmt.Sprintf(format, args...)}
+}
+
+// over is the error for a caller whose time was over before the registry answered.
+func over(err error) error {
+	return faultf(ErrUnreachable, "the time for the decision was over before the registry answered: %v", err)
+}
+
+// silence is a registry that gave no answer. Whoever asked says what is therefore
+// not known: one question may have been asked for several reasons.
+type silence struct {
+	image, registry, asked string
+	unknown                string
+	err                    error
+}
+
+func (s *silence) Error() string {
+	return fmt.Sprintf("image %s: registry %s gave no answer when it was asked for %s, so %s; try again: %v", s.image, s.registry, s.asked, s.unknown, s.err)
+}
+
+func (s *silence) Is(target error) bool { return target == ErrUnreachable }
+
+// unanswered is the error of a question to the registry of a repository.
+func unanswered(image fmt.Stringer, repository, asked string, err error) error {
+	registry, _, _ := strings.Cut(repository, "/")
+	return &silence{image: image.String(), registry: registry, asked: asked, err: err}
+}
+
+// concluding adds to an error of a registry without an answer what is not known.
+func concluding(err error, unknown string) error {
+	var silent *silence
+	if !errors.As(err, &silent) {
+		return err
+	}
+	said := *silent
+	said.unknown = unknown
+	return &said
 }
 
 // lasting tells whether asking again soon would give the same answer.

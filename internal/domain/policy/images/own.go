@@ -17,8 +17,14 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
 
-// readOwn reads the logs and the authority for timestamps of the attestor's own.
+// readOwn reads the roots, the logs and the authority for timestamps of the
+// attestor's own.
 func (m *material) readOwn(a policy.Attestor) (err error) {
+	if a.TrustedRoot != "" {
+		if m.given, err = root.NewTrustedRootFromJSON([]byte(a.TrustedRoot)); err != nil {
+			return fmt.Errorf("the trusted root: %w", err)
+		}
+	}
 	if m.logs, err = logOf("transparency log", a.RekorURL, a.RekorKey); err != nil {
 		return err
 	}

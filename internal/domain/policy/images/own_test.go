@@ -2,6 +2,7 @@ package images_test
 
 import (
 	"crypto"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -37,6 +38,11 @@ func TestVerifyByOwnInfrastructure(t *testing.T) {
 		change(&a)
 		return a
 	}
+	trusting := func(text string) policy.Attestor {
+		a := keyless(policy.Identity{Subject: robot, Issuer: issuer})
+		a.TrustedRoot = text
+		return a
+	}
 	extension := func(name, value string) func(*policy.Attestor) {
 		return func(a *policy.Attestor) { a.Keyless.Extensions = map[string]string{name: value} }
 	}
@@ -56,6 +62,13 @@ func TestVerifyByOwnInfrastructure(t *testing.T) {
 		{"extension by identifier", "or by its identifier", stamped, own(extension("1.3.6.1.4.1.57264.1.1", issuer)), nil, ""},
 		{"other extension", "another value", stamped, own(extension("oidcIssuer", "https://elsewhere")), images.ErrWrongSigner, `oidcIssuer="` + issuer + `"`},
 		{"no such extension", "a value that the certificate lacks", stamped, own(extension("githubWorkflowRef", "refs/heads/main")), images.ErrWrongSigner, "githubWorkflowRef"},
+		{"trusted root", "roots and logs in one document", bare, trusting(trustedRootOf(t, sigstore)), nil, ""},
+		{"stamped by trusted root", "and the authority for timestamps", stamped, own(func(a *policy.Attestor) {
+			a.Keyless.Roots, a.Timestamps, a.TrustedRoot = "", "", trustedRootOf(t, sigstore)
+		}), nil, ""},
+		{"other trusted root", "of somebody else", bare, trusting(trustedRootOf(t, stranger)), images.ErrWrongSigner, "log"},
+		{"no trusted root", "a document of another kind", bare, trusting(`{"mediaType": "text/plain"}`), images.ErrAttestor, `mediaType "text/plain"`},
+		{"empty trusted root", "nobody is trusted", bare, trusting(`{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`), images.ErrAttestor, "the key of no log is known"},
 		{"unknown extension", "a name that nobody gives", stamped, own(extension("ref", "x")), images.ErrAttestor, "use one of"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -88,6 +101,27 @@ func rootsOf(t *testing.T, sigstore *ca.VirtualSigstore) string {
 		t.Fatal("no authority of Fulcio's kind")
 	}
 	text, err := cryptoutils.MarshalCertificatesToPEM(append(slices.Clone(authority.Intermediates), authority.Root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// trustedRootOf is all of it as a trusted_root.json.
+func trustedRootOf(t *testing.T, sigstore *ca.VirtualSigstore) string {
+	t.Helper()
+	logs := sigstore.RekorLogs()
+	for id, log := range logs { // The virtual one has it as text.
+		var err error
+		if log.ID, err = hex.DecodeString(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made, err := root.NewTrustedRoot(root.TrustedRootMediaType01, sigstore.FulcioCertificateAuthorities(), nil, sigstore.TimestampingAuthorities(), logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := made.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}

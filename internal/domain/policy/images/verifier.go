@@ -2,6 +2,9 @@ package images
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/images/memory"
 )
 
 // How long answers are kept.
@@ -30,8 +34,8 @@ type Verifier struct {
 	// way tells answers apart by how their registry was read.
 	way string
 
-	proofs    *memory[policy.ImageProof]
-	manifests *memory[manifest]
+	proofs    *memory.Memory[policy.ImageProof]
+	manifests *memory.Memory[manifest]
 }
 
 var _ policy.Credentialed = (*Verifier)(nil)
@@ -63,19 +67,24 @@ func New(registry Registry, options ...Option) *Verifier {
 	for _, option := range options {
 		option(v)
 	}
-	v.proofs = newMemory[policy.ImageProof](v.clock, 16_384)
-	v.manifests = newMemory[manifest](v.clock, 1_024)
+	v.proofs = memory.New[policy.ImageProof](v.clock, 16_384, over)
+	v.manifests = memory.New[manifest](v.clock, 1_024, over)
 	return v
 }
 
 // Verify proves the check, or says in one sentence why it does not hold. The
 // error is one of this package's ways, by errors.Is.
 func (v *Verifier) Verify(ctx context.Context, check policy.ImageCheck) (policy.ImageProof, error) {
+	proof, err := v.verify(ctx, check)
+	return proof, concluding(err, "nothing is known of its "+noun(check)+"s")
+}
+
+func (v *Verifier) verify(ctx context.Context, check policy.ImageCheck) (policy.ImageProof, error) {
 	image, err := v.resolve(ctx, check.Reference)
 	if err != nil {
 		return policy.ImageProof{}, err
 	}
-	return v.proofs.get(ctx, v.way+checkKey(check, image), func(ctx context.Context) (policy.ImageProof, time.Duration, error) {
+	return v.proofs.Get(ctx, v.way+checkKey(check, image), func(ctx context.Context) (policy.ImageProof, time.Duration, error) {
 		proof, err := v.prove(ctx, check, image)
 		if err == nil {
 			return proof, proofLife, nil
@@ -85,6 +94,18 @@ func (v *Verifier) Verify(ctx context.Context, check policy.ImageCheck) (policy.
 		}
 		return proof, 0, err
 	})
+}
+
+// checkKey tells checks apart: everything but the reference counts, for which
+// the digest stands.
+func checkKey(check policy.ImageCheck, image target) string {
+	check.Reference = image.String()
+	text, err := json.Marshal(check)
+	if err != nil { // strings, booleans, maps of strings: cannot fail
+		return image.String()
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // target is an image, told by its digest.
@@ -127,20 +148,16 @@ func (v *Verifier) manifest(ctx context.Context, reference name.Reference) (mani
 	if _, pinned := reference.(name.Digest); pinned {
 		life = proofLife
 	}
-	return v.manifests.get(ctx, v.way+reference.Name(), func(ctx context.Context) (manifest, time.Duration, error) {
+	return v.manifests.Get(ctx, v.way+reference.Name(), func(ctx context.Context) (manifest, time.Duration, error) {
 		about, body, found, err := v.registry.Manifest(ctx, reference.Name())
 		if err != nil {
-			return manifest{}, 0, unreachable(reference, err)
+			return manifest{}, 0, unanswered(reference, reference.Context().Name(), "the image's manifest", err)
 		}
 		if !found {
 			return manifest{}, 0, faultf(ErrNoImage, "image %s: registry %s has no such image", reference, reference.Context().RegistryStr())
 		}
 		return manifest{about, body}, life, nil
 	})
-}
-
-func unreachable(reference fmt.Stringer, err error) error {
-	return faultf(ErrUnreachable, "image %s: its registry gave no answer, so nothing is known of its signatures; try again: %v", reference, err)
 }
 
 // prove tries every candidate.

@@ -38,7 +38,7 @@ func TestVerifyByKey(t *testing.T) {
 	copied, copiedDigest := store.Push(t, "team/copied:1")
 	transplant(t, signer, digest, copiedDigest)
 	gone := imagestest.NewRegistry(t)
-	lost, _ := gone.Push(t, "team/lost:1")
+	lost, lostDigest := gone.Push(t, "team/lost:1")
 	gone.Stop()
 
 	for _, test := range []struct {
@@ -55,7 +55,9 @@ func TestVerifyByKey(t *testing.T) {
 		{"unsigned", "nothing is attached", policy.ImageCheck{Reference: unsigned, Attestor: byKey(signer.PEM)}, images.ErrUnsigned, "it is not signed; sign "},
 		{"wrongly signed", "somebody else's key", policy.ImageCheck{Reference: foreign, Attestor: byKey(signer.PEM)}, images.ErrWrongSigner, `a signature, but none by the key of attestor "release"`},
 		{"transplanted", "a good signature of another image", policy.ImageCheck{Reference: copied, Attestor: byKey(signer.PEM)}, images.ErrWrongSigner, "of another image"},
-		{"unreachable", "nobody listens", policy.ImageCheck{Reference: lost, Attestor: byKey(signer.PEM)}, images.ErrUnreachable, "gave no answer"},
+		{"unreachable", "nobody listens", policy.ImageCheck{Reference: lost, Attestor: byKey(signer.PEM)}, images.ErrUnreachable, "registry " + gone.Host + " gave no answer when it was asked for the image's manifest, so nothing is known of its signatures; try again: "},
+		{"unreachable by digest", "its digest is known", policy.ImageCheck{Reference: gone.Host + "/team/lost@" + lostDigest.DigestStr(), Attestor: byKey(signer.PEM)}, images.ErrUnreachable, ".sig, so nothing is known of its signatures"},
+		{"unreachable attestation", "another purpose", policy.ImageCheck{Reference: lost, Attestor: byKey(signer.PEM), PredicateType: "x"}, images.ErrUnreachable, "so nothing is known of its attestations"},
 		{"no image", "the tag does not exist", policy.ImageCheck{Reference: store.Host + "/team/signed:2", Attestor: byKey(signer.PEM)}, images.ErrNoImage, "has no such image"},
 		{"malformed reference", "upper case is not allowed", policy.ImageCheck{Reference: store.Host + "/Team/x", Attestor: byKey(signer.PEM)}, images.ErrReference, "not a reference"},
 		{"malformed key", "cut short", policy.ImageCheck{Reference: signed, Attestor: byKey("-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...\n-----END PUBLIC KEY-----\n")}, images.ErrAttestor, "public key is no PEM"},
@@ -190,6 +192,19 @@ func TestDescribe(t *testing.T) {
 		if _, ok := described[key].(map[string]any); !ok {
 			t.Errorf("%s: %T, want an object", key, described[key])
 		}
+	}
+}
+
+// TestDescribeUnreachable speaks of what was asked for, and not of signatures.
+func TestDescribeUnreachable(t *testing.T) {
+	t.Parallel()
+	store := imagestest.NewRegistry(t)
+	reference, _ := store.Push(t, "team/app:1")
+	store.Stop()
+	_, err := images.New(registry.New()).Describe(t.Context(), reference)
+	const asked = "gave no answer when it was asked for the image's manifest, so nothing is known of the image; try again: "
+	if !errors.Is(err, images.ErrUnreachable) || !strings.Contains(err.Error(), "image "+reference+": registry "+store.Host+" "+asked) {
+		t.Errorf("error %v, want %q", err, asked)
 	}
 }
 
