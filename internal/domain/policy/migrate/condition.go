@@ -1,230 +1,285 @@
 package migrate
 
 import (
-	"fmt"
+	"encoding/json"
 	"regexp"
 	"strconv"
 	"strings"
 
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/condition"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/cel"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/query"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
 
-// preconditionsOf rewrites preconditions as match conditions.
-func preconditionsOf(rule kyvernov1.Rule) ([]admissionregistrationv1.MatchCondition, error) {
-	conditions := append([]admissionregistrationv1.MatchCondition(nil), rule.CELPreconditions...)
-	if rule.Preconditions == nil {
-		return conditions, nil
-	}
-	expression, err := conditionsOf(rule.Preconditions)
-	if err != nil {
-		return nil, fmt.Errorf("preconditions: %w", err)
-	}
-	return append(conditions, admissionregistrationv1.MatchCondition{Name: "preconditions", Expression: expression}), nil
-}
-
-// denyOf rewrites the conditions under which a rule denies.
-func denyOf(deny *kyvernov1.Deny) (string, error) {
+// denied rewrites the conditions under which a rule denies.
+func (a about) denied(deny *kyvernov1.Deny) (string, error) {
 	if deny.Conditions == nil {
 		return "true", nil
 	}
-	return conditionsOf(deny.Conditions)
+	return a.conditions(deny.Conditions)
 }
 
-// conditionsOf rewrites any and all blocks, or the old form, a list of which all
-// must hold.
-func conditionsOf(raw *kyvernov1.JSON) (string, error) {
+// conditions rewrites any and all blocks, or the old form, a list of which all
+// must hold. None always hold.
+func (a about) conditions(raw *kyvernov1.JSON) (string, error) {
+	if raw == nil {
+		return "true", nil
+	}
 	if strings.HasPrefix(strings.TrimSpace(string(raw.Raw)), "[") {
 		list, err := decode[[]kyvernov1.Condition](raw)
 		if err != nil {
 			return "", err
 		}
-		return block(list, and)
+		return a.block("", list, cel.And)
 	}
 	blocks, err := decode[kyvernov1.AnyAllConditions](raw)
 	if err != nil {
 		return "", err
 	}
+	return a.blocks(&blocks)
+}
+
+// blocks rewrites any and all; nil always holds.
+func (a about) blocks(blocks *kyvernov1.AnyAllConditions) (string, error) {
+	if blocks == nil {
+		return "true", nil
+	}
 	var both []string
 	if len(blocks.Any) > 0 {
-		some, err := block(blocks.Any, or)
+		some, err := a.block("any", blocks.Any, cel.Or)
 		if err != nil {
 			return "", err
 		}
 		both = append(both, some)
 	}
-	all, err := block(blocks.All, and)
-	return and(append(both, all)...), err
+	all, err := a.block("all", blocks.All, cel.And)
+	return cel.And(append(both, all)...), err
 }
 
-func block(conditions []kyvernov1.Condition, how func(...string) string) (string, error) {
+func (a about) block(name string, conditions []kyvernov1.Condition, how func(...string) string) (string, error) {
 	var expressions []string
-	for _, condition := range conditions {
-		expression, err := conditionOf(condition)
+	for i, condition := range conditions {
+		expression, err := a.condition(condition)
 		if err != nil {
-			return "", err
+			return "", at(pathAt(name, i), err)
 		}
 		expressions = append(expressions, expression)
 	}
 	return how(expressions...), nil
 }
 
-func conditionOf(c kyvernov1.Condition) (string, error) {
-	key, err := c.Key.Value()
+func (a about) condition(c kyvernov1.Condition) (string, error) {
+	key, err := a.side(c.Key)
 	if err != nil {
-		return "", err
+		return "", at("key", err)
 	}
-	value, err := c.Value.Value()
+	value, err := a.side(c.Value)
 	if err != nil {
-		return "", err
+		return "", at("value", err)
 	}
-	path, ok := key.(string)
-	if !ok || !strings.Contains(path, "{{") {
-		return "", left("a condition on the constant %v is not rewritten", key)
-	}
-	if text, is := value.(string); is && strings.Contains(text, "{{") {
-		return "", left("a condition with a variable as its value (%s) is not rewritten", text)
-	}
-	expression, list, err := expressionOf(path)
+	operator, err := condition.ParseOperator(c.Operator)
 	if err != nil {
-		return "", err
+		return "", at("operator", err)
 	}
-	return operate(expression, list, c.Operator, value)
+	if key.Constant && value.Constant {
+		return strconv.FormatBool(operator.Holds(key.Literal, value.Literal)), nil
+	}
+	return key.When("key", func(k query.Expression) (string, error) { return compare(k, operator.String(), value) })
 }
 
-// operate rewrites one operator. List tells that the key is a list.
-func operate(key string, list bool, operator string, value any) (string, error) {
+// compare rewrites one operator for a key that is there.
+func compare(key query.Expression, operator string, value query.Expression) (string, error) {
+	with := func(how func(k, v query.Expression) (string, error)) (string, error) {
+		return value.When("value", func(v query.Expression) (string, error) { return how(key, v) })
+	}
 	switch operator {
 	case "Equals", "Equal":
-		return equal(key, list, value)
+		return with(equal)
 	case "NotEquals", "NotEqual":
-		inner, err := equal(key, list, value)
-		return "!(" + inner + ")", err
+		inner, err := with(equal)
+		return cel.Not(inner), err
 	case "In", "AnyIn", "AllIn", "NotIn", "AnyNotIn", "AllNotIn":
-		return member(key, list, operator, value)
+		return with(func(k, v query.Expression) (string, error) { return member(k, operator, v) })
 	case "GreaterThan", "GreaterThanOrEquals", "LessThan", "LessThanOrEquals":
 		signs := map[string]string{"GreaterThan": ">", "GreaterThanOrEquals": ">=", "LessThan": "<", "LessThanOrEquals": "<="}
-		return order(key, list, signs[operator], value)
+		return with(func(k, v query.Expression) (string, error) { return order(k, signs[operator], v) })
 	}
-	return "", left("the operator %s is not rewritten", operator)
+	return "", at("operator", left("the operator %s is not rewritten", operator))
 }
 
-func equal(key string, list bool, value any) (string, error) {
-	switch value := value.(type) {
-	case bool:
-		return key + " == " + strconv.FormatBool(value), nil
+// isList tells of a value that is a list for certain.
+func isList(e query.Expression) bool { return e.Kind == query.List || e.Kind == query.Texts }
+
+func equal(key, value query.Expression) (string, error) {
+	if key.Kind == query.Texts || value.Kind == query.Texts {
+		return "", left("equality with a list that stands for a text where it is empty is not rewritten")
+	}
+	if !value.Constant {
+		return same(key, value), nil
+	}
+	switch literal := value.Literal.(type) {
+	case nil:
+		return "false", nil // what is compared with null makes no sense
 	case string:
-		if list {
-			return "", left("a list compared with a text is not rewritten")
-		}
-		if strings.ContainsAny(value, "*?") {
-			return globs("string("+key+")", []string{value}), nil
-		}
-		return key + " == " + quoted(value), nil
+		return equalText(key, literal), nil
+	case bool, []any, map[string]any:
+		return key.Text + " == " + value.Text, nil
 	}
-	if written, ok := number(value); ok {
-		return "double(" + key + ") == " + decimal(written), nil
-	}
-	return "", left("equality with a %T is not rewritten", value)
+	return "double(" + key.Text + ") == " + cel.Decimal(value.Text), nil
 }
 
-func decimal(written string) string {
-	if strings.Contains(written, ".") {
-		return written
+func equalText(key query.Expression, text string) string {
+	switch {
+	case isList(key):
+		return "false"
+	case text == "" && key.Kind == query.Unknown:
+		return key.Text + " in [dyn(''), dyn([]), dyn({})]" // what "|| ''" makes of what is empty
+	case strings.ContainsAny(text, "*?"):
+		return cel.Globs(written(key), []string{text})
+	case quantity.MatchString(text):
+		return cel.Or(written(key)+" == "+cel.Quoted(text), amounts(written(key), "==", cel.Quoted(text)))
 	}
-	return written + ".0"
+	return key.Text + " == " + cel.Quoted(text)
 }
 
-// member rewrites membership of a key, or of the elements of a list, in a list
-// of texts.
-func member(key string, list bool, operator string, value any) (string, error) {
-	var patterns []string
+// same compares two values of which neither is known. Amounts are the same
+// however they are written.
+func same(key, value query.Expression) string {
+	equal := key.Text + " == " + value.Text
+	for _, side := range []query.Expression{key, value} {
+		if side.Kind != query.Unknown && side.Kind != query.Text {
+			return equal
+		}
+	}
+	texts := "type(" + key.Text + ") == string && type(" + value.Text + ") == string"
+	return cel.Or(equal, cel.And(texts, amounts(written(key), "==", written(value))))
+}
+
+// amounts compares quantities; anything else compares to nothing.
+func amounts(left, sign, right string) string {
+	both := "isQuantity(" + left + ")"
+	if !strings.HasPrefix(right, "'") {
+		both += " && isQuantity(" + right + ")"
+	}
+	return both + " && quantity(" + left + ").compareTo(quantity(" + right + ")) " + sign + " 0"
+}
+
+// written is a value as a text.
+func written(e query.Expression) string {
+	if e.Kind == query.Text {
+		return e.Text
+	}
+	return "string(" + e.Text + ")"
+}
+
+// member rewrites membership of a key, or of the elements of a list.
+func member(key query.Expression, operator string, value query.Expression) (string, error) {
+	negated := strings.Contains(operator, "Not")
+	belongs := func(text query.Expression) (string, error) {
+		inner, err := belonging(text, value)
+		if negated {
+			inner = cel.Not(inner)
+		}
+		return inner, err
+	}
+	if !isList(key) {
+		return belongs(key)
+	}
+	inner, err := belongs(query.Plain("x", query.Unknown))
+	switch operator {
+	case "In", "AllIn", "AllNotIn":
+		return operand(key.Text) + ".all(x, " + inner + ")", err
+	default: // AnyIn, AnyNotIn, and NotIn, which is the same
+		return operand(key.Text) + ".exists(x, " + inner + ")", err
+	}
+}
+
+// belonging tells whether a text belongs to a value.
+func belonging(text, value query.Expression) (string, error) {
+	if value.Constant {
+		patterns, ok := members(value.Literal)
+		if !ok {
+			return "", left("membership in %v is not rewritten", value.Literal)
+		}
+		return cel.Globs(written(text), patterns), nil
+	}
+	if name, ok := text.Literal.(string); ok && pattern.HasWildcard(name) {
+		return "", left("membership of the pattern %s in what is not known is not rewritten", name)
+	}
+	among := operand(value.Text) + ".exists(m, string(m) == " + written(text) + ")"
+	switch value.Kind {
+	case query.List, query.Texts:
+		return among, nil
+	case query.Unknown:
+		return "type(" + value.Text + ") == list ? " + among + " : string(" + value.Text + ") == " + written(text), nil
+	case query.Object:
+		return "false", nil
+	default:
+		return written(value) + " == " + written(text), nil
+	}
+}
+
+// members are the texts that a constant says belong to it.
+func members(value any) (texts []string, ok bool) {
 	switch value := value.(type) {
 	case string:
-		patterns = []string{value}
+		if pattern.OperatorOf(value) == pattern.InRange {
+			return nil, false
+		}
+		if strings.HasPrefix(strings.TrimSpace(value), "[") && json.Unmarshal([]byte(value), &texts) == nil {
+			return texts, true
+		}
+		return []string{value}, true
 	case []any:
 		for _, each := range value {
-			text, ok := each.(string)
+			text, ok := pattern.Text(each)
 			if !ok {
-				return "", left("membership among values that are no texts is not rewritten")
+				return nil, false
 			}
-			patterns = append(patterns, text)
+			texts = append(texts, text)
 		}
-	default:
-		return "", left("membership in a %T is not rewritten", value)
+		return texts, true
 	}
-	negated := strings.Contains(operator, "Not")
-	if !list {
-		inner := globs("string("+key+")", patterns)
-		if negated {
-			return "!(" + inner + ")", nil
-		}
-		return inner, nil
-	}
-	inner := globs("string(x)", patterns)
-	switch operator {
-	case "In", "AllIn":
-		return key + ".all(x, " + inner + ")", nil
-	case "AnyIn":
-		return key + ".exists(x, " + inner + ")", nil
-	case "NotIn", "AllNotIn":
-		return key + ".all(x, !(" + inner + "))", nil
-	default: // AnyNotIn
-		return key + ".exists(x, !(" + inner + "))", nil
-	}
+	text, ok := pattern.Text(value)
+	return []string{text}, ok
 }
 
-func order(key string, list bool, sign string, value any) (string, error) {
-	if list {
-		return "", left("order of lists is not rewritten")
+// order compares numbers and amounts.
+func order(key query.Expression, sign string, value query.Expression) (string, error) {
+	if isList(key) || isList(value) || key.Kind == query.Bool {
+		return "false", nil // that has no order
 	}
-	if written, ok := number(value); ok {
-		return "double(" + key + ") " + sign + " " + decimal(written), nil
+	text, isText := value.Literal.(string)
+	_, notNumber := strconv.ParseFloat(text, 64)
+	switch {
+	case value.Constant && !isText && value.Kind != query.Number, isText && !quantity.MatchString(text):
+		return "", left("order by %v is not rewritten: only numbers and quantities are", value.Literal)
+	case isText && key.Kind == query.Number && notNumber == nil:
+		return "double(" + key.Text + ") " + sign + " " + cel.Decimal(text), nil
+	case isText:
+		return amounts(written(key), sign, cel.Quoted(text)), nil
+	case value.Constant:
+		return "double(" + key.Text + ") " + sign + " " + cel.Decimal(value.Text), nil
+	case key.Kind == query.Number || value.Kind == query.Number:
+		return "double(" + key.Text + ") " + sign + " double(" + value.Text + ")", nil
 	}
-	text, ok := value.(string)
-	if !ok || !quantity.MatchString(text) {
-		return "", left("order by %v is not rewritten: only numbers and quantities are", value)
-	}
-	return fmt.Sprintf("quantity(string(%s)).compareTo(quantity(%s)) %s 0", key, quoted(text), sign), nil
+	return amounts(written(key), sign, written(value)), nil
 }
+
+// operand puts an expression in parentheses where it is more than a path.
+func operand(text string) string { return query.Operand(text) }
 
 // variable is a text that is one variable and nothing else.
-var variable = regexp.MustCompile(`^\s*\{\{([^{}]*)\}\}\s*$`)
+var variable = regexp.MustCompile(`^\s*\{\{((?:[^{}]|\{[^{}]*\})*)\}\}\s*$`)
 
-// expressionOf rewrites a text that is one variable.
-func expressionOf(text string) (expression string, list bool, err error) {
-	parts := variable.FindStringSubmatch(text)
-	if parts == nil {
-		return "", false, left("%q is more than one variable, which is not rewritten", text)
+// decode reads JSON into a type.
+func decode[T any](raw *kyvernov1.JSON) (T, error) {
+	var into T
+	if raw == nil || len(raw.Raw) == 0 {
+		return into, nil
 	}
-	return pathOf(strings.TrimSpace(parts[1]))
-}
-
-// textOf rewrites a text with variables as a CEL string.
-func textOf(text string) (string, error) {
-	var parts []string
-	for {
-		before, rest, found := strings.Cut(text, "{{")
-		if before != "" {
-			parts = append(parts, quoted(before))
-		}
-		if !found {
-			break
-		}
-		inner, after, closed := strings.Cut(rest, "}}")
-		if !closed {
-			return "", left("%q: a variable without its end", text)
-		}
-		expression, list, err := pathOf(strings.TrimSpace(inner))
-		if err != nil || list {
-			return "", left("{{%s}} in a text is not rewritten", inner)
-		}
-		parts = append(parts, "string("+expression+")")
-		text = after
-	}
-	if parts == nil {
-		return "''", nil
-	}
-	return strings.Join(parts, " + "), nil
+	err := json.Unmarshal(raw.Raw, &into)
+	return into, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/corpus"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/proof"
 )
 
 // TestCorpus rewrites every legacy rule of the corpus that it can, and proves
@@ -60,11 +61,12 @@ func (c *counted) policy(t *testing.T, name string, document load.Document, sour
 			t.Errorf("%s, rule %s: %v", name, rewritten.Rule, problems)
 			continue
 		}
-		proof := migrate.Prove(t.Context(), compiled[0].Evaluator, after[0].Evaluator, rewritten.Rule, migrate.Around(source.Spec.Rules[i]), 300, 1)
-		if len(proof.Differences) > 0 {
-			difference := proof.Differences[0]
+		proved := proof.Prove(t.Context(), compiled[0].Evaluator, after[0].Evaluator, rewritten.Rule, proof.Around(source.Spec.Rules[i]), 300, 1)
+		if len(proved.Differences) > 0 {
+			difference := proved.Differences[0]
 			object, _ := json.Marshal(difference.Object)
-			t.Errorf("%s, rule %s: was %s, is %s: %s", name, rewritten.Rule, difference.Before, difference.After, object)
+			before, _ := json.Marshal(difference.OldObject)
+			t.Errorf("%s, rule %s: %s was %s, is %s: %s, before %s", name, rewritten.Rule, difference.Operation, difference.Before, difference.After, object, before)
 			continue
 		}
 		c.equal++

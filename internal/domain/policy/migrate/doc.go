@@ -1,13 +1,12 @@
 // Package migrate rewrites kyverno.io/v1 policies as the CEL kinds
-// (policies.kyverno.io/v1), and proves that both say the same.
+// (policies.kyverno.io/v1); package proof proves that both say the same.
 //
 // Each rule becomes a policy of its own, because each has its own match. What
 // cannot be said in CEL, or what this package does not know how to say, is left
-// with a reason; nothing is dropped or weakened silently.
+// with a reason and its place in the rule; nothing is dropped or weakened silently.
 //
-// The proof evaluates both forms on objects made up around the policy: what it
-// names is there, absent, of another value or of another type, in one container
-// or in several. It names the first objects on which the two differ. A proof
-// over examples is no proof over everything: it says how many objects there
-// were, and of which kinds.
+// An old rule judges more than what is created. Unless it says otherwise, it lets
+// an update pass that fails as the object before would have failed if it were
+// created: the new policy asks the same of oldObject, by variables. Conditions
+// judge deletions as well. Whoever changes labels escapes neither form.
 package migrate

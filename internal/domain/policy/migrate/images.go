@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -11,6 +12,7 @@ import (
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/cel"
 )
 
 // imageValidating makes an ImageValidatingPolicy.
@@ -25,6 +27,9 @@ func (r *rewriting) imageValidating() (client.Object, error) {
 	attestors, expression, err := attestorsOf(check)
 	if err != nil {
 		return nil, err
+	}
+	if slices.Contains(kindsIn(r.rule), "Pod") && r.operates(admissionregistrationv1.Update) {
+		r.conditions = append(r.conditions, admissionregistrationv1.MatchCondition{Name: "changed-images", Expression: changedImages()})
 	}
 	meta, err := r.meta()
 	if err != nil {
@@ -51,6 +56,25 @@ func (r *rewriting) imageValidating() (client.Object, error) {
 	return made, nil
 }
 
+// changedImages tells whether a request brings an image: the old form judges those
+// alone that an update changes.
+func changedImages() string {
+	same := []string{}
+	for _, list := range []string{"containers", "initContainers", "ephemeralContainers"} {
+		same = append(same, fmt.Sprintf("object.spec.?%[1]s.orValue([]).transformList(i, c, oldObject.spec.?%[1]s[?i].?image == c.?image).all(same, same)", list))
+	}
+	return "request.operation != 'UPDATE' || " + cel.Not(cel.And(same...))
+}
+
+func kindsIn(rule kyvernov1.Rule) []string {
+	filters, _ := filtersOf(rule.Match)
+	var kinds []string
+	for _, filter := range filters {
+		kinds = append(kinds, filter.Resources.Kinds...)
+	}
+	return kinds
+}
+
 // attestorsOf rewrites attestors: all sets must be met, each by as many of its
 // entries as it counts.
 func attestorsOf(check kyvernov1.ImageVerification) ([]policiesv1.Attestor, string, error) {
@@ -74,7 +98,7 @@ func attestorsOf(check kyvernov1.ImageVerification) ([]policiesv1.Attestor, stri
 	if attestors == nil {
 		return nil, "", left("it names no attestors")
 	}
-	return attestors, and(all...), nil
+	return attestors, cel.And(all...), nil
 }
 
 func attestorOf(name string, entry kyvernov1.Attestor) (policiesv1.Attestor, error) {

@@ -1,61 +1,101 @@
 package migrate
 
 import (
-	"encoding/json"
-	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/cel"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/scenario"
 )
 
-// matchOf rewrites match and exclude: kinds become resource rules, the only
-// selectors of a rule become selectors, everything else a match condition.
-func matchOf(rule kyvernov1.Rule) (*admissionregistrationv1.MatchResources, []admissionregistrationv1.MatchCondition, error) {
-	filters, every := filtersOf(rule.Match)
+// match rewrites match and exclude: kinds become resource rules, the only
+// selectors of a rule become selectors, everything else a match condition. It
+// returns when the rule is about the object before an update.
+func (r *rewriting) match() (before string, err error) {
+	filters, _ := filtersOf(r.rule.Match)
 	if len(filters) == 0 {
-		return nil, nil, left("it matches nothing")
+		return "", at("match", left("it matches nothing"))
 	}
-	matched := &admissionregistrationv1.MatchResources{}
-	var wanted []string
+	r.matched = &admissionregistrationv1.MatchResources{}
 	for _, filter := range filters {
-		rules, err := resourceRules(filter.Resources)
+		rules, err := resourceRules(filter.Resources, r.operations(filter.Resources))
 		if err != nil {
-			return nil, nil, err
+			return "", at("match", err)
 		}
-		matched.ResourceRules = merged(matched.ResourceRules, rules)
-		condition, err := filterOf(filter, len(filters) > 1)
-		if err != nil {
-			return nil, nil, err
-		}
-		wanted = append(wanted, condition)
+		r.matched.ResourceRules = merged(r.matched.ResourceRules, rules)
 	}
-	if len(filters) == 1 {
-		for _, selector := range []*metav1.LabelSelector{filters[0].Resources.NamespaceSelector, filters[0].Resources.Selector} {
-			if text, err := json.Marshal(selector); err != nil || pattern.HasWildcard(string(text)) {
-				return nil, nil, left("wildcards in selectors are not rewritten")
-			}
-		}
-		matched.NamespaceSelector = filters[0].Resources.NamespaceSelector.DeepCopy()
-		matched.ObjectSelector = filters[0].Resources.Selector.DeepCopy()
+	if len(r.matched.ResourceRules[0].Operations) == 0 {
+		return "", at("match", left("it judges none of its operations"))
 	}
-	var conditions []admissionregistrationv1.MatchCondition
-	if expression := joined(wanted, every); expression != "true" {
-		conditions = append(conditions, admissionregistrationv1.MatchCondition{Name: "match", Expression: expression})
+	native := len(filters) == 1 && (r.rule.Mutate != nil || len(r.makers) == 0)
+	if native {
+		r.matched.NamespaceSelector = filters[0].Resources.NamespaceSelector.DeepCopy()
+		r.matched.ObjectSelector = filters[0].Resources.Selector.DeepCopy()
 	}
-	excluded, err := excludeOf(rule.Exclude)
-	if err != nil || excluded == "" {
-		return matched, conditions, err
+	if r.rule.Mutate == nil {
+		debugging(r.matched)
 	}
-	return matched, append(conditions, admissionregistrationv1.MatchCondition{Name: "exclude", Expression: "!(" + excluded + ")"}), nil
+	now, err := r.selected(r.now, native)
+	if err != nil {
+		return "", err
+	}
+	old, err := r.selected(r.gone, native)
+	if err != nil {
+		return "", err
+	}
+	if expression := r.either(now, old); expression != "true" {
+		r.conditions = append(r.conditions, admissionregistrationv1.MatchCondition{Name: "match", Expression: expression})
+	}
+	return r.selected(r.before, false)
+}
+
+// selected tells whether the blocks select an object. Native tells that the match
+// constraints say the selectors of the match block already.
+func (r *rewriting) selected(a about, native bool) (string, error) {
+	wanted, err := a.blockOf(r.rule.Match, !native, false)
+	if err != nil {
+		return "", at("match", err)
+	}
+	if r.rule.Exclude == nil {
+		return wanted, nil
+	}
+	excluded, err := a.blockOf(*r.rule.Exclude, true, true)
+	return cel.And(wanted, cel.Not(excluded)), at("exclude", err)
+}
+
+// either tells whether the blocks select the new object or the one before: nobody
+// escapes a rule by changing labels. What no update changes is asked once.
+func (r *rewriting) either(now, old string) string {
+	changes := strings.Contains(now, "labels") || strings.Contains(now, "annotations")
+	switch {
+	case now == old:
+		return now
+	case changes && r.deletes:
+		return "object != null && (" + now + ") || oldObject != null && (" + old + ")"
+	case changes:
+		return "(" + now + ") || oldObject != null && (" + old + ")"
+	case r.deletes:
+		return "request.operation == 'DELETE' ? (" + old + ") : (" + now + ")"
+	}
+	return now
+}
+
+// operations are those of a filter that the rule says something of.
+func (r *rewriting) operations(d kyvernov1.ResourceDescription) []admissionregistrationv1.OperationType {
+	operations := d.Operations
+	if len(operations) == 0 {
+		operations = []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update, admissionregistrationv1.Delete}
+	}
+	return slices.DeleteFunc(slices.Clone(operations), func(operation admissionregistrationv1.OperationType) bool {
+		return operation == admissionregistrationv1.Delete && !r.deletes || operation == admissionregistrationv1.Connect
+	})
 }
 
 // debugging adds the containers that are put into running Pods, which the old form
@@ -83,60 +123,81 @@ func filtersOf(m kyvernov1.MatchResources) ([]kyvernov1.ResourceFilter, bool) {
 	return []kyvernov1.ResourceFilter{{UserInfo: m.UserInfo, Resources: m.Resources}}, true
 }
 
-func excludeOf(exclude *kyvernov1.MatchResources) (string, error) {
-	if exclude == nil {
-		return "", nil
+// blockOf tells whether a block selects the object. What kinds the match block
+// names, the resource rules say, where it has one filter.
+func (a about) blockOf(block kyvernov1.MatchResources, selectors, exclude bool) (string, error) {
+	filters, every := filtersOf(block)
+	if len(filters) == 0 && exclude {
+		return "false", nil
 	}
-	filters, every := filtersOf(*exclude)
-	var excluded []string
-	for _, filter := range filters {
-		condition, err := filterOf(filter, true)
+	var selected []string
+	for i, filter := range filters {
+		condition, err := a.filter(filter, exclude || len(filters) > 1, selectors)
 		if err != nil {
-			return "", fmt.Errorf("exclude: %w", err)
+			return "", at(pathAt("filter", i), err)
 		}
-		excluded = append(excluded, condition)
+		selected = append(selected, condition)
 	}
-	if len(excluded) == 0 {
-		return "", nil
-	}
-	return joined(excluded, every), nil
-}
-
-func joined(conditions []string, every bool) string {
 	if every {
-		return and(conditions...)
+		return cel.And(selected...), nil
 	}
-	return or(conditions...)
+	return cel.Or(selected...), nil
 }
 
-// filterOf is a filter as an expression. Kinds and selectors count only where
-// the match constraints do not say them already.
-func filterOf(f kyvernov1.ResourceFilter, whole bool) (string, error) {
+// filter is a filter as an expression. Kinds and selectors count only where the
+// match constraints do not say them already.
+func (a about) filter(f kyvernov1.ResourceFilter, kinds, selectors bool) (string, error) {
 	if len(f.Roles) > 0 || len(f.ClusterRoles) > 0 {
 		return "", left("roles and clusterRoles have no like: match subjects, or say what they may with authorizer")
 	}
+	metadata := a.object + ".metadata"
 	var all []string
-	if whole {
-		if f.Resources.Selector != nil || f.Resources.NamespaceSelector != nil {
-			return "", left("selectors of one filter among several are not rewritten")
+	if kinds {
+		all = append(all, kindsOf(f.Resources.Kinds), a.operated(f.Resources.Operations))
+	}
+	if selectors {
+		labels, err := selectorOf(metadata+".?labels", f.Resources.Selector)
+		if err != nil {
+			return "", at("selector", err)
 		}
-		if kinds := kindsOf(f.Resources.Kinds); kinds != "" {
-			all = append(all, kinds)
+		namespaces, err := selectorOf("namespaceObject.metadata.?labels", f.Resources.NamespaceSelector)
+		if err != nil {
+			return "", at("namespaceSelector", err)
 		}
+		if namespaces != "true" {
+			namespaces = "namespaceObject != null && " + namespaces
+		}
+		all = append(all, labels, namespaces)
 	}
 	if names := slices.Concat(f.Resources.Names, nonEmpty(f.Resources.Name)); len(names) > 0 {
-		all = append(all, globs("object.metadata.?name.orValue(object.metadata.?generateName.orValue(''))", names))
+		all = append(all, cel.Globs(metadata+".?name.orValue("+metadata+".?generateName.orValue(''))", names))
 	}
 	if len(f.Resources.Namespaces) > 0 {
-		all = append(all, globs("request.namespace", f.Resources.Namespaces))
+		all = append(all, cel.Globs("request.?namespace.orValue('')", f.Resources.Namespaces))
 	}
-	for _, key := range sortedKeys(f.Resources.Annotations) {
-		all = append(all, globs("object.metadata.?annotations["+`?`+quoted(key)+"].orValue('')", []string{f.Resources.Annotations[key]}))
+	for _, key := range cel.Keys(f.Resources.Annotations) {
+		all = append(all, cel.Globs(cel.Optional(metadata+".?annotations", key)+".orValue('')", []string{f.Resources.Annotations[key]}))
 	}
 	if len(f.Subjects) > 0 {
 		all = append(all, subjectsOf(f.UserInfo))
 	}
-	return and(all...), nil
+	return cel.And(all...), nil
+}
+
+// operated tells whether the operation is one of those that a filter names.
+func (a about) operated(wanted []admissionregistrationv1.OperationType) string {
+	operation := a.names.Fields["request"].Fields["operation"]
+	var names []string
+	for _, one := range wanted {
+		names = append(names, string(one))
+	}
+	switch {
+	case len(names) == 0:
+		return "true"
+	case operation.Constant:
+		return strconv.FormatBool(slices.Contains(names, strings.Trim(operation.Text, "'")))
+	}
+	return cel.Globs(operation.Text, names)
 }
 
 func nonEmpty(text string) []string {
@@ -151,14 +212,14 @@ func subjectsOf(user kyvernov1.UserInfo) string {
 	for _, subject := range user.Subjects {
 		switch subject.Kind {
 		case "Group":
-			some = append(some, "request.userInfo.?groups.orValue([]).exists(g, "+globs("g", []string{subject.Name})+")")
+			some = append(some, "request.userInfo.?groups.orValue([]).exists(g, "+cel.Globs("g", []string{subject.Name})+")")
 		case "ServiceAccount":
-			some = append(some, "request.userInfo.?username.orValue('') == "+quoted("system:serviceaccount:"+subject.Namespace+":"+subject.Name))
+			some = append(some, "request.userInfo.?username.orValue('') == "+cel.Quoted("system:serviceaccount:"+subject.Namespace+":"+subject.Name))
 		default:
-			some = append(some, globs("request.userInfo.?username.orValue('')", []string{subject.Name}))
+			some = append(some, cel.Globs("request.userInfo.?username.orValue('')", []string{subject.Name}))
 		}
 	}
-	return or(some...)
+	return cel.Or(some...)
 }
 
 func kindsOf(kinds []string) string {
@@ -166,25 +227,21 @@ func kindsOf(kinds []string) string {
 	for _, kind := range kinds {
 		name := kind[strings.LastIndex(kind, "/")+1:]
 		if strings.Contains(name, "*") {
-			return ""
+			return "true"
 		}
-		some = append(some, "request.kind.kind == "+quoted(name))
+		some = append(some, "request.kind.kind == "+cel.Quoted(name))
 	}
 	if some == nil {
-		return ""
+		return "true"
 	}
-	return or(some...)
+	return cel.Or(some...)
 }
 
 // kindPattern is "Kind", "version/Kind" or "group/version/Kind".
 var kindPattern = regexp.MustCompile(`^(?:(?:([\w.*-]+)/)?([\w*]+)/)?([A-Z]\w*)$`)
 
 // resourceRules are the rules for kinds of Kubernetes' own.
-func resourceRules(d kyvernov1.ResourceDescription) ([]admissionregistrationv1.NamedRuleWithOperations, error) {
-	operations := d.Operations
-	if len(operations) == 0 {
-		operations = []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update}
-	}
+func resourceRules(d kyvernov1.ResourceDescription, operations []admissionregistrationv1.OperationType) ([]admissionregistrationv1.NamedRuleWithOperations, error) {
 	var rules []admissionregistrationv1.NamedRuleWithOperations
 	for _, kind := range d.Kinds {
 		parts := kindPattern.FindStringSubmatch(kind)

@@ -1,8 +1,8 @@
 package migrate
 
 import (
-	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -12,7 +12,8 @@ import (
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/autogen"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/legacy/autogen"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/cel"
 )
 
 // Rewritten is a rule and what it became.
@@ -23,16 +24,23 @@ type Rewritten struct {
 	Policy client.Object
 	// Left says why the rule stays as it is; empty when it was rewritten.
 	Left string
+	// Field is what was left of the rule, such as
+	// "spec.rules[0].validate.foreach[0].list"; the rule where it is all of it.
+	Field string
 }
 
 // Rewrite rewrites the rules of a policy, in their order.
 func Rewrite(p *kyvernov1.ClusterPolicy) []Rewritten {
 	rewritten := make([]Rewritten, len(p.Spec.Rules))
 	for i, rule := range p.Spec.Rules {
-		rewritten[i].Rule = rule.Name
-		made, err := rewrite(p, rule)
+		field := pathAt("spec.rules", i)
+		rewritten[i].Rule, rewritten[i].Field = rule.Name, field
+		made, err := rewrite(p, i)
 		if err != nil {
 			rewritten[i].Left = err.Error()
+			if inner := fieldOf(err); inner != "" {
+				rewritten[i].Field = field + "." + inner
+			}
 			continue
 		}
 		rewritten[i].Policy = made
@@ -40,53 +48,64 @@ func Rewrite(p *kyvernov1.ClusterPolicy) []Rewritten {
 	return rewritten
 }
 
-// Single is the policy with one of its rules alone, for Prove: rules that change
-// objects see what those before them changed.
+// Single is the policy with one of its rules alone, to be proved equal: rules that
+// change objects see what those before them changed. It is about the same kinds as
+// the rule is among the others.
 func Single(p *kyvernov1.ClusterPolicy, rule int) *kyvernov1.ClusterPolicy {
 	single := p.DeepCopy()
 	single.Spec.Rules = single.Spec.Rules[rule : rule+1]
+	if kinds := makers(p, rule); len(p.Spec.Rules) > 1 {
+		if single.Annotations == nil {
+			single.Annotations = map[string]string{}
+		}
+		single.Annotations[autogen.Annotation] = strings.Join(append(kinds, "none")[:max(len(kinds), 1)], ",")
+	}
 	return single
 }
 
-// left is why a rule cannot be rewritten.
-func left(format string, args ...any) error { return fmt.Errorf(format, args...) }
+// makers are the kinds that make Pods for which a rule holds as well.
+func makers(p *kyvernov1.ClusterPolicy, rule int) []string {
+	all, err := autogen.Rules(p)
+	if err != nil {
+		return nil
+	}
+	var kinds []string
+	for _, one := range all {
+		if one.Index == rule {
+			kinds = append(kinds, one.Kinds...)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
+}
 
-func rewrite(p *kyvernov1.ClusterPolicy, rule kyvernov1.Rule) (client.Object, error) {
+func rewrite(p *kyvernov1.ClusterPolicy, index int) (client.Object, error) {
+	rule := p.Spec.Rules[index]
 	if err := plain(p, rule); err != nil {
 		return nil, err
 	}
-	matched, conditions, err := matchOf(rule)
-	if err != nil {
+	r := &rewriting{policy: p, rule: rule, makers: makers(p, index)}
+	if err := r.prepare(); err != nil {
 		return nil, err
 	}
-	preconditions, err := preconditionsOf(rule)
-	if err != nil {
-		return nil, err
-	}
-	if rule.Mutate == nil {
-		debugging(matched)
-	}
-	r := &rewriting{policy: p, rule: rule, matched: matched, conditions: append(conditions, preconditions...)}
 	switch {
 	case rule.Validate != nil:
 		return r.validating()
 	case rule.Mutate != nil:
 		return r.mutating()
-	case len(rule.VerifyImages) > 0:
-		return r.imageValidating()
 	}
-	return nil, left("it neither validates nor mutates nor verifies images")
+	return r.imageValidating()
 }
 
 // plain refuses what changes the meaning of the whole rule.
 func plain(p *kyvernov1.ClusterPolicy, rule kyvernov1.Rule) error {
 	switch {
-	case len(rule.Context) > 0:
-		return left("context entries are not rewritten: write them as variables with resource.Get or resource.List")
+	case rule.Validate == nil && rule.Mutate == nil && len(rule.VerifyImages) == 0:
+		return left("it neither validates nor mutates nor verifies images")
 	case strings.EqualFold(p.Spec.ApplyRules, "One") && len(p.Spec.Rules) > 1:
 		return left("applyRules One has no like: policies do not know of each other")
 	case len(rule.ImageExtractors) > 0:
-		return left("image extractors are not rewritten")
+		return at("imageExtractors", left("image extractors are not rewritten"))
 	case len(p.Spec.ValidationFailureActionOverrides) > 0:
 		return left("validationFailureActionOverrides have no like: write a policy for each action, with a namespace selector")
 	}
@@ -95,10 +114,77 @@ func plain(p *kyvernov1.ClusterPolicy, rule kyvernov1.Rule) error {
 
 // rewriting is one rule on its way.
 type rewriting struct {
-	policy     *kyvernov1.ClusterPolicy
-	rule       kyvernov1.Rule
+	policy *kyvernov1.ClusterPolicy
+	rule   kyvernov1.Rule
+	// makers are the kinds that make Pods for which the rule holds as well.
+	makers     []string
 	matched    *admissionregistrationv1.MatchResources
 	conditions []admissionregistrationv1.MatchCondition
+	// now is about the object that is sent, before about the one before an update,
+	// gone about the one that is deleted.
+	now, before, gone about
+	// concerned tells whether the rule was about the object as it was before.
+	concerned string
+	// deletes tells that the rule judges deletions.
+	deletes bool
+}
+
+// prepare rewrites what decides whether the rule is about a request.
+func (r *rewriting) prepare() error {
+	var err error
+	for _, side := range []struct {
+		of    *about
+		about about
+	}{{&r.now, current()}, {&r.before, former()}, {&r.gone, deleted()}} {
+		if *side.of, err = side.about.entries(r.rule.Context); err != nil {
+			return err
+		}
+	}
+	met, err := r.now.conditions(r.rule.Preconditions)
+	if err != nil {
+		return at("preconditions", err)
+	}
+	before, err := r.before.conditions(r.rule.Preconditions)
+	if err != nil {
+		return at("preconditions", err)
+	}
+	gone, err := r.gone.conditions(r.rule.Preconditions)
+	if err != nil {
+		return at("preconditions", err)
+	}
+	r.deletes = r.judges(admissionregistrationv1.Delete) && gone != "false"
+	matched, err := r.match()
+	if err != nil {
+		return err
+	}
+	r.concerned = cel.And(matched, before)
+	r.conditions = append(r.conditions, r.rule.CELPreconditions...)
+	if r.deletes && gone != met {
+		met = "request.operation == 'DELETE' ? (" + gone + ") : (" + met + ")"
+	}
+	if met != "true" {
+		r.conditions = append(r.conditions, admissionregistrationv1.MatchCondition{Name: "preconditions", Expression: met})
+	}
+	return nil
+}
+
+// judges tells whether the rule says something of an operation, as the old form
+// has it: without operations, patterns are about what is sent, and conditions
+// about deletions too.
+func (r *rewriting) judges(operation admissionregistrationv1.OperationType) bool {
+	if operation != admissionregistrationv1.Delete {
+		return r.operates(operation)
+	}
+	v := r.rule.Validate
+	return v != nil && (v.Deny != nil || len(v.ForEach) > 0 || v.CEL != nil) && r.operates(operation)
+}
+
+// operates tells whether the match block takes an operation.
+func (r *rewriting) operates(operation admissionregistrationv1.OperationType) bool {
+	filters, _ := filtersOf(r.rule.Match)
+	return slices.ContainsFunc(filters, func(filter kyvernov1.ResourceFilter) bool {
+		return len(filter.Resources.Operations) == 0 || slices.Contains(filter.Resources.Operations, operation)
+	})
 }
 
 // meta is the metadata of the new policy: named after the rule where there are
@@ -147,86 +233,12 @@ func (r *rewriting) actions() []admissionregistrationv1.ValidationAction {
 	return []admissionregistrationv1.ValidationAction{admissionregistrationv1.Warn, admissionregistrationv1.Audit}
 }
 
-// controllers are those that rules about Pods hold for as well. They are named,
-// because debugging containers are matched beside the Pods.
+// controllers are the resources that make Pods for which the rule holds as well.
+// They are named, because debugging containers are matched beside the Pods.
 func (r *rewriting) controllers() *policiesv1.PodControllersGenerationConfiguration {
-	const annotation = "pod-policies.kyverno.io/autogen-controllers"
-	wanted, said := r.policy.Annotations[annotation]
-	switch {
-	case !said:
-		return &policiesv1.PodControllersGenerationConfiguration{Controllers: autogen.Controllers()}
-	case wanted == "none":
-		return &policiesv1.PodControllersGenerationConfiguration{Controllers: []string{}}
-	}
-	var controllers []string
-	for name := range strings.SplitSeq(wanted, ",") {
-		controllers = append(controllers, strings.ToLower(strings.TrimSpace(name))+"s")
+	controllers := []string{}
+	for _, kind := range r.makers {
+		controllers = append(controllers, strings.ToLower(kind)+"s")
 	}
 	return &policiesv1.PodControllersGenerationConfiguration{Controllers: controllers}
-}
-
-// validating makes a ValidatingPolicy.
-func (r *rewriting) validating() (client.Object, error) {
-	validations, err := r.validations()
-	if err != nil {
-		return nil, err
-	}
-	meta, err := r.meta()
-	if err != nil {
-		return nil, err
-	}
-	made := &policiesv1.ValidatingPolicy{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "policies.kyverno.io/v1", Kind: "ValidatingPolicy"},
-		ObjectMeta: meta,
-		Spec: policiesv1.ValidatingPolicySpec{
-			ValidationActions: r.actions(),
-			MatchConstraints:  r.matched,
-			MatchConditions:   r.conditions,
-			Validations:       validations,
-		},
-	}
-	if r.rule.Validate.CEL != nil {
-		made.Spec.Variables = r.rule.Validate.CEL.Variables
-		made.Spec.AuditAnnotations = r.rule.Validate.CEL.AuditAnnotations
-	}
-	made.Spec.Autogen = &policiesv1.ValidatingPolicyAutogenConfiguration{PodControllers: r.controllers()}
-	return made, nil
-}
-
-// validations are the checks of a validate rule.
-func (r *rewriting) validations() ([]admissionregistrationv1.Validation, error) {
-	v := r.rule.Validate
-	var expression string
-	var err error
-	switch {
-	case v.CEL != nil:
-		if v.CEL.ParamKind != nil {
-			return nil, left("parameters are not rewritten: write a ValidatingAdmissionPolicy")
-		}
-		return v.CEL.Expressions, nil
-	case v.Pattern != nil:
-		expression, err = patternOf(v.Pattern)
-	case v.AnyPattern != nil:
-		expression, err = anyPatternOf(v.AnyPattern)
-	case v.Deny != nil:
-		if expression, err = denyOf(v.Deny); err == nil {
-			expression = "!(" + expression + ")"
-		}
-	case v.PodSecurity != nil:
-		err = left("podSecurity is not rewritten: the platform's catalogue has the same checks in CEL (roadbed policy list --catalogue)")
-	case len(v.ForEach) > 0:
-		expression, err = forEachOf(v.ForEach)
-	default:
-		err = left("this way to validate is not rewritten")
-	}
-	if err != nil {
-		return nil, err
-	}
-	validation := admissionregistrationv1.Validation{Expression: expression}
-	if !strings.Contains(v.Message, "{{") {
-		validation.Message = strings.TrimSpace(v.Message)
-	} else if validation.MessageExpression, err = textOf(v.Message); err != nil {
-		return nil, fmt.Errorf("message: %w", err)
-	}
-	return []admissionregistrationv1.Validation{validation}, nil
 }

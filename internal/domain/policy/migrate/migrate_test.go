@@ -5,9 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/proof"
 )
 
 // head is what every case's rule begins with.
@@ -48,7 +52,6 @@ func TestRewrite(t *testing.T) {
 		{"add a label", "ConfigMap", "mutate: {patchStrategicMerge: {metadata: {labels: {+(team): nobody}}}}"},
 		{"defaults of containers", "Pod", "mutate: {patchStrategicMerge: {spec: {containers: [{(name): '*', resources: {limits: {+(memory): 512Mi, +(cpu): 500m}}}]}}}"},
 		{"a JSON patch", "ConfigMap", "mutate: {patchesJson6902: '[{op: add, path: /metadata/name, value: fixed}]'}"},
-		{"signed images", "Pod", `verifyImages: [{imageReferences: ["registry.corp.example/*"], attestors: [{entries: [{keys: {publicKeys: "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEO/ffUiDYad13pBlMWi3ia9U2LeYl\njpyv4SYJlAk8sLFrFdQfQzcwthP/3N4wQkVfeTCjLjVe5Yp/yuPpyN1cPw==\n-----END PUBLIC KEY-----", rekor: {ignoreTlog: true}}}]}]}]`},
 		{"set a label", "ConfigMap", "mutate: {patchStrategicMerge: {metadata: {labels: {team: nobody}}}}"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -67,32 +70,80 @@ func compile(t *testing.T, documents []load.Document) []load.Compiled {
 	return compiled
 }
 
+// prove rewrites the rules of a policy, and wants both forms to be equal.
 func prove(t *testing.T, text string) {
+	t.Helper()
+	for _, rule := range rewritten(t, text) {
+		for _, d := range rule.proof.Differences {
+			object, _ := json.Marshal(d.Object)
+			before, _ := json.Marshal(d.OldObject)
+			t.Errorf("%s of %s was %s, is %s: %s, before %s", d.Operation, d.Kind, d.Before, d.After, object, before)
+		}
+		if rule.proof.Concerned == 0 {
+			t.Errorf("of %d objects the rule concerned none", rule.proof.Objects)
+		}
+		if rule.proof.Failed == 0 && rule.source.Mutate == nil {
+			t.Errorf("of %d objects the rule refused none, so that its checks were not compared", rule.proof.Objects)
+		}
+	}
+}
+
+// proved is a rule in both forms.
+type proved struct {
+	source kyvernov1.Rule
+	before policy.Evaluator
+	after  client.Object
+	proof  proof.Proof
+}
+
+// again compares another new form of the rule.
+func (p proved) again(t *testing.T, after client.Object, n int) (proof.Proof, bool) {
+	t.Helper()
+	compiled, problems := load.CompileEach([]load.Document{load.Of(after, "rewritten")}, load.Standard(load.Options{}))
+	if len(problems) > 0 {
+		return proof.Proof{}, false
+	}
+	return proof.Prove(t.Context(), p.before, compiled[0].Evaluator, p.source.Name, proof.Around(p.source), n, 1), true
+}
+
+// rewritten rewrites the rules of a policy; none may be left.
+func rewritten(t *testing.T, text string) []proved {
 	t.Helper()
 	documents, problems := load.Parse("p.yaml", []byte(text))
 	for _, problem := range problems {
 		t.Fatal(problem)
 	}
-	before := compile(t, documents)[0]
 	source, ok := documents[0].Object.(*kyvernov1.ClusterPolicy)
 	if !ok {
 		t.Fatalf("%T", documents[0].Object)
 	}
-	for i, rewritten := range migrate.Rewrite(source) {
-		if rewritten.Left != "" {
-			t.Fatalf("left: %s", rewritten.Left)
+	var all []proved
+	for i, rule := range migrate.Rewrite(source) {
+		if rule.Left != "" {
+			t.Fatalf("%s left: %s", rule.Field, rule.Left)
 		}
-		after := compile(t, []load.Document{load.Of(rewritten.Policy, "rewritten")})[0]
-		proof := migrate.Prove(t.Context(), before.Evaluator, after.Evaluator, rewritten.Rule, migrate.Around(source.Spec.Rules[i]), 400, 1)
-		for _, difference := range proof.Differences {
-			object, _ := json.Marshal(difference.Object)
-			t.Errorf("%s: was %s, is %s: %s", difference.Kind, difference.Before, difference.After, object)
+		before := compile(t, []load.Document{documents[0].As(migrate.Single(source, i))})[0]
+		compile(t, []load.Document{load.Of(rule.Policy, "rewritten")})
+		made := proved{source: source.Spec.Rules[i], before: before.Evaluator, after: rule.Policy}
+		made.proof, _ = made.again(t, made.after, 400)
+		all = append(all, made)
+	}
+	return all
+}
+
+// TestImages: of an update that changes one image, the new form judges the others,
+// too. That is the one difference, and the proof names it.
+func TestImages(t *testing.T) {
+	t.Parallel()
+	const rule = `verifyImages: [{imageReferences: ["registry.corp.example/*"], attestors: [{entries: [{keys: {publicKeys: "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEO/ffUiDYad13pBlMWi3ia9U2LeYl\njpyv4SYJlAk8sLFrFdQfQzcwthP/3N4wQkVfeTCjLjVe5Yp/yuPpyN1cPw==\n-----END PUBLIC KEY-----", rekor: {ignoreTlog: true}}}]}]}]`
+	for _, made := range rewritten(t, strings.Replace(head, "KIND", "Pod", 1)+"    "+rule+"\n") {
+		if len(made.proof.Differences) == 0 || made.proof.Concerned == 0 || made.proof.Failed == 0 {
+			t.Errorf("%+v", made.proof)
 		}
-		if proof.Concerned == 0 {
-			t.Errorf("of %d objects the rule concerned none", proof.Objects)
-		}
-		if proof.Failed == 0 && source.Spec.Rules[i].Mutate == nil {
-			t.Errorf("of %d objects the rule refused none, so that its checks were not compared", proof.Objects)
+		for _, d := range made.proof.Differences {
+			if d.OldObject == nil || d.Before != "passes" || !strings.HasPrefix(d.After, "fail") {
+				t.Errorf("%s of %s was %s, is %s", d.Operation, d.Kind, d.Before, d.After)
+			}
 		}
 	}
 }
@@ -101,7 +152,7 @@ func prove(t *testing.T, text string) {
 func TestRewriteLeaves(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, kind, rule, reason string }{
-		{"context", "Pod", "context: [{name: x, configMap: {name: a, namespace: b}}]\n    validate: {message: wrong, pattern: {spec: {a: b}}}", "context entries"},
+		{"context", "Pod", "context: [{name: x, configMap: {name: a, namespace: b}}]\n    validate: {message: wrong, pattern: {spec: {a: b}}}", "looks something up"},
 		{"a kind nobody knows", "Widget", "validate: {message: wrong, pattern: {spec: {a: b}}}", "none of Kubernetes' own"},
 		{"targets", "Pod", "mutate: {targets: [{apiVersion: v1, kind: ConfigMap, name: x}], patchStrategicMerge: {data: {a: b}}}", "other objects"},
 		{"a variable in a pattern", "Pod", "validate: {message: wrong, pattern: {spec: {a: '{{ request.namespace }}'}}}", "variables in patterns"},

@@ -1,117 +1,189 @@
 package migrate
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/cel"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
 
-// patternOf rewrites a pattern as an expression over object.
-func patternOf(raw *kyvernov1.JSON) (string, error) {
-	tree, err := raw.Value()
-	if err != nil {
-		return "", err
-	}
-	w := &writer{}
-	return w.value("object", tree)
+// check is what a pattern or a condition becomes.
+type check struct {
+	// fits tells whether the value is as it should be.
+	fits string
+	// says is the text by which failures are told apart, empty where the value
+	// fits: of a pattern, the place that does not fit. Nothing where all failures
+	// are the same.
+	says string
 }
 
-// anyPatternOf rewrites a list of patterns of which one must hold.
-func anyPatternOf(raw *kyvernov1.JSON) (string, error) {
+// whole is the object that a pattern is compared to.
+func (a about) whole(raw *kyvernov1.JSON) (check, error) {
 	tree, err := raw.Value()
 	if err != nil {
-		return "", err
+		return check{}, err
+	}
+	return shape(a.object, tree)
+}
+
+// shape rewrites a pattern of a value.
+func shape(of string, tree any) (check, error) {
+	return (&writer{}).value(spot{of, cel.Quoted("/")}, tree)
+}
+
+// any rewrites a list of patterns of which one must fit.
+func (a about) any(raw *kyvernov1.JSON) (check, error) {
+	tree, err := raw.Value()
+	if err != nil {
+		return check{}, err
 	}
 	list, ok := tree.([]any)
 	if !ok {
-		return "", left("anyPattern is no list")
+		return check{}, left("it is no list")
 	}
-	var some []string
-	for _, each := range list {
-		expression, err := (&writer{}).value("object", each)
+	var fits, says []string
+	for i, each := range list {
+		one, err := shape(a.object, each)
 		if err != nil {
-			return "", err
+			return check{}, at(pathAt("", i), err)
 		}
-		some = append(some, expression)
+		fits, says = append(fits, one.fits), append(says, one.says)
 	}
-	return or(some...), nil
+	made := cel.Or(fits...)
+	return check{made, fails(made, "["+strings.Join(says, ", ")+"].join(' ')")}, nil
 }
 
-// writer writes expressions, with a new name for the variable of each list.
+// writer writes expressions, with new names for the variables of each list.
 type writer struct{ depth int }
 
-func (w *writer) variable() string {
-	w.depth++
-	return "e" + strconv.Itoa(w.depth)
+// spot is a value, and the path to it as an expression.
+type spot struct{ at, path string }
+
+func (s spot) field(name string) spot {
+	return spot{cel.Field(s.at, name), plus(s.path, name+"/")}
+}
+
+// plus adds a text to an expression for a text.
+func plus(expression, text string) string {
+	if begin, ok := strings.CutSuffix(expression, "'"); ok {
+		return begin + strings.TrimPrefix(cel.Quoted(text), "'")
+	}
+	return expression + " + " + cel.Quoted(text)
 }
 
 // anchored is a key with an anchor: "=(name)" is '=' and name.
 var anchored = regexp.MustCompile(`^([=^X<+]?)\((.+)\)$`)
 
+// parsed is the anchor of a key, "plain" without one, and the name.
+func parsed(key string) (anchor, name string) {
+	if parts := anchored.FindStringSubmatch(key); parts != nil {
+		return parts[1], parts[2]
+	}
+	return "plain", key
+}
+
 // value rewrites what a value must be like. The value is there.
-func (w *writer) value(at string, wanted any) (string, error) {
+func (w *writer) value(s spot, wanted any) (check, error) {
 	switch wanted := wanted.(type) {
 	case map[string]any:
-		return w.mapping(at, wanted)
+		return w.mapping(s, wanted)
 	case []any:
-		return w.list(at, wanted)
+		return w.list(s, wanted)
 	}
-	return scalar(at, wanted)
+	fits, err := scalar(s.at, wanted)
+	return check{fits, fails(fits, s.path)}, err
 }
+
+// fails is the path of what does not fit.
+func fails(fits, path string) string { return "((" + fits + ") ? '' : " + path + ")" }
 
 // mapping rewrites a map: conditions decide whether the rest counts.
-func (w *writer) mapping(at string, pattern map[string]any) (string, error) {
-	var conditions, rest []string
-	for _, key := range sortedKeys(pattern) {
-		parts := anchored.FindStringSubmatch(key)
-		anchor, name := "plain", key
-		if parts != nil {
-			anchor, name = parts[1], parts[2]
-		}
+func (w *writer) mapping(s spot, tree map[string]any) (check, error) {
+	var conditions, fits, says []string
+	for _, key := range visited(tree) {
+		anchor, name := parsed(key)
 		if strings.ContainsAny(name, "*?") {
-			return "", left("wildcards in keys (%s) are not rewritten", key)
+			return check{}, at(key, left("wildcards in keys are not rewritten"))
 		}
-		expression, err := w.anchored(at, anchor, name, pattern[key])
+		one, err := w.key(s, anchor, name, tree[key])
 		if err != nil {
-			return "", err
+			return check{}, at(key, err)
 		}
 		if anchor == "" {
-			conditions = append(conditions, expression)
+			conditions = append(conditions, one.fits)
 		} else {
-			rest = append(rest, expression)
+			fits, says = append(fits, one.fits), append(says, one.says)
 		}
 	}
-	if len(conditions) == 0 {
-		return and(rest...), nil
+	made := check{cel.And(fits...), firstOf(says)}
+	if len(conditions) > 0 {
+		met := cel.And(conditions...)
+		made = check{cel.Or(cel.Not(met), made.fits), "(" + met + " ? " + made.says + " : '')"}
 	}
-	return or("!("+and(conditions...)+")", and(rest...)), nil
+	return made, nil
 }
 
-// anchored rewrites one key of a map.
-func (w *writer) anchored(at, anchor, name string, wanted any) (string, error) {
-	there, of := present(at, name), field(at, name)
-	if anchor == "^" {
-		return w.existence(there, of, wanted)
+// visited are the keys in the order in which failures count: what is conditional,
+// what has anchors further down, and the rest.
+func visited(tree map[string]any) []string {
+	var conditional, nested, plain []string
+	for _, key := range cel.Keys(tree) {
+		anchor, _ := parsed(key)
+		switch {
+		case anchor == "=" || anchor == "^" || anchor == "X" || anchor == "":
+			conditional = append(conditional, key)
+		case pattern.HasAnchor(tree[key], func(kind pattern.AnchorKind) bool { return kind != pattern.AddIfNotPresent }):
+			nested = append(nested, key)
+		default:
+			plain = append(plain, key)
+		}
 	}
-	if anchor == "X" {
-		return "!(" + there + ")", nil
+	slices.Reverse(nested)
+	return slices.Concat(conditional, nested, plain)
+}
+
+// firstOf is the first of several texts that is not empty.
+func firstOf(says []string) string {
+	says = slices.DeleteFunc(slices.Clone(says), func(one string) bool { return one == "''" })
+	switch len(says) {
+	case 0:
+		return "''"
+	case 1:
+		return says[0]
 	}
-	if anchor == "<" || anchor == "+" {
-		return "", left("the anchor %s(%s) is not rewritten in a check", anchor, name)
+	return firstIn("[" + strings.Join(says, ", ") + "]")
+}
+
+func firstIn(list string) string { return "(" + list + ".filter(w, w != '') + [''])[0]" }
+
+// key rewrites one key of a map.
+func (w *writer) key(s spot, anchor, name string, wanted any) (check, error) {
+	there, inner := cel.Present(s.at, name), s.field(name)
+	switch anchor {
+	case "^":
+		return w.existence(there, inner, wanted)
+	case "X":
+		return check{cel.Not(there), "(" + there + " ? " + inner.path + " : '')"}, nil
+	case "<", "+":
+		return check{}, left("the anchor %s(%s) is not rewritten in a check", anchor, name)
 	}
-	inner, err := w.value(of, wanted)
+	found, err := w.value(inner, wanted)
 	if err != nil {
-		return "", err
+		return check{}, err
+	}
+	absent := inner.path
+	if wanted == "*" {
+		absent = s.path // a pattern that wants anything says where it is missing
 	}
 	if anchor == "=" || fitsNothing(wanted) {
-		return or("!("+there+")", inner), nil
+		return check{cel.Or(cel.Not(there), found.fits), "(" + there + " ? " + found.says + " : '')"}, nil
 	}
-	return and(there, inner), nil
+	return check{cel.And(there, found.fits), "(" + there + " ? " + found.says + " : " + absent + ")"}, nil
 }
 
 // fitsNothing tells whether a leaf of a pattern is content with a field that is
@@ -125,34 +197,48 @@ func fitsNothing(wanted any) bool {
 }
 
 // existence wants one element of a list to be like the pattern.
-func (w *writer) existence(there, of string, pattern any) (string, error) {
-	list, ok := pattern.([]any)
+func (w *writer) existence(there string, s spot, wanted any) (check, error) {
+	list, ok := wanted.([]any)
 	if !ok || len(list) == 0 {
-		return "", left("the anchor ^() wants a list")
+		return check{}, left("the anchor ^() wants a list")
 	}
 	all := []string{there}
 	for _, each := range list {
-		element := w.variable()
-		inner, err := w.value(element, each)
+		element, _ := w.variables()
+		inner, err := w.value(spot{element, s.path}, each)
 		if err != nil {
-			return "", err
+			return check{}, err
 		}
-		all = append(all, of+".exists("+element+", "+inner+")")
+		all = append(all, s.at+".exists("+element+", "+inner.fits+")")
 	}
-	return and(all...), nil
+	fits := cel.And(all...)
+	return check{fits, fails(fits, s.path)}, nil
+}
+
+// variables are names for an element and its place.
+func (w *writer) variables() (element, place string) {
+	w.depth++
+	return "e" + strconv.Itoa(w.depth), "i" + strconv.Itoa(w.depth)
 }
 
 // list rewrites a list: every element is like the one pattern.
-func (w *writer) list(at string, pattern []any) (string, error) {
-	if len(pattern) != 1 {
-		return "", left("a list of %d patterns is not rewritten: elements are compared by position or by anchors there", len(pattern))
+func (w *writer) list(s spot, tree []any) (check, error) {
+	if len(tree) != 1 {
+		return check{}, left("a list of %d patterns is not rewritten: elements are compared by position or by anchors there", len(tree))
 	}
-	element := w.variable()
-	inner, err := w.value(element, pattern[0])
+	element, place := w.variables()
+	inner, err := w.value(spot{element, s.path + " + string(" + place + ") + '/'"}, tree[0])
 	if err != nil {
-		return "", err
+		return check{}, err
 	}
-	return at + ".all(" + element + ", " + inner + ")", nil
+	if _, isMap := tree[0].(map[string]any); !isMap { // a value is like no object
+		inner.fits = cel.And("type("+element+") != map", inner.fits)
+		inner.says = "(type(" + element + ") == map ? " + s.path + " : " + inner.says + ")"
+	}
+	return check{
+		s.at + ".all(" + element + ", " + inner.fits + ")",
+		firstIn(s.at + ".transformList(" + place + ", " + element + ", " + inner.says + ")"),
+	}, nil
 }
 
 // scalar rewrites what a single value must be.
@@ -163,10 +249,10 @@ func scalar(at string, pattern any) (string, error) {
 	case string:
 		return text(at, pattern)
 	case nil:
-		return at + " in [null, '', 0, 0.0, false]", nil
+		return at + " in [dyn(null), dyn(''), dyn(0), dyn(false)]", nil
 	}
-	if written, ok := number(pattern); ok {
-		return fmt.Sprintf("type(%s) == string ? %s == %s : double(%s) == double(%s)", at, at, quoted(strings.TrimSuffix(written, ".0")), at, written), nil
+	if written, ok := cel.Number(pattern); ok {
+		return fmt.Sprintf("type(%s) == string ? %s == %s : double(%s) == double(%s)", at, at, cel.Quoted(strings.TrimSuffix(written, ".0")), at, written), nil
 	}
 	return "", left("a pattern of type %T is not rewritten", pattern)
 }
@@ -177,12 +263,12 @@ func text(at, pattern string) (string, error) {
 		return "", left("variables in patterns are not rewritten")
 	}
 	if strings.Contains(pattern, "|") {
-		return each(at, strings.Split(pattern, "|"), or)
+		return each(at, strings.Split(pattern, "|"), cel.Or)
 	}
 	if strings.Contains(pattern, "&") {
-		return each(at, strings.Split(pattern, "&"), and)
+		return each(at, strings.Split(pattern, "&"), cel.And)
 	}
-	return operand(at, strings.TrimSpace(pattern))
+	return single(at, strings.TrimSpace(pattern))
 }
 
 func each(at string, patterns []string, how func(...string) string) (string, error) {
@@ -203,14 +289,15 @@ var quantity = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?([EPTGMk]i?|m|Ki|e[0-9
 // between is a range of quantities: "1-10", or "1!-10" for outside.
 var between = regexp.MustCompile(`^([0-9.]+[A-Za-z]*)(!?)-([0-9.]+[A-Za-z]*)$`)
 
-func operand(at, pattern string) (string, error) {
+// single rewrites one operator and what follows it.
+func single(at, pattern string) (string, error) {
 	for _, operator := range []string{">=", "<=", ">", "<"} {
 		if amount, ok := strings.CutPrefix(pattern, operator); ok {
 			return compared(at, operator, strings.TrimSpace(amount))
 		}
 	}
 	if rest, ok := strings.CutPrefix(pattern, "!"); ok {
-		inner, err := operand(at, strings.TrimSpace(rest))
+		inner, err := single(at, strings.TrimSpace(rest))
 		return "!(" + inner + ")", err
 	}
 	if parts := between.FindStringSubmatch(pattern); len(parts) == 4 && quantity.MatchString(parts[1]) && quantity.MatchString(parts[3]) {
@@ -220,9 +307,9 @@ func operand(at, pattern string) (string, error) {
 		}
 		high, err := compared(at, "<=", parts[3])
 		if parts[2] == "!" {
-			return "!(" + and(low, high) + ")", err
+			return "!(" + cel.And(low, high) + ")", err
 		}
-		return and(low, high), err
+		return cel.And(low, high), err
 	}
 	if quantity.MatchString(pattern) {
 		return compared(at, "==", pattern)
@@ -230,7 +317,7 @@ func operand(at, pattern string) (string, error) {
 	if pattern == "*" {
 		return at + " != null", nil
 	}
-	return globs("string("+at+")", []string{pattern}), nil
+	return cel.Globs("string("+at+")", []string{pattern}), nil
 }
 
 // compared compares quantities, however they are written.
@@ -238,51 +325,5 @@ func compared(at, operator, amount string) (string, error) {
 	if !quantity.MatchString(amount) {
 		return "", left("%q is no quantity; durations and versions are not rewritten", amount)
 	}
-	value := "string(" + at + ")"
-	return and("isQuantity("+value+")", fmt.Sprintf("quantity(%s).compareTo(quantity(%s)) %s 0", value, quoted(amount), operator)), nil
-}
-
-// forEachOf rewrites checks of each element of lists.
-func forEachOf(loops []kyvernov1.ForEachValidation) (string, error) {
-	var all []string
-	for _, loop := range loops {
-		if len(loop.Context) > 0 || loop.Preconditions != nil || len(loop.ForEach) > 0 || loop.AnyPattern != nil {
-			return "", left("foreach with context, preconditions, anyPattern or foreach within is not rewritten")
-		}
-		list, err := listOf(loop.List)
-		if err != nil {
-			return "", err
-		}
-		inner, err := loopOf(loop)
-		if err != nil {
-			return "", err
-		}
-		all = append(all, list+".all(element, "+inner+")")
-	}
-	return and(all...), nil
-}
-
-func loopOf(loop kyvernov1.ForEachValidation) (string, error) {
-	switch {
-	case loop.Pattern != nil:
-		tree, err := loop.Pattern.Value()
-		if err != nil {
-			return "", err
-		}
-		return (&writer{}).value("element", tree)
-	case loop.Deny != nil:
-		denied, err := denyOf(loop.Deny)
-		return "!(" + denied + ")", err
-	}
-	return "", left("foreach without a pattern or deny is not rewritten")
-}
-
-// decode reads JSON into a type.
-func decode[T any](raw *kyvernov1.JSON) (T, error) {
-	var into T
-	if raw == nil || len(raw.Raw) == 0 {
-		return into, nil
-	}
-	err := json.Unmarshal(raw.Raw, &into)
-	return into, err
+	return amounts("string("+at+")", operator, cel.Quoted(amount)), nil
 }
