@@ -8,46 +8,83 @@ import (
 	"testing"
 	"time"
 
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
+	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
 
-// admission is an API server with one policy that may be waived, named p, and a
-// ledger that the test writes: the truth table of ADR 11.
-type admission struct {
-	client client.Client
-	ledger *v1alpha1.OverrideLedger
-}
+// admission is an API server with two policies that may be waived, named p, and
+// what the test says waives them: the truth table of ADR 11. There is no Roadbed,
+// and none of its kinds.
+type admission struct{ client client.Client }
 
-// valid is what the policy asks for: it cannot be evaluated on objects without
-// data.
-const valid = "(object == null ? oldObject : object).data.ok == 'yes'"
+// message is what p and strict say of bad objects.
+const message = "it is not as it must be"
+
+// validates cannot be evaluated on objects without data.
+const validates = `
+metadata: {name: p, labels: {policy.roadbed.dev/tier: default}}
+spec:
+  matchConstraints:
+    namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [a1, b1, fresh]}]}
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE, DELETE], resources: [configmaps, namespaces]}
+  validations:
+  - expression: "(object == null ? oldObject : object).data.ok == 'yes'"
+    message: it is not as it must be
+`
+
+const strict = `
+metadata: {name: strict, labels: {policy.roadbed.dev/tier: mandatory}}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE, DELETE], resources: [configmaps]}
+  validations:
+  - expression: "object == null || !('strict' in object.?data.orValue({}))"
+    message: it is not as it must be
+`
+
+const mutates = `
+metadata: {name: p, labels: {policy.roadbed.dev/tier: default}}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}
+  mutations:
+  - patchType: ApplyConfiguration
+    applyConfiguration:
+      expression: "Object{metadata: Object.metadata{annotations: {'mutated': 'yes'}}}"
+`
 
 func startAdmission(t *testing.T) *admission {
 	t.Helper()
-	env := kubetest.Private(t)
-	env.InstallCRDs(t)
-	a := &admission{client: env.Client, ledger: &v1alpha1.OverrideLedger{
-		ObjectMeta: metav1.ObjectMeta{Name: override.ShardOf("p")}, Spec: override.Compile(nil, override.World{}).Spec,
-	}}
-	a.create(t, a.ledger)
+	a := &admission{client: kubetest.Private(t).Client}
+	a.install(t)
+	return a
+}
+
+// install makes the policies and the places they are about, and returns when they
+// are in force.
+func (a *admission) install(t *testing.T) {
+	t.Helper()
 	for name, tenant := range map[string]string{"a1": "a", "b1": "b"} {
 		a.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{tenancyv1alpha1.LabelTenant: tenant}}})
 	}
-	a.create(t, validating("p", "("+valid+") || "+override.Clause("p", "validations[0]"), true)...)
-	a.create(t, validating("strict", "object == null || !('strict' in object.?data.orValue({}))", false)...)
-	a.create(t, mutating()...)
-	kubetest.Eventually(t, 30*time.Second, "the policies are in force", func() error {
+	a.create(t, compiled(t, strict, nil)...)
+	a.create(t, waivable(t, nil)...)
+	kubetest.Eventually(t, time.Minute, "the policies are in force", func() error {
 		if err := a.made(t, configMap("bad", "no")); !apierrors.IsInvalid(err) && !apierrors.IsForbidden(err) {
 			return fmt.Errorf("a bad one: %w", err)
 		}
@@ -56,7 +93,33 @@ func startAdmission(t *testing.T) *admission {
 		}
 		return nil
 	})
-	return a
+}
+
+// waivable are the policies named p as the API server has them.
+func waivable(t *testing.T, waivers v1alpha1.Waivers) native.Objects {
+	t.Helper()
+	var p policiesv1.MutatingPolicy
+	if err := yaml.UnmarshalStrict([]byte(mutates), &p); err != nil {
+		t.Fatal(err)
+	}
+	objects, reason, err := native.Mutating(&p, native.Options{Waivers: waivers})
+	if err != nil || reason != "" {
+		t.Fatal(reason, err)
+	}
+	return append(compiled(t, validates, waivers), objects...)
+}
+
+func compiled(t *testing.T, source string, waivers v1alpha1.Waivers) native.Objects {
+	t.Helper()
+	var p policiesv1.ValidatingPolicy
+	if err := yaml.UnmarshalStrict([]byte(source), &p); err != nil {
+		t.Fatal(err)
+	}
+	objects, reason, err := native.Validating(&p, native.Options{Waivers: waivers})
+	if err != nil || reason != "" {
+		t.Fatal(reason, err)
+	}
+	return objects
 }
 
 func (a *admission) create(t *testing.T, objects ...client.Object) {
@@ -66,57 +129,6 @@ func (a *admission) create(t *testing.T, objects ...client.Object) {
 			t.Fatalf("create %T %s: %v", object, object.GetName(), err)
 		}
 	}
-}
-
-func rules(resources ...string) *admissionregistrationv1.MatchResources {
-	return &admissionregistrationv1.MatchResources{
-		NamespaceSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "kubernetes.io/metadata.name", Operator: "In", Values: []string{"a1", "b1", "fresh"}}}},
-		ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
-			Operations: []admissionregistrationv1.OperationType{"CREATE", "UPDATE", "DELETE"},
-			Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: resources},
-		}}},
-	}
-}
-
-func validating(name, expression string, waivable bool) []client.Object {
-	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
-			MatchConstraints: rules("configmaps", "namespaces"),
-			Validations:      []admissionregistrationv1.Validation{{Expression: expression, Message: "it is not as it must be"}},
-		},
-	}
-	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: name, ValidationActions: []admissionregistrationv1.ValidationAction{"Deny"}},
-	}
-	if waivable {
-		policy.Spec.ParamKind, binding.Spec.ParamRef = override.ParamKind(), override.ParamRef("p")
-		policy.Spec.AuditAnnotations = []admissionregistrationv1.AuditAnnotation{{Key: override.AuditKey, ValueExpression: override.Annotation(name)}}
-	} else {
-		policy.Spec.MatchConstraints = rules("configmaps")
-	}
-	return []client.Object{policy, binding}
-}
-
-func mutating() []client.Object {
-	policy := &admissionregistrationv1.MutatingAdmissionPolicy{
-		ObjectMeta: metav1.ObjectMeta{Name: "p"},
-		Spec: admissionregistrationv1.MutatingAdmissionPolicySpec{
-			ParamKind: override.ParamKind(), MatchConstraints: rules("configmaps"), ReinvocationPolicy: admissionregistrationv1.NeverReinvocationPolicy,
-			Mutations: []admissionregistrationv1.Mutation{{
-				PatchType: admissionregistrationv1.PatchTypeApplyConfiguration,
-				ApplyConfiguration: &admissionregistrationv1.ApplyConfiguration{
-					Expression: override.Clause("p", "mutations[0]") + " ? Object{} : Object{metadata: Object.metadata{annotations: {'mutated': 'yes'}}}",
-				},
-			}},
-		},
-	}
-	policy.Spec.MatchConstraints.ResourceRules[0].Operations = []admissionregistrationv1.OperationType{"CREATE", "UPDATE"}
-	return []client.Object{policy, &admissionregistrationv1.MutatingAdmissionPolicyBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "p"},
-		Spec:       admissionregistrationv1.MutatingAdmissionPolicyBindingSpec{PolicyName: "p", ParamRef: override.ParamRef("p")},
-	}}
 }
 
 func configMap(name, ok string) *corev1.ConfigMap {
@@ -135,12 +147,18 @@ func (a *admission) mutated(t *testing.T, object *corev1.ConfigMap) bool {
 	return a.client.Create(t.Context(), object, client.DryRunAll) == nil && object.Annotations["mutated"] == "yes"
 }
 
-// write writes the ledger, which admission reads a moment later.
+// write says what waives the policies; admission reads it a moment later.
 func (a *admission) write(t *testing.T, waivers ...v1alpha1.Waiver) {
 	t.Helper()
-	a.ledger.Spec.Policies = map[string]v1alpha1.Waivers{"p": waivers}
-	if err := a.client.Update(t.Context(), a.ledger); err != nil {
-		t.Fatal(err)
+	for _, object := range waivable(t, waivers) {
+		there := object.DeepCopyObject().(client.Object)
+		if err := a.client.Get(t.Context(), client.ObjectKeyFromObject(object), there); err != nil {
+			t.Fatal(err)
+		}
+		object.SetResourceVersion(there.GetResourceVersion())
+		if err := a.client.Update(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -153,10 +171,10 @@ func waiver(end time.Time) v1alpha1.Waiver {
 }
 
 // says waits until the API server allows or refuses, because its admission reads
-// the ledger a moment after it is written.
+// policies a moment after they are written.
 func says(t *testing.T, allowed bool, do func() error) {
 	t.Helper()
-	kubetest.Eventually(t, 15*time.Second, fmt.Sprintf("allowed is %t", allowed), func() error {
+	kubetest.Eventually(t, time.Minute, fmt.Sprintf("allowed is %t", allowed), func() error {
 		if err := do(); (err == nil) != allowed {
 			return fmt.Errorf("it ends with %w", err)
 		}
@@ -168,10 +186,9 @@ func TestTruthTable(t *testing.T) {
 	t.Parallel()
 	a := startAdmission(t)
 	t.Run("in force", func(t *testing.T) { testInForce(t, a) })
-	t.Run("expired and still in the ledger", func(t *testing.T) { testStale(t, a) })
+	t.Run("expired and not taken out", func(t *testing.T) { testStale(t, a) })
 	t.Run("a platform's override", func(t *testing.T) { testPlatform(t, a) })
 	t.Run("a full ledger", func(t *testing.T) { testFull(t, a) })
-	t.Run("no ledger", func(t *testing.T) { testNoLedger(t, a) })
 }
 
 func testInForce(t *testing.T, a *admission) {
@@ -259,21 +276,11 @@ func testFull(t *testing.T, a *admission) {
 	a.write(t, ledger.Spec.Policies["p"]...)
 	long := configMap(strings.Repeat("n", 253), "no")
 	says(t, false, func() error { return a.made(t, long) })
-	if err := a.made(t, long); !strings.Contains(err.Error(), "it is not as it must be") {
+	if err := a.made(t, long); !strings.Contains(err.Error(), message) {
 		t.Errorf("it is refused for another reason: %v", err)
 	}
 	long.Data["ok"] = "yes"
 	if err := a.made(t, long); err != nil {
 		t.Errorf("a good one is refused: %v", err)
 	}
-}
-
-func testNoLedger(t *testing.T, a *admission) {
-	if err := a.client.Delete(t.Context(), a.ledger); err != nil {
-		t.Fatal(err)
-	}
-	says(t, true, func() error { return a.made(t, configMap("other", "no")) })
-	strict := configMap("other", "yes")
-	strict.Data["strict"] = "no"
-	says(t, false, func() error { return a.made(t, strict) })
 }

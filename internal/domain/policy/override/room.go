@@ -1,26 +1,40 @@
 package override
 
-import "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+import (
+	"strconv"
+
+	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
+)
 
 // What the ledger holds at most. The API server spends no more than a million
 // units on an expression and ten million on a policy, and etcd takes no object
-// of more than 1.5 MB; a ledger beyond either would refuse everything.
+// of more than 1.5 MB; an admission policy beyond either would refuse everything,
+// and a ledger beyond it could not be written.
 const (
 	maxPolicies  = 1024
 	maxPerPolicy = 512
-	maxCost      = 250_000
+	maxCost      = 300_000
 	maxBytes     = 1_000_000
+	maxText      = 300_000
+)
+
+// An expression has no more than 100,000 characters: a chunk of entries, the one
+// that did not fit any more, and what covered puts around them.
+const (
+	maxChunk = 48_000
+	maxEntry = 40_000
 )
 
 // room is what is left of the ledger.
 type room struct {
 	entries map[string]int
 	cost    map[string]int
+	text    map[string]int
 	bytes   int
 }
 
 func newRoom() *room {
-	return &room{entries: map[string]int{}, cost: map[string]int{}, bytes: maxBytes}
+	return &room{entries: map[string]int{}, cost: map[string]int{}, text: map[string]int{}, bytes: maxBytes}
 }
 
 // take makes room for the entries of one override, for all of them or none.
@@ -34,6 +48,9 @@ func (r *room) take(waivers map[string]v1alpha1.Waiver) bool {
 		if r.entries[name] >= maxPerPolicy || r.cost[name]+costOf(entry) > maxCost {
 			return false
 		}
+		if text := textOf(entry); text > maxEntry || r.text[name]+text > maxText {
+			return false
+		}
 	}
 	if bytes > r.bytes || len(r.entries)+added > maxPolicies {
 		return false
@@ -41,6 +58,7 @@ func (r *room) take(waivers map[string]v1alpha1.Waiver) bool {
 	for name, entry := range waivers {
 		r.entries[name]++
 		r.cost[name] += costOf(entry)
+		r.text[name] += textOf(entry)
 	}
 	r.bytes -= bytes
 	return true
@@ -73,13 +91,20 @@ func sizeOfControl(control v1alpha1.PodSecurityControl) int {
 	return size
 }
 
+// textOf is the entry's length in an expression.
+func textOf(w v1alpha1.Waiver) int { return len(strconv.Quote(line(w) + lines)) }
+
 // costOf is no less than what the API server charges for looking at the entry,
-// with the longest name an object can have and twenty field managers.
+// with the longest names an object, its kind and its namespace can have and twenty
+// field managers: for its text as a whole, for each list that is searched for a
+// name, and for the pattern.
 func costOf(w v1alpha1.Waiver) int {
 	const (
-		frame    = 320
+		frame    = 300
+		longWord = 2  // a hundredth of 65 characters, for two names of a rule
+		longKind = 5  // a hundredth of 65 and 319 characters
 		longName = 26 // a tenth of 253 characters
 	)
-	lists := 2*len(w.Rules) + len(w.Tenants) + len(w.Namespaces) + 2*len(w.Kinds)
-	return frame + lists + longName*((len(w.Names)+3)/4)
+	lists := len(list(w.Rules)) + len(list(w.Tenants)) + len(list(w.Namespaces))
+	return frame + textOf(w)/2 + longWord*lists + longKind*len(list(w.Kinds)) + longName*((len(w.Names)+3)/4)
 }

@@ -24,7 +24,7 @@ func TestCostIsNoLessThanCharged(t *testing.T) {
 	many := func(n int, last string) []string {
 		list := make([]string, n)
 		for i := range list {
-			list[i] = fmt.Sprintf("something-%d", i)
+			list[i] = fmt.Sprintf("something-%d-%s", i, strings.Repeat("x", 50))
 		}
 		list[n-1] = last
 		return list
@@ -34,22 +34,23 @@ func TestCostIsNoLessThanCharged(t *testing.T) {
 		Rules: []string{}, Tenants: []string{}, Namespaces: []string{}, Kinds: []string{},
 		ExpiresAt: metav1.NewTime(noon.Add(-time.Hour)),
 	}
+	label, group := strings.Repeat("l", 63), strings.Repeat("g", 253)
 	everything := plain
-	everything.Rules, everything.Tenants = many(32, "memory"), many(64, "a")
-	everything.Namespaces, everything.Kinds = many(16, "a1"), many(16, "Pod.")
+	everything.Rules, everything.Tenants = many(32, "validations[12]"), many(64, label)
+	everything.Namespaces, everything.Kinds = many(16, label), many(16, label+"."+group)
 	everything.Names = "^(?:" + strings.Repeat("x.*|", 1000) + "n.*)$"
 	named := plain
 	named.Names = "^(?:" + long + ")$"
 	for name, w := range map[string]v1alpha1.Waiver{"one that covers everything": plain, "one with every list full": everything, "one with a long name": named} {
-		ledger := override.Compile(nil, override.World{}).Spec
-		ledger.Policies["p"] = v1alpha1.Waivers{w, w, w, w}
+		waivers := v1alpha1.Waivers{w, w, w, w}
 		request := &policy.Request{
-			Operation: admissionv1.Update, Namespace: "a1", NamespaceObject: namespaceOf("a1"),
-			Kind:   schema.GroupVersionKind{Version: "v1", Kind: "Pod"},
-			Object: map[string]any{"metadata": map[string]any{"generateName": long, "managedFields": managers(20)}},
+			Operation: admissionv1.Update, Namespace: label,
+			NamespaceObject: map[string]any{"metadata": map[string]any{"labels": map[string]any{"tenancy.roadbed.dev/tenant": label}}},
+			Kind:            schema.GroupVersionKind{Group: group, Version: "v1", Kind: label},
+			Object:          map[string]any{"metadata": map[string]any{"generateName": long, "managedFields": managers(20)}},
 		}
-		for _, expression := range []string{override.Clause("p", "autogen-memory"), override.Annotation("p")} {
-			_, cost := e.eval(t, expression, sceneOf(t, request, ledger))
+		for _, expression := range []string{override.Clause("autogen-cronjob-validations[12]"), override.Annotation()} {
+			_, cost := e.eval(t, expression, waivers, request)
 			if most := 4*override.CostOf(w) + 60; cost > uint64(most) {
 				t.Errorf("%s: charged %d, estimated %d", name, cost, most)
 			}

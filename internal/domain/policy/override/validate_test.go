@@ -184,8 +184,12 @@ func TestControlsAreNotRules(t *testing.T) {
 	o := granted(func(o *v1alpha1.PolicyOverride) { o.Spec.PodSecurity = controls })
 	whole := granted(func(o *v1alpha1.PolicyOverride) { o.Name = "whole" })
 	ledger := override.Compile([]v1alpha1.PolicyOverride{o, whole}, corporate()).Spec
-	if shard := shardFor(ledger, "limits").Policies["limits"]; len(shard) != 1 || shard[0].Override != "a1/whole" {
-		t.Errorf("the API server reads %v", shard)
+	variables := override.Variables(ledger.Policies["limits"])
+	if len(variables) != 1 || !strings.Contains(variables[0].Expression, `"a1/whole\t`) || strings.Contains(variables[0].Expression, `a1/o\t`) {
+		t.Errorf("the API server is told %v", variables)
+	}
+	if variables := override.Variables(ledger.Policies["limits"][:1]); len(variables) != 0 {
+		t.Errorf("of controls alone the API server is told %v", variables)
 	}
 	waivers, err := override.NewWaivers(v1alpha1.OverrideLedgerSpec{Policies: map[string]v1alpha1.Waivers{"limits": ledger.Policies["limits"][:1]}})
 	if err != nil {

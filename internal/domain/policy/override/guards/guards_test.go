@@ -29,7 +29,7 @@ import (
 func TestMain(m *testing.M) { kubetest.Main(m) }
 
 const (
-	patience = 30 * time.Second
+	patience = time.Minute
 	place    = "tenant-payments"
 	// people may write everything, so that nothing but the guards refuses; the
 	// right to approve is for approvers.

@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,10 +22,11 @@ import (
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/engine"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
@@ -61,22 +63,13 @@ type lanes struct {
 
 func startLanes(t *testing.T) *lanes {
 	t.Helper()
-	p := start(t, clock.RealClock{})
+	p := start(t, clock.RealClock{}, func(host *module.Host) error { return enforce.Setup(host, enforce.Options{}) })
 	var validating policiesv1.ValidatingPolicy
 	var mutating policiesv1.MutatingPolicy
 	decode(t, requireOwner, &validating)
 	decode(t, addOwner, &mutating)
-	first, reason, err := native.Validating(&validating, native.Options{})
-	if err != nil || reason != "" {
-		t.Fatal(reason, err)
-	}
-	second, reason, err := native.Mutating(&mutating, native.Options{})
-	if err != nil || reason != "" {
-		t.Fatal(reason, err)
-	}
-	for _, object := range append(first, second...) {
-		p.create(t, object)
-	}
+	p.create(t, &validating)
+	p.create(t, &mutating)
 	l := &lanes{platform: p}
 	compiled, err := engine.CompileValidating(&validating, engine.Options{})
 	if err != nil {
@@ -197,7 +190,7 @@ func (l *lanes) compiled(t *testing.T) policy.Waivers {
 // agree waits until all three lanes say the same of the object.
 func (l *lanes) agree(t *testing.T, when string, object client.Object, want verdict) {
 	t.Helper()
-	kubetest.Eventually(t, 10*time.Second, fmt.Sprintf("%s, everybody says %+v of %s %s%s", when, want, object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), object.GetGenerateName()), func() error {
+	kubetest.Eventually(t, time.Minute, fmt.Sprintf("%s, everybody says %+v of %s %s%s", when, want, object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), object.GetGenerateName()), func() error {
 		admission, commandLine, scan := l.native(t, object), l.inProcess(t, object, l.compiled(t)), l.inProcess(t, object, l.platform.live)
 		if admission != want || commandLine != want || scan != want {
 			return fmt.Errorf("admission says %+v, the command line %+v, a scan %+v", admission, commandLine, scan)
@@ -215,6 +208,45 @@ func TestThreeLanes(t *testing.T) {
 	t.Run("the trail tells of uses", func(t *testing.T) { testUsed(t, l) })
 	t.Run("when it expires", func(t *testing.T) { testExpires(t, l) })
 	t.Run("when it expires while Roadbed is away", func(t *testing.T) { testExpiresAlone(t, l) })
+	t.Run("when the API server has just started", func(t *testing.T) { testStarted(t, l) })
+}
+
+// testStarted starts the API server anew, without Roadbed. It learns of custom
+// kinds within half a minute; what it is asked before, it must answer right.
+func testStarted(t *testing.T, l *lanes) {
+	l.ask(t, "lasting", day)
+	l.decide(t, "lasting", v1alpha1.VerdictApproved)
+	l.awaits(t, "lasting", v1alpha1.PhaseActive)
+	l.agree(t, "in force", configMap("vendor-1"), verdict{allowed: true})
+	if err := errors.Join(l.stop(), l.env.Plane.Stop(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	plane, err := kubetest.StartPlane(t.Context(), kubetest.WithDataDir(l.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := plane.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if l.client, err = client.New(plane.AdminConfig(), client.Options{Scheme: l.env.Scheme}); err != nil {
+		t.Fatal(err)
+	}
+	for what, asked := range map[string]struct {
+		object client.Object
+		want   verdict
+	}{
+		"a bad one":             {configMap("fresh"), verdict{}},
+		"a good one":            {owned(configMap("fresh")), verdict{allowed: true, touched: true}},
+		"one that is waived":    {configMap("vendor-1"), verdict{allowed: true}},
+		"one of a waived name":  {account("vendor-1"), verdict{}},
+		"a good one, of a name": {owned(account("vendor-1")), verdict{allowed: true, touched: true}},
+	} {
+		if got := l.native(t, asked.object); got != asked.want {
+			t.Errorf("of %s the API server says %+v, want %+v", what, got, asked.want)
+		}
+	}
 }
 
 func testCovered(t *testing.T, l *lanes) {
@@ -262,14 +294,40 @@ func testUsed(t *testing.T, l *lanes) {
 	})
 }
 
-// briefly is the life of overrides that tests outlive: long enough to be
-// approved and asked about on a busy machine.
-const briefly = 6 * time.Second
+// brief has overrides made that tests outlive, each for twice as long as the one
+// before, until one is still in force when meanwhile is done: how long that takes
+// depends on the machine. Where one was not, after undoes that.
+func (l *lanes) brief(t *testing.T, name string, meanwhile, after func()) *v1alpha1.PolicyOverride {
+	t.Helper()
+	for life := 6 * time.Second; ; life *= 2 {
+		o := request(fmt.Sprint(name, "-", life), life)
+		err := l.by(t, "ann").Create(t.Context(), o)
+		if err == nil {
+			err = l.decision(t, "bob", o.Name, v1alpha1.VerdictApproved)
+		}
+		if err != nil && time.Now().Before(o.Spec.ExpiresAt.Time) {
+			t.Fatal(err)
+		}
+		kubetest.Eventually(t, patience, "override "+o.Name+" is about to expire", func() error {
+			err := l.client.Get(t.Context(), client.ObjectKeyFromObject(o), o)
+			if err == nil && o.Status.Phase == v1alpha1.PhaseExpiringSoon || time.Now().After(o.Spec.ExpiresAt.Time) {
+				return nil
+			}
+			return errors.Join(err, fmt.Errorf("it is %q: %+v", o.Status.Phase, o.Status.Conditions))
+		})
+		if o.Status.Phase == v1alpha1.PhaseExpiringSoon {
+			meanwhile()
+			if time.Now().Before(o.Spec.ExpiresAt.Time) {
+				return o
+			}
+			after()
+		}
+		t.Logf("%v were too short", life)
+	}
+}
 
 func testExpires(t *testing.T, l *lanes) {
-	l.ask(t, "brief", briefly)
-	l.decide(t, "brief", v1alpha1.VerdictApproved)
-	o := l.awaits(t, "brief", v1alpha1.PhaseExpiringSoon)
+	o := l.brief(t, "brief", func() {}, func() {})
 	l.await(t, o.Spec.ExpiresAt.Time)
 	if got := l.native(t, configMap("vendor-1")); got != (verdict{}) {
 		t.Errorf("at its end admission says %+v of a new object", got)
@@ -277,10 +335,10 @@ func testExpires(t *testing.T, l *lanes) {
 	if got := l.inProcess(t, configMap("vendor-1"), l.live); got != (verdict{}) {
 		t.Errorf("at its end a scan says %+v", got)
 	}
-	kubetest.Eventually(t, 5*time.Second, "the ledger lets go", func() error { return l.absent(t, "require-owner", "brief") })
+	kubetest.Eventually(t, time.Minute, "the ledger lets go", func() error { return l.absent(t, "require-owner", o.Name) })
 	l.agree(t, "expired", configMap("vendor-1"), verdict{})
-	l.awaits(t, "brief", v1alpha1.PhaseExpired)
-	l.wantTrail(t, "brief", "bob policy.override.grant", identity.Roadbed+" policy.override.expire")
+	l.awaits(t, o.Name, v1alpha1.PhaseExpired)
+	l.wantTrail(t, o.Name, "bob policy.override.grant", identity.Roadbed+" policy.override.expire")
 }
 
 // await returns after the moment.
@@ -297,16 +355,17 @@ func (l *lanes) await(t *testing.T, moment time.Time) {
 // testExpiresAlone stops Roadbed while an override is in force. The API server
 // ends it by itself for what is created and updated; deletion waits for Roadbed.
 func testExpiresAlone(t *testing.T, l *lanes) {
-	l.ask(t, "alone", briefly)
-	l.decide(t, "alone", v1alpha1.VerdictApproved)
-	o := l.awaits(t, "alone", v1alpha1.PhaseExpiringSoon)
 	made := configMap("vendor-made")
-	kubetest.Eventually(t, patience, "it is made", func() error { return l.client.Create(t.Context(), made.DeepCopy()) })
-	if err := l.stop(); err != nil {
-		t.Fatal(err)
-	}
+	o := l.brief(t, "alone", func() {
+		kubetest.Eventually(t, patience, "it is made", func() error {
+			return client.IgnoreAlreadyExists(l.client.Create(t.Context(), made.DeepCopy()))
+		})
+		if err := l.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}, func() { l.run(t) })
 	l.await(t, o.Spec.ExpiresAt.Time)
-	if err := l.absent(t, "require-owner", "alone"); err == nil {
+	if err := l.absent(t, "require-owner", o.Name); err == nil {
 		t.Fatal("somebody took the entry out of the ledger")
 	}
 	if got := l.native(t, configMap("vendor-2")); got != (verdict{}) {
@@ -320,15 +379,15 @@ func testExpiresAlone(t *testing.T, l *lanes) {
 		t.Errorf("a deletion tells no time, yet it is refused: %v", err)
 	}
 	l.run(t)
-	l.awaits(t, "alone", v1alpha1.PhaseExpired)
-	kubetest.Eventually(t, 5*time.Second, "a deletion is refused as well", func() error {
+	l.awaits(t, o.Name, v1alpha1.PhaseExpired)
+	kubetest.Eventually(t, time.Minute, "a deletion is refused as well", func() error {
 		if err := l.client.Delete(t.Context(), made.DeepCopy(), client.DryRunAll); err == nil {
 			return errors.New("it is not")
 		}
 		return nil
 	})
 	kubetest.Eventually(t, patience, "the trail tells of its life, once", func() error {
-		told := slices.DeleteFunc(told(l.trail, "alone"), func(record string) bool { return strings.HasSuffix(record, ".use") })
+		told := slices.DeleteFunc(told(l.trail, o.Name), func(record string) bool { return strings.HasSuffix(record, ".use") })
 		if want := []string{"bob policy.override.grant", identity.Roadbed + " policy.override.expire"}; !slices.Equal(told, want) {
 			return fmt.Errorf("%v, want %v", told, want)
 		}

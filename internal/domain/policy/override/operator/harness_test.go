@@ -28,6 +28,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/guards"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/override/operator"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
+	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 	"github.com/roadbed-dev/roadbed/internal/kernel/trail"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
@@ -36,7 +37,7 @@ import (
 func TestMain(m *testing.M) { kubetest.Main(m) }
 
 // patience is how long tests wait for what takes a moment.
-const patience = 45 * time.Second
+const patience = time.Minute
 
 // place is the namespace of the tenant payments.
 const place = "tenant-payments"
@@ -51,18 +52,24 @@ type platform struct {
 	policies *catalogue
 	clock    clock.WithTicker
 	live     *operator.Live
+	also     func(*module.Host) error
+	dir      string
 	stop     func() error
 	// refusals counts the controllers' writes that the API server refused.
 	refusals atomic.Int32
 }
 
-func start(t *testing.T, c clock.WithTicker) *platform {
+// start has the controllers at work, and what also adds; nil for nothing.
+func start(t *testing.T, c clock.WithTicker, also func(*module.Host) error) *platform {
 	t.Helper()
 	dir := t.TempDir()
 	env := kubetest.Private(t, kubetest.WithDataDir(dir))
 	env.InstallCRDs(t)
+	if also != nil {
+		env.InstallKyvernoCRDs(t)
+	}
 	audit := &fileAudit{path: filepath.Join(dir, "logs", "audit.log")}
-	p := &platform{env: env, client: env.Client, trail: &controllertest.Trail{}, audit: audit, clock: c, policies: &catalogue{infos: []policy.Info{
+	p := &platform{env: env, client: env.Client, trail: &controllertest.Trail{}, audit: audit, clock: c, also: also, dir: dir, policies: &catalogue{infos: []policy.Info{
 		{Name: "require-owner", Tier: policy.Default, Rules: []string{"validations[0]"}},
 		{Name: "add-owner", Tier: policy.Default},
 		{Name: "require-signatures", Tier: policy.Mandatory},
@@ -134,6 +141,11 @@ func (p *platform) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.live = live
+	if p.also != nil {
+		if err := p.also(host); err != nil {
+			t.Fatal(err)
+		}
+	}
 	p.stop = controllertest.Run(t, host)
 	kubetest.Eventually(t, patience, "the ledger exists", func() error {
 		return p.client.Get(t.Context(), client.ObjectKey{Name: v1alpha1.LedgerName}, &v1alpha1.OverrideLedger{})

@@ -3,8 +3,11 @@ package operator
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -19,14 +22,17 @@ const LedgerController = "policy-override-ledger"
 // ledgerKey is the one request of the ledger's controller.
 var ledgerKey = types.NamespacedName{Name: v1alpha1.LedgerName}
 
-// ledger writes the OverrideLedgers. They are objects without a status, so that
-// their controller is no list of steps.
+// ledger writes the OverrideLedger. It is an object without a status, so that its
+// controller is no list of steps.
 type ledger struct {
 	*registry
 	alarm *alarm
+	// idle is since when nothing reads the ledgers of earlier versions; zero while
+	// something does. The controller has one worker.
+	idle time.Time
 }
 
-// Reconcile writes the ledgers as they must be now, and sets the alarm for the
+// Reconcile writes the ledger as it must be now, and sets the alarm for the
 // next change that time brings.
 func (l *ledger) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	var overrides v1alpha1.PolicyOverrideList
@@ -42,40 +48,27 @@ func (l *ledger) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.
 	if len(compiled.Full) > 0 {
 		l.log.WarnContext(ctx, "the ledger is full, and overrides are left out", "overrides", len(compiled.Full))
 	}
-	return reconcile.Result{}, l.write(ctx, compiled.Spec)
+	if err := l.write(ctx, compiled.Spec); err != nil {
+		return reconcile.Result{}, fmt.Errorf("write the ledger of overrides: %w", err)
+	}
+	wait, err := l.tidy(ctx)
+	return reconcile.Result{RequeueAfter: wait}, err
 }
 
-// write makes the ledgers what they must be; all exist at all times. The one that
-// holds everything comes last: what it has is in force.
+// write makes the ledger what it must be.
 func (l *ledger) write(ctx context.Context, want v1alpha1.OverrideLedgerSpec) error {
-	var list v1alpha1.OverrideLedgerList
-	if err := l.client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("list the ledgers of overrides: %w", err)
-	}
-	live := make(map[string]*v1alpha1.OverrideLedger, len(list.Items))
-	for i := range list.Items {
-		live[list.Items[i].Name] = &list.Items[i]
-	}
-	for _, each := range override.Ledgers(want) {
-		if err := l.writeOne(ctx, live[each.Name], &each); err != nil {
-			return fmt.Errorf("write the ledger %q: %w", each.Name, err)
-		}
-	}
-	return nil
-}
-
-// writeOne writes a ledger that is not as it must be; live is nil where there is
-// none.
-func (l *ledger) writeOne(ctx context.Context, live, want *v1alpha1.OverrideLedger) error {
+	live := &v1alpha1.OverrideLedger{}
+	err := l.client.Get(ctx, ledgerKey, live)
 	switch {
-	case live == nil:
-		return l.client.Create(ctx, want)
-	case equality.Semantic.DeepEqual(live.Spec, want.Spec):
+	case apierrors.IsNotFound(err):
+		return l.client.Create(ctx, &v1alpha1.OverrideLedger{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.LedgerName}, Spec: want})
+	case err != nil:
+		return err
+	case equality.Semantic.DeepEqual(live.Spec, want):
 		return nil
 	}
-	changed := live.DeepCopy()
-	changed.Spec = want.Spec
-	return l.client.Update(ctx, changed)
+	live.Spec = want
+	return l.client.Update(ctx, live)
 }
 
 // holds tells whether the ledger has entries of the override.

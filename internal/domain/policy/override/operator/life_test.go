@@ -12,6 +12,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,7 +31,7 @@ const day = 24 * time.Hour
 func TestLives(t *testing.T) {
 	t.Parallel()
 	clock := clocktesting.NewFakeClock(time.Now())
-	p := start(t, clock)
+	p := start(t, clock, nil)
 	t.Run("rejected", func(t *testing.T) { testRejected(t, p) })
 	t.Run("approved before Roadbed saw it", func(t *testing.T) { testApprovedAtOnce(t, p) })
 	t.Run("revoked", func(t *testing.T) { testRevoked(t, p) })
@@ -39,6 +40,7 @@ func TestLives(t *testing.T) {
 	t.Run("status unavailable", func(t *testing.T) { testStatusUnavailable(t, p) })
 	t.Run("withdrawn", func(t *testing.T) { testWithdrawn(t, p) })
 	t.Run("ledger deleted", func(t *testing.T) { testLedgerDeleted(t, p) })
+	t.Run("ledgers of earlier versions", func(t *testing.T) { testFormer(t, p, clock) })
 	t.Run("made Mandatory", func(t *testing.T) { testMandatory(t, p) })
 	t.Run("from request to expiry", func(t *testing.T) { testExpiry(t, p, clock) })
 }
@@ -212,20 +214,14 @@ func testLedgerDeleted(t *testing.T, p *platform) {
 	p.ask(t, "kept", day)
 	p.decide(t, "kept", v1alpha1.VerdictApproved)
 	p.awaits(t, "kept", v1alpha1.PhaseActive)
-	for _, name := range []string{v1alpha1.LedgerName, override.ShardOf("require-owner")} {
-		t.Run(name, func(t *testing.T) { testOneDeleted(t, p, name) })
-	}
-}
-
-func testOneDeleted(t *testing.T, p *platform, name string) {
-	ledger := &v1alpha1.OverrideLedger{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	ledger := &v1alpha1.OverrideLedger{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.LedgerName}}
 	if err := p.client.Delete(t.Context(), ledger.DeepCopy()); !apierrors.IsForbidden(err) {
 		t.Errorf("a cluster admin deletes the ledger: %v", err)
 	}
 	if err := p.by(t, identity.Roadbed).Delete(t.Context(), ledger); err != nil {
 		t.Fatal(err)
 	}
-	kubetest.Eventually(t, 5*time.Second, "the ledger is back with what is in force", func() error {
+	kubetest.Eventually(t, time.Minute, "the ledger is back with what is in force", func() error {
 		var again v1alpha1.OverrideLedger
 		if err := p.client.Get(t.Context(), client.ObjectKeyFromObject(ledger), &again); err != nil {
 			return err
@@ -235,6 +231,48 @@ func testOneDeleted(t *testing.T, p *platform, name string) {
 		}
 		return nil
 	})
+}
+
+// testFormer upgrades a Roadbed whose policies had a ledger each as a parameter:
+// one without its ledger would refuse nothing.
+func testFormer(t *testing.T, p *platform, clock *clocktesting.FakeClock) {
+	roadbed := p.by(t, identity.Roadbed)
+	former := &v1alpha1.OverrideLedger{ObjectMeta: metav1.ObjectMeta{Name: "overrides-007"}, Spec: override.Compile(nil, override.World{}).Spec}
+	reader := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "roadbed-policy-former"},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: "roadbed-policy-former", ValidationActions: []admissionregistrationv1.ValidationAction{"Deny"},
+			ParamRef: &admissionregistrationv1.ParamRef{Name: former.Name, ParameterNotFoundAction: new(admissionregistrationv1.AllowAction)},
+		},
+	}
+	p.create(t, reader)
+	if err := roadbed.Create(t.Context(), former); err != nil {
+		t.Fatal(err)
+	}
+	// later lets the time go by in which API servers see what has changed, and has
+	// the controller look again.
+	later := func() error {
+		clock.Step(time.Minute)
+		patch := fmt.Sprintf(`{"metadata":{"annotations":{"looked-at":%q}}}`, clock.Now())
+		return roadbed.Patch(t.Context(), former.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch)))
+	}
+	for range 3 {
+		if err := later(); err != nil {
+			t.Fatalf("while a policy reads it: %v", err)
+		}
+	}
+	if err := p.client.Delete(t.Context(), reader); err != nil {
+		t.Fatal(err)
+	}
+	kubetest.Eventually(t, patience, "the ledger that nothing reads is gone", func() error {
+		if err := later(); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("it is there: %w", err)
+		}
+		return nil
+	})
+	if err := p.client.Get(t.Context(), client.ObjectKey{Name: v1alpha1.LedgerName}, former); err != nil {
+		t.Errorf("the ledger: %v", err)
+	}
 }
 
 func testMandatory(t *testing.T, p *platform) {
@@ -268,7 +306,7 @@ func testExpiry(t *testing.T, p *platform, clock *clocktesting.FakeClock) {
 	}
 	p.wantEvent(t, "long", override.ReasonExpiringSoon)
 	clock.Step(2 * day)
-	kubetest.Eventually(t, 5*time.Second, "the ledger lets go", func() error { return p.absent(t, "require-owner", "long") })
+	kubetest.Eventually(t, time.Minute, "the ledger lets go", func() error { return p.absent(t, "require-owner", "long") })
 	o = p.awaits(t, "long", v1alpha1.PhaseExpired)
 	if got := reason(o, condition.Ready); got != "False Expired" || reason(o, override.ConditionExpiringSoon) != "False Expired" {
 		t.Errorf("at the end Ready is %s, ExpiringSoon %s", got, reason(o, override.ConditionExpiringSoon))

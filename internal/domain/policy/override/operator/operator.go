@@ -38,7 +38,7 @@ func Controllers() []string { return []string{OverrideController, LedgerControll
 func Kinds() []module.Kind {
 	return []module.Kind{
 		{GroupVersionKind: v1alpha1.GroupVersion.WithKind("PolicyOverride"), Plural: "policyoverrides", Summary: "A justified, approved and expiring waiver of policies for some objects of a tenant."},
-		{GroupVersionKind: v1alpha1.GroupVersion.WithKind("OverrideLedger"), Plural: "overrideledgers", Summary: "The overrides in force, as the API server's policies read them."},
+		{GroupVersionKind: v1alpha1.GroupVersion.WithKind("OverrideLedger"), Plural: "overrideledgers", Summary: "The overrides in force, compiled for whoever judges by them."},
 	}
 }
 

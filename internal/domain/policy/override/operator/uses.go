@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -79,7 +80,12 @@ func (u *uses) step(ctx context.Context) error {
 		}
 	}
 	for _, use := range order {
-		if err := u.record(ctx, use, count[keyOfUse(use)]); err != nil {
+		err := u.record(ctx, use, count[keyOfUse(use)])
+		if errors.Is(err, trail.ErrTooLarge) {
+			u.log.ErrorContext(ctx, "a use of an override is left out", "override", use.Override, "error", err)
+			err = nil // It would keep all that follow from the trail.
+		}
+		if err != nil {
 			return err
 		}
 	}
