@@ -36,6 +36,7 @@ func (r *Request) Tenant() string { return r.NamespaceLabels()[tenancyv1alpha1.L
 func (s *Set) Background(ctx context.Context, r *Request, w World) []Result {
 	var results []Result
 	r = r.Remembering()
+	w.Narrow = s.narrow
 	for _, evaluator := range s.evaluators {
 		if !evaluator.Info().Background {
 			continue

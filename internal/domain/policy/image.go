@@ -2,6 +2,7 @@ package policy
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -52,6 +53,9 @@ type Attestor struct {
 	RekorURL, RekorKey string
 	// CTLogKey (PEM) is that of a log of certificates of one's own.
 	CTLogKey string
+	// TrustedRoot is a Sigstore TrustedRoot as JSON, in place of the roots and logs
+	// that are known otherwise.
+	TrustedRoot string
 	// Timestamps are the PEM certificates of an authority of one's own, its leaf
 	// first and its root last: signatures must then be stamped by it.
 	Timestamps string
@@ -76,7 +80,27 @@ func (a Attestor) Check() error {
 	if err := a.checkKey("certificate log's public key", a.CTLogKey); err != nil {
 		return err
 	}
+	if err := a.checkTrustedRoot(); err != nil {
+		return err
+	}
 	return a.checkCertificates()
+}
+
+// trustedRootType begins the media type of a TrustedRoot.
+const trustedRootType = "application/vnd.dev.sigstore.trustedroot"
+
+func (a Attestor) checkTrustedRoot() error {
+	if a.TrustedRoot == "" {
+		return nil
+	}
+	var read struct{ MediaType string }
+	if err := json.Unmarshal([]byte(a.TrustedRoot), &read); err != nil {
+		return a.wrong("the trusted root is no JSON: %w; give a trusted_root.json of Sigstore as it is", err)
+	}
+	if !strings.HasPrefix(read.MediaType, trustedRootType) {
+		return a.wrong("the trusted root has the mediaType %q; give a trusted_root.json of Sigstore, whose begins with %s", read.MediaType, trustedRootType)
+	}
+	return nil
 }
 
 // checkWays wants one way to know the signer.
@@ -155,6 +179,23 @@ func (a Attestor) checkKey(what, text string) error {
 		return a.wrong("the %s cannot be read: %w; give the whole PEM block", what, err)
 	}
 	return nil
+}
+
+// PEMBlocks gives each block of a text on its own. A text that is no PEM is one.
+func PEMBlocks(text string) []string {
+	var blocks []string
+	rest := []byte(text)
+	for {
+		block, after := pem.Decode(rest)
+		if block == nil {
+			break
+		}
+		blocks, rest = append(blocks, string(pem.EncodeToMemory(block))), after
+	}
+	if len(blocks) == 0 && text != "" {
+		return []string{text}
+	}
+	return blocks
 }
 
 // Keyless lists the identities that count, and the roots that may vouch for them.

@@ -32,6 +32,9 @@ type Info struct {
 	Background bool
 	// Admission tells whether requests are subject to it.
 	Admission bool
+	// Remote tells that it may ask a registry or a service, which takes longer
+	// than what is at hand in the cluster.
+	Remote bool
 }
 
 // Evaluator is one compiled policy. Implementations MUST be safe for concurrent
@@ -56,6 +59,15 @@ type Mutator interface {
 
 // Waived returns the name of the override that waives a rule, or "".
 type Waived func(rule string) string
+
+// By returns the name of the override that waives a rule; "" also for callers
+// without overrides.
+func (w Waived) By(rule string) string {
+	if w == nil {
+		return ""
+	}
+	return w(rule)
+}
 
 // World is what a policy may look at besides the request. The zero value has
 // nothing: policies that look things up answer with ErrNoWorld.

@@ -94,6 +94,7 @@ func Mutating(p *policiesv1.MutatingPolicy) []Variant[policiesv1.MutatingPolicyS
 		spec.MatchConstraints = group.constraints(p.Spec.MatchConstraints)
 		group.conditions(spec.MatchConditions)
 		group.variables(spec.Variables)
+		group.annotations(spec.AuditAnnotations)
 		for i := range spec.Mutations {
 			if apply := spec.Mutations[i].ApplyConfiguration; apply != nil {
 				apply.Expression = rewrite(apply.Expression, group.nest)

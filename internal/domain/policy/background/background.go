@@ -41,7 +41,8 @@ type Overrides interface {
 type Scanner interface {
 	// Use puts other policies in force and judges everything again.
 	Use(set *policy.Set)
-	// Amend judges again what the queries choose.
+	// Amend judges again what the queries choose, all that it can before it
+	// returns an error.
 	Amend(ctx context.Context, set *policy.Set, about ...history.Query) error
 }
 
@@ -74,6 +75,9 @@ type Feed struct {
 	Deps
 
 	wake chan struct{}
+	// pause is how long it waits after the next failure; only Start's goroutine
+	// looks at it.
+	pause time.Duration
 
 	mu      sync.Mutex
 	fresh   bool                   // guarded by mu; the policies changed
@@ -84,7 +88,7 @@ var _ manager.LeaderElectionRunnable = (*Feed)(nil)
 
 // New returns a Feed, which listens from now on.
 func New(deps Deps) *Feed {
-	f := &Feed{Deps: deps, wake: make(chan struct{}, 1), fresh: true, queries: map[history.Query]bool{}}
+	f := &Feed{Deps: deps, wake: make(chan struct{}, 1), pause: soon, fresh: true, queries: map[history.Query]bool{}}
 	deps.Policies.OnChange(func() { f.note(true) })
 	deps.Overrides.OnChange(func(before, after v1alpha1.OverrideLedgerSpec) { f.note(false, changes(before, after)...) })
 	return f
@@ -109,23 +113,28 @@ func (f *Feed) Start(ctx context.Context) error {
 		case <-f.wake:
 		case <-again.C():
 		}
-		if !f.tell(ctx) {
-			again.Reset(soon)
+		if wait := f.tell(ctx); wait > 0 {
+			again.Reset(wait)
 		}
 	}
 }
 
 // note remembers what changed until it was told.
 func (f *Feed) note(policies bool, queries ...history.Query) {
-	f.mu.Lock()
-	f.fresh = f.fresh || policies
-	for _, query := range queries {
-		f.queries[query] = true
-	}
-	f.mu.Unlock()
+	f.keep(policies, queries)
 	select {
 	case f.wake <- struct{}{}:
 	default: // It wakes already.
+	}
+}
+
+// keep is note for later.
+func (f *Feed) keep(policies bool, queries []history.Query) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fresh = f.fresh || policies
+	for _, query := range queries {
+		f.queries[query] = true
 	}
 }
 
@@ -142,10 +151,11 @@ func (f *Feed) look(ctx context.Context, known []policy.Served) []policy.Served 
 	return served
 }
 
-// tell passes on what changed; false means that something is left.
-func (f *Feed) tell(ctx context.Context) bool {
+// tell passes on what changed, and says after which time to tell what is left; 0
+// when nothing is. What fails again and again is tried ever less often.
+func (f *Feed) tell(ctx context.Context) time.Duration {
 	if !f.Policies.Synced() {
-		return false
+		return soon
 	}
 	f.mu.Lock()
 	fresh, queries := f.fresh, slices.Collect(maps.Keys(f.queries))
@@ -154,17 +164,20 @@ func (f *Feed) tell(ctx context.Context) bool {
 	set := policy.NewSet(f.Policies.Evaluators(), f.Overrides)
 	if fresh {
 		f.Scanner.Use(set)
-		return true // Everything is judged again, by the overrides in force too.
+		return 0 // Everything is judged again, by the overrides in force too.
 	}
 	if len(queries) == 0 {
-		return true
+		return 0
 	}
 	if err := f.Scanner.Amend(ctx, set, queries...); err != nil {
 		f.Log.WarnContext(ctx, "a scan does not know of overrides yet", "error", err)
-		f.note(false, queries...)
-		return false
+		f.keep(false, queries)
+		wait := f.pause
+		f.pause = min(2*wait, kindsEvery)
+		return wait
 	}
-	return true
+	f.pause = soon
+	return 0
 }
 
 // changes choose the results that a change of the ledger may change: those that

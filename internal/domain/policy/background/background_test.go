@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +21,7 @@ import (
 )
 
 // patience is how long tests wait for what takes a moment.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // world is policies, overrides and kinds that change when a test says so.
 type world struct {
@@ -79,6 +81,35 @@ func (s scanner) Amend(_ context.Context, _ *policy.Set, about ...history.Query)
 	return nil
 }
 
+// broken is a scanner that never can, for a thousand times.
+type broken struct {
+	scanner
+	tried *atomic.Int32
+}
+
+func (b broken) Amend(context.Context, *policy.Set, ...history.Query) error {
+	if b.tried.Add(1) < 1000 {
+		return errors.New("an object cannot be read")
+	}
+	return nil
+}
+
+// TestFeedPauses: what cannot be told is tried again, and does not keep the
+// program busy.
+func TestFeedPauses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, s := &world{synced: true}, broken{scanner{used: make(chan struct{}, 8)}, &atomic.Int32{}}
+		run(t, w, s)
+		synctest.Wait()
+		w.overrides(spec(), spec(waiver("shop/new")))
+		<-time.After(10 * time.Minute)
+		if tried := s.tried.Load(); tried < 10 || tried > 40 {
+			t.Errorf("tried %d times in ten minutes, want about twice a minute", tried)
+		}
+	})
+}
+
 type kinds struct{}
 
 func (kinds) Served(context.Context) ([]policy.Served, error) { return nil, nil }
@@ -86,6 +117,12 @@ func (kinds) Served(context.Context) ([]policy.Served, error) { return nil, nil 
 func start(t *testing.T, w *world) scanner {
 	t.Helper()
 	s := scanner{used: make(chan struct{}, 8), amended: make(chan map[history.Query]bool, 8), fail: make(chan error, 1)}
+	run(t, w, s)
+	return s
+}
+
+func run(t *testing.T, w *world, s background.Scanner) {
+	t.Helper()
 	feed := background.New(background.Deps{
 		Policies: w, Overrides: ledger{w}, Scanner: s, Resources: kinds{}, Clock: clock.RealClock{}, Log: slog.New(slog.DiscardHandler),
 	})
@@ -98,7 +135,6 @@ func start(t *testing.T, w *world) scanner {
 			t.Error(err)
 		}
 	})
-	return s
 }
 
 func await[T any](t *testing.T, what string, from <-chan T) T {

@@ -6,10 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
@@ -100,12 +103,15 @@ func TestTiers(t *testing.T) {
 	}
 }
 
+// compile returns a policy as the API server has it while an override is in force
+// for somebody else.
 func compile(entry catalogue.Entry) (native.Objects, native.Reason, error) {
+	elsewhere := policyv1alpha1.Waivers{{Override: "elsewhere/o", Tenants: []string{"elsewhere"}, ExpiresAt: metav1.NewTime(time.Now().Add(time.Hour))}}
 	switch p := entry.Object.(type) {
 	case *policiesv1.ValidatingPolicy:
-		return native.Validating(p, native.Options{})
+		return native.Validating(p, native.Options{Waivers: elsewhere})
 	case *policiesv1.MutatingPolicy:
-		return native.Mutating(p, native.Options{})
+		return native.Mutating(p, native.Options{Waivers: elsewhere})
 	}
 	return nil, "", nil
 }

@@ -18,13 +18,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
@@ -35,7 +32,6 @@ func TestOnTheServer(t *testing.T) {
 	env := kubetest.Start(t)
 	env.InstallCRDs(t)
 	installKinds(t, env)
-	installLedger(t, env)
 	for _, file := range files(t) {
 		e := read(t, file)
 		t.Run(e.namespace.GetName(), func(t *testing.T) {
@@ -278,21 +274,5 @@ func definitionOf(object *unstructured.Unstructured) *apiextensionsv1.CustomReso
 				}},
 			}},
 		},
-	}
-}
-
-// installLedger makes the empty ledgers of overrides, which waivable policies read.
-func installLedger(t *testing.T, env *kubetest.Env) {
-	t.Helper()
-	for _, ledger := range override.Ledgers(override.Compile(nil, override.World{}).Spec) {
-		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&ledger)
-		if err != nil {
-			t.Fatal(err)
-		}
-		loose := &unstructured.Unstructured{Object: content}
-		loose.SetGroupVersionKind(policyv1alpha1.GroupVersion.WithKind("OverrideLedger"))
-		if err := env.Client.Create(t.Context(), loose); err != nil && !apierrors.IsAlreadyExists(err) {
-			t.Fatal(err)
-		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
-const soon = 30 * time.Second
+const soon = time.Minute
 
 // inForce puts policies of the catalogue in force in a namespace of its own.
 func inForce(t *testing.T, s *server, namespace string, annotations map[string]string, chosen func(catalogue.Entry) bool) {
@@ -95,7 +95,6 @@ func TestDebuggingContainers(t *testing.T) {
 	s := newServer(t, env)
 	const namespace = "catalogue-debugging"
 	env.InstallCRDs(t)
-	installLedger(t, env)
 	pod := web(namespace, func(spec *corev1.PodSpec) { spec.Containers[0].Image = "registry.corp.example/web" })
 	pod.Name = "running"
 	s.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"tenancy.roadbed.dev/tenant": "example"}}})
@@ -135,7 +134,6 @@ func TestLargePods(t *testing.T) {
 	t.Parallel()
 	env := kubetest.Start(t)
 	env.InstallCRDs(t)
-	installLedger(t, env)
 	s := newServer(t, env)
 	const namespace = "catalogue-large"
 	long := strings.Repeat("x", 200)
@@ -182,7 +180,6 @@ func TestDefaultAccount(t *testing.T) {
 	t.Parallel()
 	env := kubetest.Start(t)
 	env.InstallCRDs(t)
-	installLedger(t, env)
 	s := newServer(t, env)
 	const namespace = "catalogue-account"
 	inForce(t, s, namespace, nil, func(e catalogue.Entry) bool { return e.Tier == policy.Default })

@@ -54,7 +54,11 @@ func (c *controller[T]) enforce(ctx context.Context, p T) steps.Result {
 	if left != "" {
 		return c.leave(ctx, p, policiesv1.ReasonLeftToKyverno, "Not enforced by Roadbed: "+left+".")
 	}
-	objects, reason, err := c.kind.native(p, native.Options{})
+	waivers, err := c.waivers(ctx, native.Key(p))
+	if err != nil {
+		return steps.Failed(ReasonWriteFailed, err)
+	}
+	objects, reason, err := c.kind.native(p, native.Options{Waivers: waivers})
 	if err != nil {
 		return steps.Blocked(ReasonInvalid, err.Error())
 	}

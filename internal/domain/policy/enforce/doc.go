@@ -2,8 +2,9 @@
 // into native ones, keeps those as they must be, and tells in each policy's
 // status who enforces it.
 //
-// Data flow: a policy -> compiled by package engine -> package native -> native
-// policies and bindings in the cluster -> the policy's conditions.
+// Data flow: a policy -> compiled by package engine -> package native, with the
+// overrides in force that the ledger has of it -> native policies and bindings in
+// the cluster -> the policy's conditions.
 //
 // What always holds:
 //   - A policy that does not compile changes nothing: what was in force for it

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	policyv1alpha1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
 	"github.com/roadbed-dev/roadbed/internal/kernel/apply"
@@ -40,8 +41,8 @@ func Cached() map[client.Object]cache.ByObject {
 	return cached
 }
 
-// watches wakes a policy when what was made of it changed, and all of them when
-// a Kyverno comes or goes.
+// watches wakes a policy when what was made of it changed, when something else
+// waives it, and all of them when a Kyverno comes or goes.
 func (c *controller[T]) watches(b *builder.Builder) *builder.Builder {
 	ours := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, object client.Object) []reconcile.Request {
 		if object.GetLabels()[native.PolicyLabel] != c.source() {
@@ -52,6 +53,7 @@ func (c *controller[T]) watches(b *builder.Builder) *builder.Builder {
 	for _, each := range nativeKinds(c.kind.mutating) {
 		b = b.Watches(each, ours, builder.WithPredicates(apply.Drift()))
 	}
+	b = b.Watches(&policyv1alpha1.OverrideLedger{}, waived())
 	hooks := &metav1.PartialObjectMetadata{}
 	hooks.SetGroupVersionKind(admissionv1.SchemeGroupVersion.WithKind("ValidatingWebhookConfiguration"))
 	return b.WatchesMetadata(hooks, handler.EnqueueRequestsFromMapFunc(c.all), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))

@@ -14,29 +14,19 @@ import (
 // validating checks a policy of CEL validations.
 func (c *checker) validating(labels, annotations map[string]string, spec policiesv1.ValidatingPolicySpec) {
 	c.tier(labels, annotations)
-	c.expressions(spec.MatchConditions, spec.Validations)
+	c.constants(sourceOf(spec.MatchConstraints, spec.Variables, spec.MatchConditions, spec.Validations, spec.FailurePolicy))
+	c.repeated(spec.Validations)
 	c.matched(spec.MatchConstraints, texts(spec.Variables, spec.Validations))
 }
 
-// expressions finds constants and repetitions.
-func (c *checker) expressions(conditions []admissionregistrationv1.MatchCondition, validations []admissionregistrationv1.Validation) {
-	for i, condition := range conditions {
-		if strings.TrimSpace(condition.Expression) == "false" {
-			c.find(Error, NeverFires, condition.Name, fmt.Sprintf("spec.matchConditions[%d].expression", i), "the condition is false for every request, so the policy concerns none")
-		}
-	}
+// repeated finds validations that say the same.
+func (c *checker) repeated(validations []admissionregistrationv1.Validation) {
 	first := map[string]int{}
 	for i, validation := range validations {
-		rule, field := fmt.Sprintf("validations[%d]", i), fmt.Sprintf("spec.validations[%d].expression", i)
 		text := squeezed(validation.Expression)
-		switch text {
-		case "true":
-			c.find(Error, NeverFires, rule, field, "the expression is true for every object")
-		case "false":
-			c.find(Warning, AlwaysFires, rule, field, "the expression is false for every object that matches; say so with match constraints, if that is meant")
-		}
 		if before, twice := first[text]; twice {
-			c.find(Warning, Shadowed, rule, field, "validations[%d] says the same; this one adds nothing but a second message", before)
+			c.find(Warning, Shadowed, fmt.Sprintf("validations[%d]", i), fmt.Sprintf("spec.validations[%d].expression", i),
+				"validations[%d] says the same; this one adds nothing but a second message", before)
 		} else {
 			first[text] = i
 		}

@@ -29,24 +29,36 @@ func ofDocument(d load.Document) []Finding {
 	case *policiesv1.NamespacedValidatingPolicy:
 		c.validating(p.Labels, p.Annotations, p.Spec)
 	case *policiesv1.MutatingPolicy:
-		c.tier(p.Labels, p.Annotations)
-		c.resources(p.Spec.MatchConstraints)
+		c.mutating(p.Labels, p.Annotations, p.Spec)
 	case *policiesv1.NamespacedMutatingPolicy:
-		c.tier(p.Labels, p.Annotations)
-		c.resources(p.Spec.MatchConstraints)
+		c.mutating(p.Labels, p.Annotations, p.Spec)
 	case *policiesv1.ImageValidatingPolicy:
-		c.tier(p.Labels, p.Annotations)
-		c.resources(p.Spec.MatchConstraints)
+		c.imageValidating(p.Labels, p.Annotations, p.Spec)
 	case *policiesv1.NamespacedImageValidatingPolicy:
-		c.tier(p.Labels, p.Annotations)
-		c.resources(p.Spec.MatchConstraints)
+		c.imageValidating(p.Labels, p.Annotations, p.Spec)
 	case *admissionregistrationv1.ValidatingAdmissionPolicy:
-		c.expressions(p.Spec.MatchConditions, p.Spec.Validations)
+		c.constants(sourceOf(p.Spec.MatchConstraints, p.Spec.Variables, p.Spec.MatchConditions, p.Spec.Validations, p.Spec.FailurePolicy))
+		c.repeated(p.Spec.Validations)
 		c.matched(p.Spec.MatchConstraints, texts(p.Spec.Variables, p.Spec.Validations))
 	case *admissionregistrationv1.MutatingAdmissionPolicy:
+		c.constants(sourceOf(p.Spec.MatchConstraints, p.Spec.Variables, p.Spec.MatchConditions, nil, p.Spec.FailurePolicy))
 		c.resources(p.Spec.MatchConstraints)
 	}
 	return c.findings
+}
+
+// mutating checks a policy that changes objects.
+func (c *checker) mutating(labels, annotations map[string]string, spec policiesv1.MutatingPolicySpec) {
+	c.tier(labels, annotations)
+	c.constants(sourceOf(spec.MatchConstraints, spec.Variables, spec.MatchConditions, nil, spec.FailurePolicy))
+	c.resources(spec.MatchConstraints)
+}
+
+// imageValidating checks a policy about images.
+func (c *checker) imageValidating(labels, annotations map[string]string, spec policiesv1.ImageValidatingPolicySpec) {
+	c.tier(labels, annotations)
+	c.constants(sourceOf(spec.MatchConstraints, spec.Variables, spec.MatchConditions, spec.Validations, spec.FailurePolicy))
+	c.resources(spec.MatchConstraints)
 }
 
 // checker collects the findings of one document.

@@ -39,8 +39,12 @@ const (
 	NeverFires Code = "never-fires"
 	// AlwaysFires: a rule that every object it matches violates.
 	AlwaysFires Code = "always-fires"
-	// Unreachable: a rule that an earlier one, or its own exclude, leaves nothing.
+	// Unreachable: a rule that an earlier one, or its own exclude, leaves nothing,
+	// or a branch of an expression that is never taken.
 	Unreachable Code = "unreachable"
+	// Constant: a condition, or a part of an expression, that is the same for every
+	// object and decides nothing.
+	Constant Code = "constant"
 	// Shadowed: a check that an earlier one makes already.
 	Shadowed Code = "shadowed"
 	// MissingSubresource: a write that goes around the rule.
@@ -155,11 +159,27 @@ func accepted(findings []Finding, documents []load.Document) []Finding {
 
 // ofEvaluator finds what only an evaluation tells.
 func ofEvaluator(c load.Compiled) []Finding {
-	findings := expensive(c)
+	findings := append(expensive(c), idle(c)...)
 	if policy.IncludesSystem(labelsOf(c.Document)) || c.Info().Tier.Blocks() {
 		findings = append(findings, blocked(c)...)
 	}
 	return findings
+}
+
+// idle finds policies that are evaluated nowhere: neither at admission nor of what
+// exists. A MutatingPolicy changes objects at admission only.
+func idle(c load.Compiled) []Finding {
+	info := c.Info()
+	if info.Admission || info.Background && !strings.HasSuffix(info.Kind, "MutatingPolicy") {
+		return nil
+	}
+	object, ok := c.Document.Object.(client.Object)
+	if !ok {
+		return nil
+	}
+	of := &checker{document: c.Document, kind: info.Kind, name: object.GetName()}
+	of.find(Error, NeverFires, "", "spec", "requests are not evaluated (admission: false), nor does a scan do what this policy does: it concerns nothing")
+	return of.findings
 }
 
 func labelsOf(d load.Document) map[string]string {

@@ -10,7 +10,6 @@ import (
 
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
-	"github.com/roadbed-dev/roadbed/internal/domain/policy/jmespath"
 )
 
 // legacy checks a kyverno.io/v1 policy.
@@ -18,6 +17,9 @@ func (c *checker) legacy(labels, annotations map[string]string, spec kyvernov1.S
 	c.tier(labels, annotations)
 	for i, rule := range spec.Rules {
 		c.rule(spec, i, rule)
+	}
+	if webhook := spec.WebhookConfiguration; webhook != nil {
+		c.constants(celSource{operations: allOperations, conditions: webhook.MatchConditions, conditionsField: "spec.webhookConfiguration.matchConditions"})
 	}
 	tier, err := policy.TierOf(labels, annotations, policy.Audit)
 	if silent(spec) && err == nil {
@@ -50,8 +52,10 @@ func (c *checker) rule(spec kyvernov1.Spec, i int, rule kyvernov1.Rule) {
 		c.find(Error, Unreachable, rule.Name, at, "applyRules is One and spec.rules[0] (%s) applies to everything that this rule matches", spec.Rules[0].Name)
 	}
 	c.kinds(rule, at)
+	c.disjoint(rule, at)
 	c.text(rule.Name, at, rule)
-	c.deny(rule, at)
+	c.conditions(rule, at)
+	c.celRule(rule, at, spec.FailurePolicy)
 	c.images(rule, at)
 	c.patch(rule, at)
 }
@@ -93,65 +97,6 @@ func kinds(match kyvernov1.MatchResources) []string {
 	}
 	return all
 }
-
-// condition is what is looked at of a condition.
-type condition struct {
-	Key      any    `json:"key"`
-	Operator string `json:"operator"`
-	Value    any    `json:"value"`
-}
-
-// deny finds conditions that no object meets, because they compare text that
-// was meant as an expression, or constants.
-func (c *checker) deny(rule kyvernov1.Rule, at string) {
-	if rule.Validate == nil || rule.Validate.Deny == nil || rule.Validate.Deny.Conditions == nil {
-		return
-	}
-	var blocks struct {
-		Any []condition `json:"any"`
-		All []condition `json:"all"`
-	}
-	if err := json.Unmarshal(rule.Validate.Deny.Conditions.Raw, &blocks); err != nil {
-		return // the old form, a list
-	}
-	at += ".validate.deny.conditions"
-	dead := 0
-	for i, each := range blocks.All {
-		if c.dead(rule.Name, fmt.Sprintf("%s.all[%d].key", at, i), each) {
-			c.find(Error, NeverFires, rule.Name, fmt.Sprintf("%s.all[%d]", at, i), "one of the conditions that must all hold never does, so the rule passes everything")
-		}
-	}
-	for i, each := range blocks.Any {
-		if c.dead(rule.Name, fmt.Sprintf("%s.any[%d].key", at, i), each) {
-			dead++
-		}
-	}
-	if dead > 0 && dead == len(blocks.Any) {
-		c.find(Error, NeverFires, rule.Name, at+".any", "none of the conditions ever holds, so the rule passes everything")
-	}
-}
-
-// dead tells whether a condition never holds, and says why when its text is no
-// expression.
-func (c *checker) dead(name, field string, each condition) bool {
-	key, ok := each.Key.(string)
-	if !ok {
-		return false
-	}
-	expression, is := strings.CutPrefix(strings.TrimSpace(key), "{{")
-	expression, ends := strings.CutSuffix(expression, "}}")
-	if !is || !ends {
-		return !strings.Contains(key, "{{") && equality(each.Operator) && fmt.Sprint(each.Value) != key && !strings.Contains(fmt.Sprint(each.Value), "{{")
-	}
-	// Inner templates become text before the outer one is read.
-	if _, err := jmespath.Compile(strings.TrimSpace(template.ReplaceAllString(expression, "x"))); err != nil {
-		c.find(Error, Invalid, name, field, "this is no JMESPath, so on Kyverno it stays text and is compared as text: %v; to count objects, use a context entry with an apiCall", err)
-		return true
-	}
-	return false
-}
-
-func equality(operator string) bool { return operator == "Equals" || operator == "Equal" }
 
 // images finds keys that cannot be read, and keys that want a log unsaid.
 func (c *checker) images(rule kyvernov1.Rule, at string) {

@@ -31,7 +31,7 @@ import (
 func TestMain(m *testing.M) { kubetest.Main(m) }
 
 // patience is how long tests wait for what takes a moment.
-const patience = 45 * time.Second
+const patience = time.Minute
 
 // platform is the domain at work on a real API server, acting with Roadbed's
 // own rights and no others.

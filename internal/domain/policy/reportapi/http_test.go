@@ -15,18 +15,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/reportapi"
 )
 
-// TestHTTP: the routes answer whom the cluster knows, with what they may list.
-func TestHTTP(t *testing.T) {
-	t.Parallel()
-	s := start(t, "")
-	for _, name := range []string{"apples", "pears"} {
-		s.create(t, namespace(name))
-		s.put(t, name, "web", policy.Fail)
-	}
+// http: the routes answer whom the cluster knows, with what they may list.
+func (s *scene) http(t *testing.T) {
 	s.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "apples", Name: "reader"}})
 	s.create(t, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "apples", Name: "reader"}, Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{"openreports.io"}, Resources: []string{"reports"}, Verbs: []string{"list"},

@@ -189,10 +189,22 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// TestKubectl: what a person types.
-func TestKubectl(t *testing.T) {
+// TestPeople asks one server in all the ways people do.
+func TestPeople(t *testing.T) {
 	t.Parallel()
 	s := start(t, "")
+	for _, name := range []string{"apples", "pears"} {
+		s.create(t, namespace(name))
+		s.put(t, name, "web", policy.Fail)
+	}
+	t.Run("rights", s.rights)
+	t.Run("over HTTP", s.http)
+	t.Run("with kubectl", s.types)
+	t.Run("kubectl watches", s.watches)
+}
+
+// types is what a person types.
+func (s *scene) types(t *testing.T) {
 	s.put(t, "apples", "web", policy.Fail, policy.Pass)
 	s.put(t, "pears", "db", policy.Pass)
 	s.put(t, "", "admin", policy.Warn)
@@ -256,14 +268,8 @@ func TestKubectl(t *testing.T) {
 	})
 }
 
-// TestRights: RBAC decides whose reports one reads.
-func TestRights(t *testing.T) {
-	t.Parallel()
-	s := start(t, "")
-	for _, name := range []string{"apples", "pears"} {
-		s.create(t, namespace(name))
-		s.put(t, name, "web", policy.Fail)
-	}
+// rights: RBAC decides whose reports one reads.
+func (s *scene) rights(t *testing.T) {
 	s.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "reports"}, Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{"openreports.io", "wgpolicyk8s.io"}, Resources: []string{"reports", "policyreports"}, Verbs: []string{"get", "list", "watch"},
 	}}})
@@ -329,6 +335,11 @@ func TestWatch(t *testing.T) {
 		defer again.Stop()
 		expect(t, again, watch.Added, "uid-apples-job")
 	})
+	t.Run("one may begin with what there is, and be told where that ends", func(t *testing.T) {
+		for _, bookmarks := range []bool{true, false} {
+			begins(t, s, reports, bookmarks)
+		}
+	})
 	t.Run("one from before what is kept is told to list", func(t *testing.T) {
 		s.put(t, "apples", "job", policy.Fail, policy.Pass)
 		_, err := s.store.Prune(t.Context(), time.Now().Add(time.Hour))
@@ -340,10 +351,26 @@ func TestWatch(t *testing.T) {
 	})
 }
 
-// TestKubectlWatches: kubectl get -w prints what changes.
-func TestKubectlWatches(t *testing.T) {
-	t.Parallel()
-	s := start(t, "")
+// begins: a watch tells what there is, where that ends if it may, and goes on.
+func begins(t *testing.T, s *scene, reports dynamic.ResourceInterface, bookmarks bool) {
+	t.Helper()
+	all, err := reports.Watch(t.Context(), metav1.ListOptions{
+		SendInitialEvents: new(true), ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan, AllowWatchBookmarks: bookmarks,
+	})
+	check(t, err)
+	defer all.Stop()
+	expect(t, all, watch.Added, "uid-apples-job")
+	if bookmarks {
+		expect(t, all, watch.Bookmark, "")
+	}
+	s.put(t, "apples", "late", policy.Fail)
+	expect(t, all, watch.Added, "uid-apples-late")
+	check(t, s.store.Delete(t.Context(), "uid-apples-late"))
+	expect(t, all, watch.Deleted, "uid-apples-late")
+}
+
+// watches: kubectl get -w prints what changes.
+func (s *scene) watches(t *testing.T) {
 	s.put(t, "apples", "web", policy.Fail)
 	binary, err := kubetest.Binary()
 	check(t, err)

@@ -43,16 +43,17 @@ var _ watch.Interface = (*watcher)(nil)
 // begins with everything there is.
 func (s *storage) Watch(ctx context.Context, options *metainternalversion.ListOptions) (watch.Interface, error) {
 	w := &watcher{storage: s, namespace: request.NamespaceValue(ctx), wanted: selectionOf(options), out: make(chan watch.Event)}
-	version := ""
+	version, begin := "", false
 	if options != nil {
 		version = options.ResourceVersion
-		w.bookmark = options.SendInitialEvents != nil && *options.SendInitialEvents
+		begin = options.SendInitialEvents != nil && *options.SendInitialEvents
+		w.bookmark = begin && options.AllowWatchBookmarks // whoever did not allow one is sent none
 	}
 	var err error
 	if w.revision, err = s.watchFrom(ctx, version); err != nil {
 		return nil, err
 	}
-	w.initial = w.bookmark || w.revision == 0
+	w.initial = begin || w.revision == 0
 	if options != nil && options.SendInitialEvents != nil && !*options.SendInitialEvents {
 		w.initial = false
 	}

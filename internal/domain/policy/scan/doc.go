@@ -11,7 +11,8 @@
 //     for that (Info.Background).
 //   - Results of objects that are gone, and of resources that no policy concerns
 //     any more, are removed when the first pass after a start or a change of
-//     policies is complete.
+//     policies is complete. A resource that cannot be listed is waited for ten
+//     minutes, and holds up no judgement of others.
 //   - A scan changes no object.
 //
 // One process scans: the one that leads.

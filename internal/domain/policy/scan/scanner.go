@@ -98,23 +98,28 @@ func (s *Scanner) poke() {
 }
 
 // Amend puts the same policies with other overrides in force, and judges again
-// what the queries choose.
+// what the queries choose. One object that cannot be judged, say of a kind that
+// cannot be read, does not keep it from the others.
 func (s *Scanner) Amend(ctx context.Context, set *policy.Set, about ...history.Query) error {
 	s.mu.Lock()
 	s.set = set
 	s.mu.Unlock()
+	var first error
 	for _, query := range about {
 		reports, err := s.Store.Reports(ctx, query)
 		if err != nil {
 			return err
 		}
 		for _, report := range reports {
-			if err := s.again(ctx, report.Subject); err != nil {
-				return fmt.Errorf("judge %s %s again: %w", report.Subject.Kind, report.Subject.Name, err)
+			if err := s.again(ctx, report.Subject); err != nil && first == nil {
+				first = fmt.Errorf("judge %s %s again: %w", report.Subject.Kind, report.Subject.Name, err)
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
 		}
 	}
-	return nil
+	return first
 }
 
 // Synced tells whether everything was judged by the policies in force.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,7 +17,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
 	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roadbed-dev/roadbed/internal/adapter/database"
@@ -86,6 +92,12 @@ type world struct {
 
 func start(t *testing.T, namespace string) *world {
 	t.Helper()
+	return startBy(t, namespace, clock.RealClock{}, nil)
+}
+
+// startBy starts a scanner by a clock, with a wrap around what it asks.
+func startBy(t *testing.T, namespace string, by clock.WithTicker, wrap transport.WrapperFunc) *world {
+	t.Helper()
 	env := kubetest.Start(t)
 	w := &world{t: t, env: env, namespace: namespace}
 	w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
@@ -94,10 +106,12 @@ func start(t *testing.T, namespace string) *world {
 	t.Cleanup(func() { _ = db.Close() })
 	w.store, err = history.Open(t.Context(), db, dialect, clock.RealClock{})
 	check(t, err)
-	client, err := dynamic.NewForConfig(env.Admin)
+	connection := rest.CopyConfig(env.Admin)
+	connection.Wrap(wrap)
+	client, err := dynamic.NewForConfig(connection)
 	check(t, err)
 	w.scanner = scan.New(scan.Deps{
-		Client: client, Cluster: cluster{}, Store: w.store, Clock: clock.RealClock{}, Log: slog.New(slog.DiscardHandler),
+		Client: client, Cluster: cluster{}, Store: w.store, Clock: by, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan struct{})
@@ -196,11 +210,91 @@ func TestScanSweeps(t *testing.T) {
 	check(t, w.store.Put(t.Context(), history.Judgement{Subject: gone, Results: []policy.Result{{Policy: "p", Rule: "r", Status: policy.Fail}}}))
 	w.scanner.Use(policy.NewSet([]policy.Evaluator{labelled{name: "owners", namespace: w.namespace}}, nil))
 	w.await()
-	kubetest.Eventually(t, 20*time.Second, "synced", func() error {
+	kubetest.Eventually(t, time.Minute, "synced", func() error {
 		if !w.scanner.Synced() {
 			return errors.New("not synced")
 		}
 		return nil
+	})
+}
+
+// answering answers requests with a status while it is not zero.
+func answering(status *atomic.Int32, which func(*http.Request) bool) transport.WrapperFunc {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			code := int(status.Load())
+			if code == 0 || !which(r) {
+				return next.RoundTrip(r)
+			}
+			return &http.Response{StatusCode: code, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
+		})
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestAmendGoesOn judges again what can be read, whatever cannot.
+func TestAmendGoesOn(t *testing.T) {
+	t.Parallel()
+	var status atomic.Int32
+	w := startBy(t, "scan-goes-on", clock.RealClock{}, answering(&status, func(r *http.Request) bool {
+		return strings.Contains(r.URL.Path, "/configmaps/bad")
+	}))
+	for _, name := range []string{"bad-1", "bad-2", "bad-3", "bad-4", "bad-5", "good"} {
+		w.create(w.configMap(name, nil))
+	}
+	owners := []policy.Evaluator{labelled{name: "owners", namespace: w.namespace}}
+	w.scanner.Use(policy.NewSet(owners, nil))
+	w.await("bad-1 fail", "bad-2 fail", "bad-3 fail", "bad-4 fail", "bad-5 fail", "good fail")
+	status.Store(http.StatusInternalServerError)
+	if err := w.scanner.Amend(t.Context(), policy.NewSet(owners, waiver("good")), history.Query{Status: policy.Fail}); err == nil {
+		t.Error("nobody learns that objects were not judged")
+	}
+	w.await("bad-1 fail", "bad-2 fail", "bad-3 fail", "bad-4 fail", "bad-5 fail", "good skip")
+}
+
+// TestResourceComesBack scans a resource that was not served for a moment, as that
+// of a server that starts anew.
+func TestResourceComesBack(t *testing.T) {
+	t.Parallel()
+	var status, refused atomic.Int32
+	status.Store(http.StatusNotFound)
+	w := startBy(t, "scan-comes-back", clock.RealClock{}, answering(&status, func(*http.Request) bool {
+		refused.Add(1)
+		return true
+	}))
+	w.create(w.configMap("old", nil))
+	w.scanner.Use(policy.NewSet([]policy.Evaluator{labelled{name: "owners", namespace: w.namespace}}, nil))
+	kubetest.Eventually(t, time.Minute, "the resource is asked for", func() error {
+		if refused.Load() == 0 {
+			return errors.New("it was not")
+		}
+		return nil
+	})
+	status.Store(0)
+	w.await("old fail")
+}
+
+// TestUnlistedHoldsUpNobody removes results of what is gone although a resource
+// cannot be listed.
+func TestUnlistedHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	var status atomic.Int32
+	status.Store(http.StatusInternalServerError)
+	now := clocktesting.NewFakeClock(time.Now())
+	w := startBy(t, "scan-unlisted", now, answering(&status, func(*http.Request) bool { return true }))
+	gone := history.Subject{APIVersion: "v1", Kind: "Secret", Namespace: w.namespace, Name: "gone", UID: "gone"}
+	check(t, w.store.Put(t.Context(), history.Judgement{Subject: gone, Results: []policy.Result{{Policy: "p", Rule: "r", Status: policy.Fail}}}))
+	w.scanner.Use(policy.NewSet([]policy.Evaluator{labelled{name: "owners", namespace: w.namespace}}, nil))
+	kubetest.Eventually(t, time.Minute, "the result is gone", func() error {
+		now.Step(5 * time.Second)
+		known, err := w.store.UIDs(t.Context())
+		if err == nil && len(known) > 0 {
+			err = errors.New("it is there")
+		}
+		return err
 	})
 }
 

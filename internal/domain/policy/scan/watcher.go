@@ -20,7 +20,8 @@ import (
 // pageSize is how many objects are in memory at once, for each resource.
 const pageSize = 250
 
-// forbidden is how long it waits where it may not read a resource.
+// forbidden is how long it waits where it may not read a resource, and how long
+// others wait for one that cannot be listed.
 const forbidden = 10 * time.Minute
 
 // watcher lists and then watches one resource.
@@ -34,16 +35,18 @@ type watcher struct {
 	listed func()
 }
 
-// run lists and watches until the context ends, again after every failure.
+// run lists and watches until the context ends, again after every failure. A
+// resource that is not served any more may come back before anybody else notices.
 func (w *watcher) run(ctx context.Context) {
 	defer w.listed()
+	limit := w.scanner.Clock.Now().Add(forbidden)
 	for ctx.Err() == nil {
 		err := w.follow(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
-			return // the resource is not served any more; what it left is swept
+		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) || w.scanner.Clock.Now().After(limit) {
+			w.listed() // What it left is swept.
 		}
 		if apierrors.IsForbidden(err) {
 			w.listed() // The others are complete without it.

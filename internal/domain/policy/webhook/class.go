@@ -11,8 +11,11 @@ type Class string
 
 // The classes.
 const (
-	// Open policies let pass when nobody answers.
+	// Open policies let pass when nobody answers. They decide from what is at
+	// hand in the cluster, so that nobody waits long for them.
 	Open Class = "open"
+	// Remote policies let pass, too, and may ask a registry or a service first.
+	Remote Class = "remote"
 	// Strict policies refuse then, because they say so.
 	Strict Class = "strict"
 	// Images refuses Pods with the images that its policies name, then.
@@ -20,11 +23,11 @@ const (
 )
 
 // Classes are all classes.
-func Classes() []Class { return []Class{Open, Strict, Images} }
+func Classes() []Class { return []Class{Open, Remote, Strict, Images} }
 
 // Split sorts the policies that are not native into classes. A policy about
 // images that blocks is asked about Pods in the class Images, and about
-// everything else, such as Deployments, in the class Open: it is Pods that run
+// everything else, such as Deployments, in the class Remote: it is Pods that run
 // images, so nothing else has to wait for an answer. A policy that is about
 // images in some of its rules only is asked about those apart.
 func Split(evaluators []policy.Evaluator) map[Class][]policy.Evaluator {
@@ -36,9 +39,11 @@ func Split(evaluators []policy.Evaluator) map[Class][]policy.Evaluator {
 		case info.Lane == policy.Native || !info.Admission:
 		case len(patterns(evaluator)) > 0 && info.Tier.Blocks():
 			split[Images] = append(split[Images], evaluator)
-			split[Open] = append(split[Open], beyondPods(evaluator))
+			split[Remote] = append(split[Remote], beyondPods(evaluator))
 		case ok && closed.FailsClosed() && len(patterns(evaluator)) == 0:
 			split[Strict] = append(split[Strict], evaluator)
+		case info.Remote:
+			split[Remote] = append(split[Remote], evaluator)
 		default:
 			split[Open] = append(split[Open], evaluator)
 		}

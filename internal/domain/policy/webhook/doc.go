@@ -10,6 +10,8 @@
 //     answers, they are refused, and nothing else is. Every other policy fails
 //     open, unless it says itself that it must not (failurePolicy: Fail). What
 //     is to hold whatever happens belongs in the native lane.
+//   - Whoever is asked answers before the API server stops waiting: a policy that
+//     blocks is not passed by being slow.
 //   - The system's namespaces never depend on an answer from here.
 //   - A request in, a response out: nothing is written. Metrics have a bounded
 //     number of series.

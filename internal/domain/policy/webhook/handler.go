@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -79,7 +80,10 @@ func Mutator(class Class, deps Deps) admission.Handler {
 // Handle answers one request.
 func (h *handler) Handle(ctx context.Context, in admission.Request) admission.Response {
 	begun := h.Clock.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, patienceOf(h.class), errSlow)
+	waits := time.Duration(timeoutOf(h.class)) * time.Second
+	last := time.NewTimer(waits * 4 / 5)
+	defer last.Stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, waits*3/5, errSlow)
 	defer cancel()
 	r, err := policy.FromAdmission(&in.AdmissionRequest)
 	if err == nil {
@@ -88,26 +92,54 @@ func (h *handler) Handle(ctx context.Context, in admission.Request) admission.Re
 	if err != nil {
 		return h.unanswered(err)
 	}
-	response, results := h.answer(ctx, h, r, in.Object.Raw)
+	response, results := h.inTime(last.C, r, func() (admission.Response, []policy.Result) {
+		return h.answer(ctx, h, r, in.Object.Raw)
+	})
 	response.AuditAnnotations = annotations(results)
 	h.Metrics.decided(h.verb, h.class, r.Tenant(), results, h.Clock.Since(begun))
 	return response
+}
+
+// inTime answers while the API server still waits: it would go on without a
+// policy that blocks. Policies give up by themselves as soon as they notice that
+// their time is over, which is before; one that does not is left behind.
+func (h *handler) inTime(last <-chan time.Time, r *policy.Request, answer func() (admission.Response, []policy.Result)) (admission.Response, []policy.Result) {
+	type answered struct {
+		response admission.Response
+		results  []policy.Result
+	}
+	done := make(chan answered, 1)
+	go func() {
+		response, results := answer()
+		done <- answered{response, results}
+	}()
+	select {
+	case found := <-done:
+		return found.response, found.results
+	case <-last:
+	}
+	if failsOpen(h.class) && h.blocks(r) {
+		return admission.Denied(errSlow.Error()), nil
+	}
+	return h.unanswered(errSlow), nil
+}
+
+// blocks tells whether a policy that refuses may concern the request.
+func (h *handler) blocks(r *policy.Request) bool {
+	about := policy.Served{Group: r.Resource.Group, Version: r.Resource.Version, Kind: r.Kind.Kind, Resource: r.Resource.Resource, Subresource: r.SubResource}
+	return slices.ContainsFunc(h.Policies.of(h.class).Evaluators(), func(e policy.Evaluator) bool {
+		return e.Info().Tier.Blocks() && concerns(h.class, e, about, r.Operation)
+	})
 }
 
 // errSlow is why a policy that does not come to an end is an error: one that
 // blocks refuses then, so that nobody gets around it by an object that is large.
 var errSlow = errors.New("the policy takes too long with an object of this size: make it smaller, or have the policy look at less")
 
-// patienceOf is how long policies may take: long enough before the API server
-// stops waiting, and would go on without them.
-func patienceOf(class Class) time.Duration {
-	return time.Duration(timeoutOf(class)) * time.Second * 3 / 5
-}
-
 // unanswered does what the API server does where it gets no answer: an answer
 // that nothing can be said would refuse, whatever the class.
 func (h *handler) unanswered(err error) admission.Response {
-	if h.class == Open {
+	if failsOpen(h.class) {
 		return admission.Allowed("").WithWarnings(fmt.Sprintf("policies could not judge this request: %v", err))
 	}
 	return admission.Errored(http.StatusInternalServerError, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,10 +32,11 @@ type fake struct {
 	resource string
 	images   []string
 	closed   bool
+	remote   bool
 }
 
 func (f fake) Info() policy.Info {
-	return policy.Info{Name: f.name, Lane: f.lane, Tier: cmp.Or(f.tier, policy.Mandatory), Admission: true}
+	return policy.Info{Name: f.name, Lane: f.lane, Tier: cmp.Or(f.tier, policy.Mandatory), Admission: true, Remote: f.remote || f.images != nil}
 }
 
 func (f fake) Scopes() []policy.Scope {
@@ -93,11 +95,12 @@ func TestConfigure(t *testing.T) {
 	}{
 		{"native only", "the API server needs nobody", []policy.Evaluator{fake{name: "n", lane: policy.Native, resource: "pods"}}, nil},
 		{"lookup", "fails open", []policy.Evaluator{fake{name: "l", lane: policy.Engine, resource: "deployments"}}, []string{"open.validate.policy.roadbed.dev Ignore apps/v1/deployments"}},
+		{"a service", "fails open, later", []policy.Evaluator{fake{name: "l", lane: policy.Engine, resource: "deployments", remote: true}}, []string{"remote.validate.policy.roadbed.dev Ignore apps/v1/deployments"}},
 		{"strict", "says so itself", []policy.Evaluator{fake{name: "s", lane: policy.Legacy, resource: "configmaps", closed: true}}, []string{"strict.validate.policy.roadbed.dev Fail /v1/configmaps"}},
 		{"images", "closed for Pods", []policy.Evaluator{fake{name: "i", lane: policy.Engine, resource: "pods", images: []string{"registry.corp.com/*"}}}, []string{"images.validate.policy.roadbed.dev Fail /v1/pods narrowed"}},
-		{"images of deployments", "open for what makes Pods", []policy.Evaluator{fake{name: "i", lane: policy.Engine, resource: "deployments", images: []string{"registry.corp.com/*"}}}, []string{"open.validate.policy.roadbed.dev Ignore apps/v1/deployments"}},
-		{"images that are advised", "nothing waits for a warning", []policy.Evaluator{fake{name: "i", lane: policy.Engine, tier: policy.Recommended, resource: "pods", images: []string{"registry.corp.com/*"}}}, []string{"open.validate.policy.roadbed.dev Ignore /v1/pods"}},
-		{"images and failurePolicy: Fail", "Pods run images, so nothing else waits", []policy.Evaluator{fake{name: "i", lane: policy.Engine, resource: "deployments", images: []string{"registry.corp.com/*"}, closed: true}}, []string{"open.validate.policy.roadbed.dev Ignore apps/v1/deployments"}},
+		{"images of deployments", "open for what makes Pods", []policy.Evaluator{fake{name: "i", lane: policy.Engine, resource: "deployments", images: []string{"registry.corp.com/*"}}}, []string{"remote.validate.policy.roadbed.dev Ignore apps/v1/deployments"}},
+		{"images that are advised", "nothing waits for a warning", []policy.Evaluator{fake{name: "i", lane: policy.Engine, tier: policy.Recommended, resource: "pods", images: []string{"registry.corp.com/*"}}}, []string{"remote.validate.policy.roadbed.dev Ignore /v1/pods"}},
+		{"images and failurePolicy: Fail", "Pods run images, so nothing else waits", []policy.Evaluator{fake{name: "i", lane: policy.Engine, resource: "deployments", images: []string{"registry.corp.com/*"}, closed: true}}, []string{"remote.validate.policy.roadbed.dev Ignore apps/v1/deployments"}},
 		{
 			"images among other rules", "each in its class",
 			[]policy.Evaluator{divisible{fake{name: "d", lane: policy.Legacy, resource: "pods"}, []policy.Evaluator{
@@ -259,15 +262,69 @@ func (h hurried) Validate(ctx context.Context, _ *policy.Request, _ policy.World
 // that those that block can still refuse.
 func TestHandleInTime(t *testing.T) {
 	t.Parallel()
-	for class, patience := range map[webhook.Class]time.Duration{webhook.Open: 5 * time.Second, webhook.Images: 10 * time.Second} {
+	for class, patience := range map[webhook.Class]time.Duration{webhook.Open: 2 * time.Second, webhook.Remote: 5 * time.Second, webhook.Images: 10 * time.Second} {
 		var left time.Duration
 		p := hurried{fake{name: "p", lane: policy.Legacy, tier: policy.Mandatory, resource: "pods"}, &left}
 		if class == webhook.Images {
 			p.images = []string{"x.example/*"}
 		}
+		p.remote = class == webhook.Remote
 		webhook.Validator(class, deps(t, p)).Handle(t.Context(), pod(t))
 		if left <= 0 || left >= patience {
 			t.Errorf("policies of class %s have %v while the API server waits %v", class, left, patience)
 		}
 	}
+}
+
+// TestPatience: who fails open does not keep requests waiting while nobody answers.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	validating, _ := webhook.Configure([]policy.Evaluator{
+		fake{name: "a", lane: policy.Legacy, resource: "configmaps"},
+		fake{name: "b", lane: policy.Engine, resource: "configmaps", remote: true},
+		fake{name: "c", lane: policy.Legacy, resource: "configmaps", closed: true},
+		fake{name: "d", lane: policy.Engine, resource: "pods", images: []string{"x.example/*"}},
+	}, served, at)
+	want := map[string]int32{"open": 2, "remote": 5, "strict": 5, "images": 10}
+	for _, hook := range validating.Webhooks {
+		class, _, _ := strings.Cut(hook.Name, ".")
+		if *hook.TimeoutSeconds != want[class] {
+			t.Errorf("%s: the API server waits %d s, want %d", hook.Name, *hook.TimeoutSeconds, want[class])
+		}
+	}
+	if len(validating.Webhooks) != len(want) {
+		t.Errorf("there are %d webhooks, want %d", len(validating.Webhooks), len(want))
+	}
+}
+
+// TestStubborn: a policy that does not notice that its time is over is answered
+// for, before the API server stops waiting: one that blocks refuses, and one that
+// only warns does not.
+func TestStubborn(t *testing.T) {
+	t.Parallel()
+	for tier, want := range map[policy.Tier]bool{policy.Mandatory: false, policy.Recommended: true} {
+		t.Run(string(tier), func(t *testing.T) {
+			t.Parallel()
+			begun := time.Now()
+			p := stubborn{fake{name: "p", lane: policy.Legacy, tier: tier, resource: "pods"}, t.Context().Done()}
+			response := webhook.Validator(webhook.Open, deps(t, p)).Handle(t.Context(), pod(t))
+			if took := time.Since(begun); response.Allowed != want || took < time.Second {
+				t.Errorf("allowed %v after %v, want %v: %+v", response.Allowed, took, want, response)
+			}
+			if text := fmt.Sprint(response.Result, response.Warnings); !strings.Contains(text, "takes too long") {
+				t.Errorf("it does not say why: %s", text)
+			}
+		})
+	}
+}
+
+// stubborn judges until somebody ends it.
+type stubborn struct {
+	fake
+	end <-chan struct{}
+}
+
+func (s stubborn) Validate(context.Context, *policy.Request, policy.World) []policy.Result {
+	<-s.end
+	return nil
 }
