@@ -13,6 +13,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/clock"
 
+	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/standalone/pki"
 )
 
@@ -130,4 +131,19 @@ func (a *Access) certify(user string, groups []string) (pki.Pair, error) {
 		return pki.Pair{}, errors.New("a client certificate needs a user name")
 	}
 	return a.authority.Issue(pki.Subject{Name: user, Groups: groups, Client: true}, nil, a.clock.Now(), userLife)
+}
+
+// openConnections makes the pipe for the children and our own client configurations.
+func (p *Plane) openConnections() error {
+	var err error
+	if p.admin, err = p.ClientConfig(AdminUser, AdminGroup); err != nil {
+		return err
+	}
+	if p.roadbed, err = p.ClientConfig(identity.Roadbed, identity.RoadbedGroups()...); err != nil {
+		return err
+	}
+	if p.lifeline, p.holding, err = os.Pipe(); err != nil {
+		return fmt.Errorf("make lifeline: %w", err)
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"syscall"
 )
 
 // corruption is what etcd writes when it cannot use its own files: the words of
@@ -36,6 +37,12 @@ func (p *Plane) explain(name string, err error) error {
 		}
 	}
 	return &ChildError{Child: name, Log: log, Tail: tail(log, quotedLines), Err: err}
+}
+
+// outrun says that a component ended because somebody else listens on its port.
+func outrun(err error) bool {
+	ended, is := errors.AsType[*ChildError](err)
+	return is && strings.Contains(ended.Tail, syscall.EADDRINUSE.Error())
 }
 
 // corruptionIn returns the first line that tells of corruption, shortened.

@@ -64,14 +64,14 @@ func TestNoOrphans(t *testing.T) {
 	}
 	_ = supervisor.Wait() // "signal: killed"
 	for _, child := range status.Children {
-		kubetest.Eventually(t, 5*time.Second, child.Name+" is gone", func() error {
+		kubetest.Eventually(t, time.Minute, child.Name+" is gone", func() error {
 			if syscall.Kill(child.PID, 0) == nil && !zombie(child.PID) {
 				return fmt.Errorf("process %d lives", child.PID)
 			}
 			return nil
 		})
 	}
-	kubetest.Eventually(t, 5*time.Second, "the directory is free", func() error {
+	kubetest.Eventually(t, time.Minute, "the directory is free", func() error {
 		if _, running, err := standalone.Inspect(dir); running || err != nil {
 			return errors.Join(errors.New("in use"), err)
 		}

@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
-	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/standalone/atomicfile"
 	"github.com/roadbed-dev/roadbed/internal/standalone/pki"
 )
@@ -30,6 +29,9 @@ type Config struct {
 	// Ephemeral makes etcd not wait for the disk: faster, and a crash of the
 	// machine loses the data.
 	Ephemeral bool
+	// AuditBodies has the audit log tell what was written, too; never Secrets and
+	// ConfigMaps.
+	AuditBodies bool
 	// Nodes is how many simulated nodes there are; 0 runs no simulator.
 	Nodes int
 	// Admission are static admission policies.
@@ -71,21 +73,29 @@ type Plane struct {
 	stopErr  error
 }
 
+// starts is how often a start is tried while others are faster to take the ports
+// that were free when they were chosen.
+const starts = 3
+
 // Start brings up a control plane and returns when all of it is ready. When
 // ctx ends before, or anything fails, what was started is stopped again.
 // Afterwards ctx means nothing: the plane runs until Stop.
 //
 // Errors for users: DamagedError, LockedError, ChildError.
 func Start(ctx context.Context, config Config) (*Plane, error) {
-	p, err := newPlane(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.launch(ctx); err != nil {
+	for left := starts - 1; ; left-- {
+		p, err := newPlane(ctx, config)
+		if err != nil {
+			return nil, err
+		}
+		if err = p.launch(ctx); err == nil {
+			return p, nil
+		}
 		stopErr := p.Stop(context.WithoutCancel(ctx))
-		return nil, errors.Join(err, stopErr)
+		if left == 0 || stopErr != nil || !outrun(err) {
+			return nil, errors.Join(err, stopErr)
+		}
 	}
-	return p, nil
 }
 
 // newPlane takes the data directory and writes into it what the components
@@ -158,7 +168,7 @@ func (p *Plane) prepare(l layout) error {
 		return l.damagedKey(err)
 	}
 	p.Access = p.creds.access
-	if err := writeSettings(l, p.config.Admission, p.creds.encryptionKey); err != nil {
+	if err := writeSettings(l, p.config, p.creds.encryptionKey); err != nil {
 		return err
 	}
 	if err := p.state.save(l); err != nil {
@@ -166,21 +176,6 @@ func (p *Plane) prepare(l layout) error {
 	}
 	p.reportMoved(moved)
 	return p.openConnections()
-}
-
-// openConnections makes the pipe for the children and our own client configurations.
-func (p *Plane) openConnections() error {
-	var err error
-	if p.admin, err = p.ClientConfig(AdminUser, AdminGroup); err != nil {
-		return err
-	}
-	if p.roadbed, err = p.ClientConfig(identity.Roadbed, identity.RoadbedGroups()...); err != nil {
-		return err
-	}
-	if p.lifeline, p.holding, err = os.Pipe(); err != nil {
-		return fmt.Errorf("make lifeline: %w", err)
-	}
-	return nil
 }
 
 func (p *Plane) reportMoved(moved []movedPort) {

@@ -29,8 +29,9 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
 
-// recoverLimit is how long a killed component may take to be back.
-const recoverLimit = 30 * time.Second
+// recoverLimit is how long a killed component may take to be back, on a busy
+// machine.
+const recoverLimit = 2 * time.Minute
 
 // running is a plane in the middle of its life, as the subtests of TestPlane
 // see it.
@@ -406,12 +407,15 @@ func checkKilledChildren(t *testing.T, r running) {
 			return nil
 		})
 	}
-	if exits := r.events.of(standalone.EventExited); len(exits) < len(before.Children) || !strings.Contains(exits[0].Err.Error(), "killed") {
-		t.Errorf("reported exits: %v", exits)
+	// One that is back before those that it needs may have ended once more.
+	now, exits := r.plane.Status().Children, map[string][]string{}
+	for _, exit := range r.events.of(standalone.EventExited) {
+		exits[exit.Child] = append(exits[exit.Child], exit.Err.Error())
 	}
-	for _, child := range r.plane.Status().Children {
-		if child.Restarts == 0 || !strings.Contains(child.LastExit, "killed") {
-			t.Errorf("status of %s after a kill: %d restarts, last exit %q", child.Name, child.Restarts, child.LastExit)
+	for _, child := range now {
+		told := exits[child.Name]
+		if len(told) == 0 || !strings.Contains(told[0], "killed") || child.Restarts == 0 || !slices.Contains(told, child.LastExit) {
+			t.Errorf("after a kill %s has %d restarts, its last exit was %q; reported were %q", child.Name, child.Restarts, child.LastExit, told)
 		}
 	}
 	kubetest.Eventually(t, recoverLimit, "the API works again", func() error {

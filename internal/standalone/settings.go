@@ -18,7 +18,10 @@ import (
 )
 
 //go:embed files/audit-policy.yaml
-var auditPolicy []byte
+var auditPolicy string
+
+//go:embed files/audit-bodies.yaml
+var auditBodies string
 
 //go:embed files/authentication.yaml
 var authentication []byte
@@ -71,9 +74,9 @@ var staticPlugins = []struct {
 }
 
 // writeSettings writes every configuration file anew.
-func writeSettings(l layout, manifests []Manifest, encryptionKey string) error {
+func writeSettings(l layout, c Config, encryptionKey string) error {
 	files := map[string][]byte{
-		auditPolicyFile:    auditPolicy,
+		auditPolicyFile:    auditPolicyFor(c),
 		authenticationFile: authentication,
 		stagesFile:         stages,
 	}
@@ -94,7 +97,16 @@ func writeSettings(l layout, manifests []Manifest, encryptionKey string) error {
 			return err
 		}
 	}
-	return writeManifests(l, manifests)
+	return writeManifests(l, c.Admission)
+}
+
+// auditPolicyFor is the policy with all its rules.
+func auditPolicyFor(c Config) []byte {
+	const rest = "  - level: Metadata\n"
+	if c.AuditBodies {
+		return []byte(auditPolicy + auditBodies + rest)
+	}
+	return []byte(auditPolicy + rest)
 }
 
 type object = map[string]any
