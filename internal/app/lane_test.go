@@ -21,6 +21,7 @@ import (
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
 	"github.com/roadbed-dev/roadbed/internal/app"
+	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/enforce"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/images/imagestest"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/webhook"
@@ -98,7 +99,7 @@ func (w *laneWorld) run(t *testing.T) {
 	case <-ready:
 	case err := <-done:
 		t.Fatalf("the server ended: %v", err)
-	case <-time.After(patience):
+	case <-time.After(apptest.Patience):
 		t.Fatal("the server is not ready")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -39,6 +38,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if err := opts.validate(); err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}
+	ctrl.SetLogger(logr.FromSlogHandler(opts.Log.Handler())) // before the first client: later ones are not heard
 	thrifty()
 	opts.Config = tuned(opts.Config)
 	direct, err := client.New(opts.Config, client.Options{})
@@ -48,7 +48,6 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if opts.FeatureGates, err = gates.Here(ctx, direct, opts.FeatureGates, opts.Log); err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}
-	ctrl.SetLogger(logr.FromSlogHandler(opts.Log.Handler()))
 	record, err := trail.OpenFile(opts.TrailPath, opts.Clock, opts.Log)
 	if err != nil {
 		return fmt.Errorf("open the trail: %w", err)
@@ -65,19 +64,6 @@ func Run(ctx context.Context, opts Options) (err error) {
 		return fmt.Errorf("run the server: %w", err)
 	}
 	return nil
-}
-
-// collectAfter is by how many percent the heap grows until it is collected. Most of
-// it is what caches hold for long: half of Go's own measure takes a quarter less
-// memory, for a few percent more of the program's processor time. goCollects is
-// Go's own measure.
-const collectAfter, goCollects = 50, 100
-
-// thrifty has the process collect garbage sooner, unless somebody has said how soon.
-func thrifty() {
-	if said := debug.SetGCPercent(collectAfter); said != goCollects {
-		debug.SetGCPercent(said)
-	}
 }
 
 // tuned is a copy of the connection without the client's own rate limit: the

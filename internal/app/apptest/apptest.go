@@ -5,6 +5,7 @@ package apptest
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -16,8 +17,8 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/app"
 )
 
-// Patience is how long a server may take to become ready.
-const Patience = 60 * time.Second
+// Patience is how long a server may take to become ready, on a busy machine.
+const Patience = 5 * time.Minute
 
 // Install installs the platform with gates open, as the administrator of a cluster
 // whose API server reaches webhooks on this machine.
@@ -86,13 +87,29 @@ func Until(t testing.TB, run func(context.Context) error) (stop func(), ended <-
 // Log keeps nothing.
 func Log() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// FreeAddress is an address of loopback that nothing listens on.
+// FreeAddress is an address of loopback that nothing listens on. No outgoing
+// connection is given its port, as those from 32768 on are: until somebody listens
+// there nobody takes it.
 func FreeAddress(t testing.TB) netip.AddrPort {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 200 {
+		address := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), 12_000+rand.N[uint16](8_000))
+		if listener, err := net.Listen("tcp", address.String()); err == nil && listener.Close() == nil {
+			return address
+		}
 	}
-	defer func() { _ = listener.Close() }() // only its port is wanted
-	return listener.Addr().(*net.TCPAddr).AddrPort()
+	t.Fatal("no free port between 12000 and 20000 on 127.0.0.1 in 200 draws")
+	return netip.AddrPort{}
+}
+
+// UseUp asks until a rate is used up. However long the machine takes, no more may
+// pass than the rate and what comes back meanwhile.
+func UseUp(t testing.TB, rate int, over time.Duration, refused func() bool) {
+	t.Helper()
+	began := time.Now()
+	for passed := 0; !refused(); passed++ {
+		if most := rate + int(time.Since(began)*time.Duration(rate)/over) + 1; passed > most {
+			t.Fatalf("%d requests passed in %v, and none was over %d in %v", passed, time.Since(began), rate, over)
+		}
+	}
 }

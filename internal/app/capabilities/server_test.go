@@ -82,7 +82,7 @@ func serve(t *testing.T, direct kubernetes.Interface) string {
 			t.Error(err)
 		}
 	})
-	kubetest.Eventually(t, 20*time.Second, "it has a certificate", func() error {
+	kubetest.Eventually(t, time.Minute, "it has a certificate", func() error {
 		if s.current.Load() == nil {
 			return net.ErrClosed
 		}

@@ -2,6 +2,10 @@ package chart_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +15,7 @@ import (
 	"testing"
 	"text/template"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
@@ -37,6 +42,37 @@ func TestChartRendersTheSame(t *testing.T) {
 			t.Parallel()
 			chartRendersTheSame(t, test.database, test.gates)
 		})
+	}
+}
+
+// Helm keeps a release in a Secret, which holds at most 1 MiB: each file of the chart
+// in base64, and what the templates became, compressed and in base64 again. A fifth is
+// left for values and what people add.
+func TestChartFitsARelease(t *testing.T) {
+	t.Parallel()
+	files, err := chart.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(base64.NewEncoder(base64.StdEncoding, &packed))
+	var release struct {
+		Files    []chart.File
+		Manifest []string
+	}
+	for _, file := range files {
+		if strings.HasPrefix(file.Path, "chart/") {
+			release.Files = append(release.Files, file)
+		}
+		if strings.HasPrefix(file.Path, "chart/templates/") {
+			release.Manifest = append(release.Manifest, string(file.Data))
+		}
+	}
+	if err := errors.Join(json.NewEncoder(zip).Encode(release), zip.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if most := corev1.MaxSecretSize * 4 / 5; packed.Len() > most {
+		t.Errorf("a release takes %d bytes, want at most %d", packed.Len(), most)
 	}
 }
 

@@ -9,7 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/app/policies"
@@ -27,6 +29,8 @@ type Config struct {
 	Binary string
 	// Ephemeral trades durability for speed, as in standalone.Config.
 	Ephemeral bool
+	// AuditBodies has the audit log tell what was written, as in standalone.Config.
+	AuditBodies bool
 	// Nodes is how many simulated nodes there are.
 	Nodes int
 	// NoReportsAPI leaves policy reports out of the Kubernetes API.
@@ -88,15 +92,17 @@ func (r *runner) tell(p Progress) {
 
 func (r *runner) run(ctx context.Context) (err error) {
 	c := r.config
+	ctrl.SetLogger(logr.FromSlogHandler(c.Log.Handler())) // before the first client: later ones are not heard
 	plane, err := standalone.Start(ctx, standalone.Config{
-		DataDir:   c.DataDir,
-		Binary:    c.Binary,
-		Ephemeral: c.Ephemeral,
-		Nodes:     c.Nodes,
-		Admission: staticGuards(settings()),
-		Log:       c.Log,
-		Clock:     c.Clock,
-		Events:    r.hear,
+		DataDir:     c.DataDir,
+		Binary:      c.Binary,
+		Ephemeral:   c.Ephemeral,
+		AuditBodies: c.AuditBodies,
+		Nodes:       c.Nodes,
+		Admission:   staticGuards(settings()),
+		Log:         c.Log,
+		Clock:       c.Clock,
+		Events:      r.hear,
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package gateways_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -95,18 +96,23 @@ func TestRedis(t *testing.T) {
 		url, _ := alone(t, func(o *gateways.Options) { o.Redis = server.URL })
 		places = append(places, url)
 	}
-	passed, refused := 0, 0
-	deadline := time.Now().Add(patience)
-	for i := 0; passed+refused < 3*rate && time.Now().Before(deadline); i++ {
-		switch status(t, places[i%2]) {
-		case http.StatusFound:
-			passed++
-		case http.StatusTooManyRequests:
-			refused++
-		}
+	// What Redis grants and cannot say in time is lost, one at most for each request
+	// that is answered without it.
+	passed, unanswered := 0, 0
+	for i := range 3 * rate {
+		kubetest.Eventually(t, patience, "Redis answers", func() error {
+			switch got := status(t, places[i%2]); got {
+			case http.StatusFound:
+				passed++
+			case http.StatusServiceUnavailable:
+				unanswered++
+				return fmt.Errorf("status %d", got)
+			}
+			return nil
+		})
 	}
-	if passed != rate {
-		t.Errorf("%d of %d requests passed two processes, want %d", passed, passed+refused, rate)
+	if passed > rate || passed < rate-unanswered {
+		t.Errorf("%d of %d requests passed two processes, want %d, of which %d may be lost", passed, 3*rate, rate, unanswered)
 	}
 	url, _ := alone(t, func(o *gateways.Options) { o.Redis = server.URL })
 	server.Stop()

@@ -26,9 +26,9 @@ type Foreign struct {
 	// Folder is where the definitions are below config/.
 	Folder string
 	files  embed.FS
-	// older names the version in which the owner serves a kind besides the one
-	// that the definition has, with the same fields; empty if there is none.
-	older func(definition string) string
+	// older names the versions in which the owner serves a kind besides the one
+	// that the definition has, with the same fields.
+	older func(definition string) []string
 }
 
 // Foreigns are the kinds that others defined.
@@ -44,14 +44,17 @@ func Kyverno() Foreign {
 	return Foreign{Owner: "Kyverno", Folder: "kyverno", files: config.KyvernoKinds, older: olderKyverno}
 }
 
-func olderKyverno(definition string) string {
+func olderKyverno(definition string) []string {
+	celKinds := strings.HasSuffix(definition, ".policies.kyverno.io")
 	switch {
-	case definition == "policyexceptions.kyverno.io":
-		return "v2beta1"
-	case strings.HasSuffix(definition, ".policies.kyverno.io"):
-		return "v1beta1"
+	case celKinds && strings.HasPrefix(definition, "namespaced"):
+		return []string{"v1beta1"}
+	case celKinds:
+		return []string{"v1beta1", "v1alpha1"}
+	case strings.HasSuffix(definition, ".kyverno.io"):
+		return []string{"v2beta1"}
 	}
-	return ""
+	return nil
 }
 
 // File is a definition as a file, by its path below config/.
@@ -80,8 +83,8 @@ func (f Foreign) Files() ([]File, error) {
 	return files, nil
 }
 
-// complete marks a definition as ours, and serves it in the older version too
-// where its owner does. A definition that is complete stays as it is.
+// complete marks a definition as ours, and serves it in older versions too where
+// its owner does. A definition that is complete stays as it is.
 func (f Foreign) complete(text []byte) ([]byte, error) {
 	definition := &unstructured.Unstructured{}
 	if err := yaml.Unmarshal(text, &definition.Object); err != nil {
@@ -100,6 +103,19 @@ func (f Foreign) complete(text []byte) ([]byte, error) {
 	return append([]byte("---\n"), complete...), err
 }
 
+// terse takes the texts out of a schema and everything in it. They are told by the
+// newest version; told in each, they would make a chart larger than Helm can store.
+func terse(schema map[string]any) {
+	if _, text := schema["description"].(string); text {
+		delete(schema, "description")
+	}
+	for _, part := range schema {
+		if inner, is := part.(map[string]any); is {
+			terse(inner)
+		}
+	}
+}
+
 func (f Foreign) addOlder(definition *unstructured.Unstructured) error {
 	if f.older == nil {
 		return nil
@@ -108,17 +124,20 @@ func (f Foreign) addOlder(definition *unstructured.Unstructured) error {
 	if err != nil {
 		return err
 	}
-	older := f.older(definition.GetName())
-	if older == "" || len(versions) != 1 {
+	if len(versions) != 1 {
 		return nil
 	}
 	first, ok := versions[0].(map[string]any)
 	if !ok {
 		return fmt.Errorf("spec.versions[0] is a %T", versions[0])
 	}
-	second := runtime.DeepCopyJSON(first)
-	second["name"], second["storage"] = older, false
-	return unstructured.SetNestedSlice(definition.Object, append(versions, second), "spec", "versions")
+	for _, older := range f.older(definition.GetName()) {
+		served := runtime.DeepCopyJSON(first)
+		served["name"], served["storage"] = older, false
+		terse(served)
+		versions = append(versions, served)
+	}
+	return unstructured.SetNestedSlice(definition.Object, versions, "spec", "versions")
 }
 
 // Text renders the definitions as YAML documents, for a cluster that does not

@@ -4,14 +4,20 @@
 package policies
 
 import (
+	"context"
 	"fmt"
+	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
+	"github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/override"
 	policyrbac "github.com/roadbed-dev/roadbed/internal/domain/policy/rbac"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/guards"
 )
@@ -49,6 +55,49 @@ func Mandatory() []client.Object {
 		objects = append(objects, nativeOf(entry)...)
 	}
 	return objects
+}
+
+// InForce are the Mandatory policies of the platform that a cluster's requests are
+// judged by. No object there is one of them, so that its ledger of overrides tells;
+// without Roadbed there are none.
+func InForce(ctx context.Context, reader client.Reader) ([]client.Object, error) {
+	ledger, err := Ledger(ctx, reader)
+	if err != nil || ledger == nil {
+		return nil, err
+	}
+	var objects []client.Object
+	for _, entry := range catalogue.Of(policy.Mandatory) {
+		if slices.Contains(ledger.Mandatory, entry.Name) {
+			objects = append(objects, entry.Object)
+		}
+	}
+	return objects, nil
+}
+
+// Ledger is what a cluster's ledger of overrides says; nil without Roadbed.
+func Ledger(ctx context.Context, reader client.Reader) (*v1alpha1.OverrideLedgerSpec, error) {
+	ledger := &v1alpha1.OverrideLedger{}
+	err := reader.Get(ctx, client.ObjectKey{Name: v1alpha1.LedgerName}, ledger)
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the overrides in force: %w", err)
+	}
+	return &ledger.Spec, nil
+}
+
+// Waivers are a cluster's overrides in force; nil without Roadbed.
+func Waivers(ctx context.Context, reader client.Reader) (policy.Waivers, error) {
+	ledger, err := Ledger(ctx, reader)
+	if err != nil || ledger == nil {
+		return nil, err
+	}
+	waivers, err := override.NewWaivers(*ledger)
+	if err != nil {
+		return nil, fmt.Errorf("read the overrides in force: %w", err)
+	}
+	return waivers, nil
 }
 
 // Advised are the platform's other policies, as its people may change
