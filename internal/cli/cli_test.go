@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb/verbtest"
@@ -91,6 +93,37 @@ func TestEveryVerbIsExplained(t *testing.T) {
 		}
 	}
 	walk(t, Reference())
+}
+
+// TestNamesOfPeopleAreTakenWhole gives each flag that names people a group as
+// directories name them: a comma is part of it.
+func TestNamesOfPeopleAreTakenWhole(t *testing.T) {
+	t.Parallel()
+	const group = "CN=devs,OU=corp"
+	flags := 0
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, name := range []string{"group", "admin", "developer", "viewer"} {
+			flag := cmd.LocalFlags().Lookup(name)
+			if flag == nil {
+				continue
+			}
+			flags++
+			if err := flag.Value.Set(group); err != nil {
+				t.Errorf("%s --%s: %v", cmd.CommandPath(), name, err)
+			}
+			if list, ok := flag.Value.(pflag.SliceValue); !ok || !slices.Equal(list.GetSlice(), []string{group}) {
+				t.Errorf("%s --%s makes %s of one group", cmd.CommandPath(), name, flag.Value)
+			}
+		}
+		for _, child := range cmd.Commands() {
+			walk(child)
+		}
+	}
+	walk(Reference())
+	if flags == 0 {
+		t.Error("no flag that names people was found")
+	}
 }
 
 func TestKubectlPluginGoesByKubectlsName(t *testing.T) {

@@ -43,7 +43,7 @@ may do is decided by roles. The platform need not run.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.as, "as", "", "user to act as; the administrator when not given")
-	flags.StringSliceVar(&f.groups, "group", nil, "group of the user; may be given several times")
+	flags.StringArrayVar(&f.groups, "group", nil, "group of the user; may be given several times")
 	flags.StringVarP(&f.output, "output", "o", "", "file to write instead of standard output")
 	return cmd
 }

@@ -40,8 +40,8 @@ func (p *program) root() *cobra.Command {
 "roadbed server" runs the platform against a cluster you have. Every other verb
 works with either.
 
-The cluster is, in this order: --kubeconfig, $KUBECONFIG, the one that
-"roadbed up" started, the one this process runs in, ~/.kube/config.
+The cluster is, in this order: --kubeconfig, the one of --data-dir, $KUBECONFIG,
+the one that "roadbed up" started, the one this process runs in, ~/.kube/config.
 As "kubectl roadbed" it is the cluster that kubectl would use.
 
 Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 a dry run or plan

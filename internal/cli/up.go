@@ -21,12 +21,12 @@ import (
 
 // upFlags say what is started and how.
 type upFlags struct {
-	ephemeral, foreground, examples bool
-	reportsAPI                      bool
-	imageRoot                       string
-	gates                           []string
-	nodes                           int
-	progress                        int
+	ephemeral, auditBodies, foreground, examples bool
+	reportsAPI                                   bool
+	imageRoot                                    string
+	gates                                        []string
+	nodes                                        int
+	progress                                     int
 	// starting are the flags of this call that count at the start alone.
 	starting []string
 }
@@ -68,6 +68,7 @@ twenty business units and a dozen tenants. What you changed in it is changed bac
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.ephemeral, "ephemeral", false, "do not wait for the disk: faster, and a crash of the machine loses data")
+	flags.BoolVar(&f.auditBodies, "audit-bodies", false, "have logs/audit.log tell what was written, not of Secrets and ConfigMaps, for \"policy impact --requests\"")
 	flags.IntVar(&f.nodes, "nodes", 2, "number of simulated nodes")
 	flags.BoolVar(&f.reportsAPI, "reports-api", true, "serve policy reports as Kubernetes objects")
 	imageRootFlag(flags, &f.imageRoot)
@@ -84,7 +85,7 @@ func starting(flags *pflag.FlagSet) []string {
 	var given []string
 	flags.Visit(func(flag *pflag.Flag) {
 		switch flag.Name {
-		case "ephemeral", "nodes", "reports-api", "image-trusted-root", "feature-gates":
+		case "ephemeral", "audit-bodies", "nodes", "reports-api", "image-trusted-root", "feature-gates":
 			given = append(given, "--"+flag.Name)
 		}
 	})
@@ -194,6 +195,7 @@ func (p *program) upHere(ctx context.Context, dir, binary string, f upFlags) (er
 		DataDir:          dir,
 		Binary:           binary,
 		Ephemeral:        f.ephemeral,
+		AuditBodies:      f.auditBodies,
 		Nodes:            f.nodes,
 		NoReportsAPI:     !f.reportsAPI,
 		ImageTrustedRoot: f.imageRoot,

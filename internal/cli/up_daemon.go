@@ -67,7 +67,8 @@ func (p *program) spawn(dir string, f upFlags) (*exec.Cmd, io.Reader, error) {
 	daemon := exec.Command(self)
 	daemon.Args = []string{
 		p.Name, "up", "--foreground", "--progress-fd", "3", "--data-dir", dir,
-		"--nodes", strconv.Itoa(f.nodes), "--ephemeral=" + strconv.FormatBool(f.ephemeral), "--reports-api=" + strconv.FormatBool(f.reportsAPI),
+		"--nodes", strconv.Itoa(f.nodes), "--ephemeral=" + strconv.FormatBool(f.ephemeral), "--audit-bodies=" + strconv.FormatBool(f.auditBodies),
+		"--reports-api=" + strconv.FormatBool(f.reportsAPI),
 		"--image-trusted-root=" + f.imageRoot, "--feature-gates=" + strings.Join(f.gates, ","),
 	}
 	daemon.ExtraFiles = []*os.File{write}

@@ -46,7 +46,7 @@ Roadbed is ready.
 
 What runs
   {{.Components}} and the server, on 127.0.0.1 only, below process {{.PID}}
-  Kubernetes ` + kubernetesVersion + ` at {{.Server}}{{if .Nodes}}, {{.Nodes}} simulated nodes{{end}}
+  Kubernetes ` + kubernetesVersion + ` at {{.Server}}{{if .Nodes}}, {{.Nodes}} simulated {{if eq .Nodes 1}}node{{else}}nodes{{end}}{{end}}
 {{- if .Platform}}
   claims over HTTP at {{.Platform}}/v1, documents at {{.Platform}}/docs
 {{- end}}
@@ -134,9 +134,9 @@ func exampleLoaded(ctx context.Context, kubeconfig string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read kubeconfig: %w", err)
 	}
-	c, err := client.New(config, client.Options{Scheme: verb.NewScheme()})
+	c, err := verb.NewClient(config, verb.NewScheme())
 	if err != nil {
-		return false, fmt.Errorf("reach the cluster: %w", err)
+		return false, err
 	}
 	err = c.Get(ctx, client.ObjectKey{Name: tourTenant}, &tenancyv1.Tenant{})
 	switch {

@@ -85,9 +85,9 @@ func (p *surgery) examine(ctx context.Context) ([]finding, error) {
 		return nil, err
 	}
 	config.WarningHandler = rest.NoWarnings{}
-	c, err := client.New(config, client.Options{Scheme: verb.NewScheme()})
+	c, err := verb.NewClient(config, verb.NewScheme())
 	if err != nil {
-		return nil, fmt.Errorf("reach the cluster at %s: %w", config.Host, err)
+		return nil, err
 	}
 	d, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {

@@ -136,9 +136,9 @@ func (p *program) live(ctx context.Context) (in export.Input, issuer export.Clus
 	if err != nil {
 		return in, issuer, err
 	}
-	c, err := client.New(config, client.Options{Scheme: newScheme()})
+	c, err := verb.NewClient(config, newScheme())
 	if err != nil {
-		return in, issuer, fmt.Errorf("reach the cluster: %w", err)
+		return in, issuer, err
 	}
 	for _, list := range []client.ObjectList{
 		&gatewayv1.GatewayClassList{}, &gatewayv1.GatewayList{}, &gatewayv1.ListenerSetList{}, &gatewayv1.HTTPRouteList{},

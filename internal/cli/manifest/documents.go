@@ -143,7 +143,7 @@ func parse(name string, data []byte, decode func(*Document) error) ([]Document, 
 			return documents, errors.Join(problems...)
 		}
 		if err != nil {
-			return nil, errors.Join(append(problems, malformed(name, err))...)
+			return nil, errors.Join(append(problems, unreadable(name, data, err))...)
 		}
 		if isEmpty(&node) {
 			continue
@@ -168,13 +168,26 @@ func Malformed(name string, data []byte) error {
 			return nil
 		}
 		if err != nil {
-			return malformed(name, err)
+			return unreadable(name, data, err)
 		}
 	}
 }
 
 func isEmpty(node *yaml.Node) bool {
 	return len(node.Content) == 0 || node.Content[0].Tag == "!!null"
+}
+
+// unreadable is what is wrong with a stream that cannot be read on. Its documents
+// one by one tell the line better than the stream does.
+func unreadable(name string, data []byte, err error) error {
+	_, wrong := yamldoc.Malformed(err)
+	_, mistakes := yamldoc.Split(name, data)
+	for _, mistake := range mistakes {
+		if mistake.Message == wrong {
+			return errors.New(mistake.String())
+		}
+	}
+	return malformed(name, err)
 }
 
 // malformed puts the YAML library's error into our form.

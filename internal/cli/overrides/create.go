@@ -19,6 +19,7 @@ import (
 type wish struct {
 	namespace, justification, ticket string
 	policies                         []string
+	controls                         controls
 	scope                            policyv1.OverrideScope
 	span                             span
 	dryRun                           string
@@ -34,17 +35,25 @@ func (p *program) createVerb() *cobra.Command {
 before somebody else approves it.
 
 --policy names a policy, or with a colon some of its rules: --policy labels:owner,team.
-A policy about Pods looks at the Pods and at what makes them: name both with --kind.`,
+A policy about Pods looks at the Pods and at what makes them: name both with --kind.
+
+--control names a control of a Pod Security Standard: of podSecurity rules only that
+is waived then, for containers of the images of --image, and with --restricted-field
+and --value for some values of one field. What else such a rule forbids stays forbidden.`,
 		Example: `  roadbed policy override create legacy-batch -n tenant-payments --policy default-resource-limits \
     --kind Deployment,Pod --object 'legacy-*' --for 14d --ticket CHG-1234 \
-    --justification "the vendor's image cannot run with limits before version 9"`,
+    --justification "the vendor's image cannot run with limits before version 9"
+  roadbed policy override create clock -n tenant-payments --policy pod-security:baseline --control Capabilities \
+    --image 'registry.corp.example/clock:*' --value SYS_TIME \
+    --restricted-field 'spec.containers[*].securityContext.capabilities.add' --for 14d --ticket CHG-1240 \
+    --justification "the clock sets the time of the node it runs on" --dry-run`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := manifest.CheckDryRun(w.dryRun); err != nil {
 				return err
 			}
-			if err := narrowed(cmd, w.scope); err != nil {
+			if err := narrowed(cmd, &w); err != nil {
 				return err
 			}
 			o, err := w.override(names[0], p.Clock.Now())
@@ -63,6 +72,7 @@ A policy about Pods looks at the Pods and at what makes them: name both with --k
 	flags.StringSliceVar(&w.scope.Tenants, "tenant", nil, "tenants; only for overrides of the platform team, in roadbed-system")
 	flags.StringVar(&w.justification, "justification", "", "why, in at least 20 characters")
 	flags.StringVar(&w.ticket, "ticket", "", "record of the decision, such as CHG-1234")
+	w.controls.add(cmd)
 	w.span.add(cmd)
 	manifest.AddDryRunFlag(cmd, &w.dryRun)
 	for _, required := range []string{"namespace", "policy", "justification", "ticket"} {
@@ -74,9 +84,12 @@ A policy about Pods looks at the Pods and at what makes them: name both with --k
 
 // narrowed refuses a flag that was to narrow the override and says nothing, as
 // one with a variable that is not set: the override would be for everything.
-func narrowed(cmd *cobra.Command, scope policyv1.OverrideScope) error {
-	for flag, said := range map[string][]string{"kind": scope.Kinds, "object": scope.Names, "in": scope.Namespaces, "tenant": scope.Tenants} {
-		if cmd.Flags().Changed(flag) && len(said) == 0 {
+func narrowed(cmd *cobra.Command, w *wish) error {
+	for flag, said := range map[string][]string{
+		"kind": w.scope.Kinds, "object": w.scope.Names, "in": w.scope.Namespaces, "tenant": w.scope.Tenants,
+		"control": w.controls.names, "image": w.controls.images, "restricted-field": {w.controls.field}, "value": w.controls.values,
+	} {
+		if cmd.Flags().Changed(flag) && strings.Join(said, "") == "" {
 			return verb.Usagef("--%s: nothing is named; leave it out, if the override is to be for all", flag)
 		}
 	}
@@ -117,11 +130,15 @@ func (w *wish) override(name string, now time.Time) (override, error) {
 	if err != nil {
 		return nil, err
 	}
+	controls, err := w.controls.list()
+	if err != nil {
+		return nil, err
+	}
 	o := &policyv1.PolicyOverride{
 		TypeMeta:   metav1.TypeMeta{APIVersion: policyv1.GroupVersion.String(), Kind: "PolicyOverride"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
 		Spec: policyv1.PolicyOverrideSpec{
-			Scope: w.scope, Justification: w.justification, Ticket: w.ticket, ExpiresAt: metav1.NewTime(end),
+			PodSecurity: controls, Scope: w.scope, Justification: w.justification, Ticket: w.ticket, ExpiresAt: metav1.NewTime(end),
 		},
 	}
 	for _, text := range w.policies {

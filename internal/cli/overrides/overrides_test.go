@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +17,7 @@ import (
 
 	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/cli/overrides"
+	"github.com/roadbed-dev/roadbed/internal/cli/policies"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb/verbtest"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
@@ -25,6 +27,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 	"github.com/roadbed-dev/roadbed/internal/kubetest/controllertest"
+	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
 
 func TestMain(m *testing.M) { kubetest.Main(m) }
@@ -85,14 +88,20 @@ func (catalogue) Infos() []policy.Info {
 // person runs verbs as somebody.
 type person struct{ kubeconfig string }
 
-// says runs a verb and returns what it wrote and its exit code.
+// says runs a verb of overrides and returns what it wrote and its exit code.
 func (p person) says(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	return p.runs(t, overrides.Verb, args...)
+}
+
+// runs runs a verb of a family.
+func (p person) runs(t *testing.T, family func(*verb.Program) *cobra.Command, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	s := verbtest.New(t)
 	s.Env.Clock = clock.RealClock{}
 	s.Vars["KUBECONFIG"] = p.kubeconfig
 	program := s.Program()
-	cmd := overrides.Verb(program)
+	cmd := family(program)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	program.MarkRunning(cmd)
 	cmd.SetArgs(args)
@@ -113,8 +122,11 @@ func TestAnOverridesLife(t *testing.T) {
 	}
 	awaitGuards(t, ann, create("probe", "--policy", "require-owner", "--for", "400h", "--dry-run"), create("probe", "--policy", "require-signatures", "--for", "1h", "--dry-run"))
 	file := exceptionsFile(t)
+	root := person{env.Kubeconfig(t, standalone.AdminUser, standalone.AdminGroup)}
+	forecast := []string{"impact", changedFile(t, env), "-n", place}
 	for _, step := range []struct {
 		who            person
+		of             func(*verb.Program) *cobra.Command // overrides if it is nil
 		args           []string
 		stdout, stderr string
 		code           int
@@ -127,10 +139,12 @@ func TestAnOverridesLife(t *testing.T) {
 		{who: ann, args: create("chart", "--policy", "require-owner:validations[0]", "--for", "10d", "--kind", "ConfigMap", "--object", "vendor-*"), stdout: "override tenant-payments/chart asked for"},
 		{who: bob, args: []string{"list", "--phase", "pending"}, stdout: `tenant-payments +chart +Pending +require-owner +ann +- +in 9d`},
 		{who: ann, args: []string{"approve", "chart", "-n", place}, stderr: "orbidden", code: verb.ExitFailed},
+		{who: root, of: policies.Verb, args: forecast, stdout: " requests: 1 would be refused"},
 		{who: bob, args: []string{"approve", "chart"}, stderr: "--namespace", code: verb.ExitUsage},
 		{who: bob, args: []string{"approve", "chart", "-n", place, "--comment", "until version 9"}, stdout: "override tenant-payments/chart approved\nIt is in force until "},
 		{who: ann, args: []string{"get", "chart", "-n", place}, stdout: `(?s)Phase: +Active.*Requester: +ann.*Decision: +Approved by bob.*Comment: +until version 9.*require-owner +validations\[0\]`},
 		{who: ann, args: []string{"get", "chart", "-n", place, "-o", "yaml"}, stdout: "requester: ann"},
+		{who: root, of: policies.Verb, args: forecast, stdout: " requests: 0 would be refused"},
 		{who: bob, args: []string{"reject", "chart", "-n", place}, stderr: "Approved cannot become Rejected", code: verb.ExitFailed},
 		{who: bob, args: []string{"revoke", "chart", "-n", place}, stdout: "chart revoked"},
 		{who: bob, args: create("own", "--policy", "require-owner", "--until", time.Now().Add(48*time.Hour).Format(time.DateOnly)), stdout: "asked for"},
@@ -140,7 +154,10 @@ func TestAnOverridesLife(t *testing.T) {
 		{who: bob, args: []string{"approve", "vendor", "-n", place}, stderr: "it waives nothing: .*no-such-policy", code: verb.ExitFailed},
 		{who: ann, args: []string{"list", "-n", place, "-o", "name"}, stdout: "policyoverride.policy.roadbed.dev/chart"},
 	} {
-		stdout, stderr, code := step.who.says(t, step.args...)
+		if step.of == nil {
+			step.of = overrides.Verb
+		}
+		stdout, stderr, code := step.who.runs(t, step.of, step.args...)
 		if code != step.code || !regexp.MustCompile(step.stdout).MatchString(stdout) || !regexp.MustCompile(step.stderr).MatchString(stderr) {
 			t.Errorf("%q ends with %d, want %d\nstdout: %s\nwant %q\nstderr: %s\nwant %q", step.args, code, step.code, stdout, step.stdout, stderr, step.stderr)
 		}
@@ -161,19 +178,39 @@ func awaitGuards(t *testing.T, who person, good, bad []string) {
 	})
 }
 
+// changedFile is a policy as it may become, and makes what it does not like.
+func changedFile(t *testing.T, env *kubetest.Env) string {
+	t.Helper()
+	bad := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: "vendor-1"}}
+	if err := env.Client.Create(t.Context(), bad); err != nil {
+		t.Fatal(err)
+	}
+	return written(t, "changed.yaml", `apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: {name: require-owner, labels: {policy.roadbed.dev/tier: default}}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps]}]}
+  validations: [{expression: "!object.metadata.name.startsWith('vendor-')"}]
+`)
+}
+
+func written(t *testing.T, name, content string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func exceptionsFile(t *testing.T) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "exceptions.yaml")
-	content := `apiVersion: kyverno.io/v2
+	return written(t, "exceptions.yaml", `apiVersion: kyverno.io/v2
 kind: PolicyException
 metadata: {name: vendor, namespace: kyverno, annotations: {corp.example/ticket: CHG-9}}
 spec:
   exceptions: [{policyName: no-such-policy, ruleNames: ["*"]}]
   conditions: {any: [{key: a, operator: Equals, value: a}]}
   match: {any: [{resources: {kinds: [ConfigMap], namespaces: [tenant-payments]}}]}
-`
-	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
+`)
 }

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -208,8 +209,10 @@ func (p *program) printPolicySteps(f *explainFlags, e explained) {
 		lane += " (" + e.LaneReason + ")"
 	}
 	fmt.Fprintf(p.Out, "\npolicy %s: %s\n  %s, %s, lane %s\n", e.Policy, p.verdict(e), e.Kind, e.Tier, lane)
-	if e.Override != "" {
-		fmt.Fprintf(p.Out, "  waived by %s\n", e.Override)
+	for _, result := range e.Results {
+		if result.Override != "" {
+			fmt.Fprintf(p.Out, "  rule %s is skipped: %s\n", result.Rule, oneLine(result.Message))
+		}
 	}
 	rule := ""
 	for _, step := range e.Steps {
@@ -239,12 +242,8 @@ func unselected(steps []policy.Step, step policy.Step) bool {
 }
 
 func (p *program) verdict(e explained) string {
-	switch e.Verdict {
-	case "":
-		return "does not concern it"
-	case policy.Fail, policy.Error:
+	if e.Verdict == policy.Fail || e.Verdict == policy.Error {
 		return p.Paint(verb.Red, string(e.Verdict))
-	default:
-		return string(e.Verdict)
 	}
+	return cmp.Or(string(e.Verdict), "does not concern it")
 }

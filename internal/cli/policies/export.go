@@ -19,7 +19,6 @@ import (
 // exportFlags say what export writes, and where.
 type exportFlags struct {
 	static, native bool
-	noOverrides    bool
 	dir            string
 }
 
@@ -36,10 +35,10 @@ no request changes or deletes what is in a file, a cluster admin's included.
 
 What cannot be written is named on the standard error and left out: policies that
 look things up or read images, and with --static those that are not Mandatory,
-because a file takes no overrides.`,
+because no override changes a file. What is written knows of no overrides: Roadbed
+adds those in force to the policies that it enforces.`,
 		Example: `  roadbed policy export --native policies/ > native.yaml
-  roadbed policy export --static --catalogue --dir /etc/kubernetes/admission
-  roadbed policy export --native --no-overrides policies/labels.yaml`,
+  roadbed policy export --static --catalogue --dir /etc/kubernetes/admission`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: verb.CompleteFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,10 +57,10 @@ because a file takes no overrides.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.native, "native", false, "write objects")
 	flags.BoolVar(&f.static, "static", false, "write files of the API server")
-	flags.BoolVar(&f.noOverrides, "no-overrides", false, "read no overrides, for a cluster without Roadbed")
+	flags.Bool("no-overrides", false, "nothing any more: what is written knows of no overrides in any case")
 	flags.StringVar(&f.dir, "dir", "", "write one file for each policy into this folder, instead of all to the standard output")
 	cmd.MarkFlagsMutuallyExclusive("native", "static")
-	cmd.MarkFlagsMutuallyExclusive("static", "no-overrides")
+	verb.Must(flags.MarkHidden("no-overrides"))
 	cmd.MarkFlagsOneRequired("native", "static")
 	return cmd
 }
@@ -116,7 +115,7 @@ func exported(object runtime.Object, f exportFlags) (name string, text []byte, l
 		return "", nil, "", fmt.Errorf("%T has no name", object)
 	}
 	name = native.Name(source)
-	objects, reason, err := nativeOf(source, native.Options{NoOverrides: f.noOverrides})
+	objects, reason, err := nativeOf(source, native.Options{})
 	switch {
 	case err != nil:
 		return name, nil, "", err

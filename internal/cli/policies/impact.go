@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -17,6 +18,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 
+	platform "github.com/roadbed-dev/roadbed/internal/app/policies"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/impact"
@@ -43,7 +45,7 @@ func (p *program) impactVerb() *cobra.Command {
 		Short: "Forecast what policies would refuse, before they are enforced",
 		Long: `Forecast what new or changed policies would do: evaluate them over the objects of the
 cluster, or over requests that were recorded (--requests), and count by rule, tenant and
-team, with examples. Nothing is enforced or written.
+team, with examples. Overrides in force there count. Nothing is enforced or written.
 
 Recorded requests are a file with a JSON object on each line: events of the API server's
 audit log (at level Request or RequestResponse) or AdmissionReviews. Existing objects say
@@ -52,7 +54,7 @@ been refused.
 
 The exit code is 1 when the forecast is as bad as --fail-on says: a request refused
 (refuse), or one that a policy warns of (warn), or a rule that could not be evaluated
-(error).`,
+(error), and when no recorded request could be judged.`,
 		Example: `  roadbed policy impact policies/require-probes.yaml
   roadbed policy impact policies/ -n tenant-payments-dev -o wide
   roadbed policy impact policies/ --requests audit.log --fail-on refuse`,
@@ -91,11 +93,8 @@ func (p *program) impact(ctx context.Context, f *impactFlags) error {
 	if err != nil {
 		return err
 	}
-	evaluators := make([]policy.Evaluator, len(compiled))
-	for i, each := range compiled {
-		evaluators[i] = each.Evaluator
-	}
-	forecast, err := p.forecast(ctx, f, evaluators)
+	made := &stage{policies: compiled}
+	forecast, err := p.forecast(ctx, f, made.evaluators())
 	if err != nil {
 		return err
 	}
@@ -110,16 +109,14 @@ func (p *program) impact(ctx context.Context, f *impactFlags) error {
 
 // forecast runs over recorded requests or over the cluster.
 func (p *program) forecast(ctx context.Context, f *impactFlags, evaluators []policy.Evaluator) (*impact.Forecast, error) {
-	set := policy.NewSet(evaluators, nil)
 	options := impact.Options{Examples: f.examples, Workers: runtime.GOMAXPROCS(0), World: policy.World{Now: p.Clock.Now()}}
 	if f.recorded != "" {
-		return p.replay(ctx, f, set, options)
+		return p.replay(ctx, f, evaluators, options)
 	}
-	lookup, err := p.liveLookup()
+	set, err := p.inForce(ctx, evaluators, &options.World)
 	if err != nil {
 		return nil, err
 	}
-	options.World.Lookup = lookup
 	requests, err := p.existing(ctx, f.namespace, evaluators)
 	if err != nil {
 		return nil, err
@@ -127,9 +124,23 @@ func (p *program) forecast(ctx context.Context, f *impactFlags, evaluators []pol
 	return impact.Run(ctx, set, requests, options)
 }
 
-// replay judges recorded requests. Namespaces, and what policies look up, are
-// those of the cluster, where one answers.
-func (p *program) replay(ctx context.Context, f *impactFlags, set *policy.Set, options impact.Options) (*impact.Forecast, error) {
+// inForce are the policies with the overrides that are in force in the cluster,
+// where the world looks things up from then on.
+func (p *program) inForce(ctx context.Context, evaluators []policy.Evaluator, world *policy.World) (*policy.Set, error) {
+	c, err := p.Client()
+	if err != nil {
+		return nil, err
+	}
+	if world.Lookup, err = p.liveLookup(); err != nil {
+		return nil, err
+	}
+	waivers, err := platform.Waivers(ctx, c)
+	return policy.NewSet(evaluators, waivers), err
+}
+
+// replay judges recorded requests. Namespaces, overrides and what policies look up
+// are those of the cluster, where one answers.
+func (p *program) replay(ctx context.Context, f *impactFlags, evaluators []policy.Evaluator, options impact.Options) (*impact.Forecast, error) {
 	reader, name := p.In, "standard input"
 	if f.recorded != "-" {
 		file, err := os.Open(f.recorded)
@@ -139,16 +150,20 @@ func (p *program) replay(ctx context.Context, f *impactFlags, set *policy.Set, o
 		defer func() { _ = file.Close() }() // it is only read
 		reader, name = file, f.recorded
 	}
+	set := policy.NewSet(evaluators, nil)
 	namespaces, err := p.namespaces(ctx)
 	if err != nil {
 		fmt.Fprintf(p.Err, "No cluster to ask for the labels of namespaces and for what policies look up, so no tenants are told: %v\n", err)
-	} else if options.World.Lookup, err = p.liveLookup(); err != nil {
+	} else if set, err = p.inForce(ctx, evaluators, &options.World); err != nil {
 		return nil, err
 	}
 	recording := impact.NewRecording(name, reader, func(name string) map[string]any { return namespaces[name] })
 	forecast, err := impact.Run(ctx, set, recording.Requests(), options)
 	for reason, count := range recording.Left {
 		fmt.Fprintf(p.Err, "%d recorded requests left out: %s\n", count, reason)
+	}
+	if err == nil && forecast.Requests == 0 && f.failOn != "none" {
+		err = fmt.Errorf("%s: no recorded request could be judged, so nothing is known of what would be refused", name)
 	}
 	return forecast, err
 }
@@ -194,8 +209,8 @@ func (p *program) existing(ctx context.Context, namespace string, evaluators []p
 	if err != nil {
 		return nil, err
 	}
-	covered := policy.Covering(evaluators, served, admissionv1.Create, admissionv1.Update)
-	covered = slices.DeleteFunc(slices.Clone(covered), func(r policy.Served) bool { return namespace != "" && !r.Namespaced })
+	covered := slices.Clone(policy.Covering(evaluators, served, admissionv1.Create, admissionv1.Update))
+	covered = slices.DeleteFunc(covered, func(r policy.Served) bool { return namespace != "" && !r.Namespaced })
 	return func(yield func(*policy.Request, error) bool) {
 		for _, resource := range covered {
 			for object, err := range pages(ctx, client, resource, namespace) {
@@ -259,11 +274,8 @@ func (p *program) printForecast(out *verb.Output, f *impact.Forecast) error {
 func (p *program) printTenants(f *impact.Forecast, all bool) error {
 	var rows [][]string
 	for _, t := range f.Tenants {
-		if name := t.Tenant; all || t.Refused+t.Warned > 0 {
-			if name == "" {
-				name = "(none)"
-			}
-			rows = append(rows, []string{name, t.Team, strconv.Itoa(t.Requests), strconv.Itoa(t.Refused), strconv.Itoa(t.Warned), strconv.Itoa(t.Changed)})
+		if all || t.Refused+t.Warned > 0 {
+			rows = append(rows, []string{cmp.Or(t.Tenant, "(none)"), t.Team, strconv.Itoa(t.Requests), strconv.Itoa(t.Refused), strconv.Itoa(t.Warned), strconv.Itoa(t.Changed)})
 		}
 	}
 	if rows == nil {

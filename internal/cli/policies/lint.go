@@ -33,8 +33,9 @@ func (p *program) lintVerb() *cobra.Command {
 		Use:   "lint [POLICIES...]",
 		Short: "Find what is wrong with policies that are well formed",
 		Long: `Find what is wrong with policies: rules that can never fire or are never reached,
-subresources and containers that go around them, keys that cannot be read, expressions
-that fail, and policies that would stop Kubernetes or Roadbed themselves.
+expressions and conditions that are the same for every object, subresources and
+containers that go around them, keys that cannot be read, expressions that fail, and
+policies that would stop Kubernetes or Roadbed themselves.
 
 A finding has a level (error, warning, note) and a code. A policy accepts codes with
 the annotation ` + lint.IgnoreAnnotation + `, separated by commas.

@@ -79,7 +79,7 @@ func (p *program) listVerb() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List policies with their tiers, and where their verdicts are reached",
-		Long: `List policies: those of the cluster, of files (--policy) or the platform's own
+		Long: `List policies: those in force in the cluster, of files (--policy) or the platform's own
 with the guards of tenancy (--catalogue). The tier says what a failure does. The lane
 says where a verdict is reached at admission: native policies hold while Roadbed is
 down, engine and legacy ones need its webhook, for the reason shown.`,

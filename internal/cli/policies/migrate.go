@@ -3,10 +3,10 @@ package policies
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
 	kyvernov1 "github.com/roadbed-dev/roadbed/api/kyverno/v1"
@@ -14,6 +14,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/proof"
 )
 
 // migrateFlags are those of the verb migrate.
@@ -31,16 +32,16 @@ func (p *program) migrateVerb() *cobra.Command {
 		Use:   "migrate POLICIES...",
 		Short: "Rewrite ClusterPolicies as CEL policies, and prove both equal",
 		Long: `Rewrite kyverno.io/v1 policies as ValidatingPolicy, MutatingPolicy and
-ImageValidatingPolicy, a policy for each rule, and compare both forms on objects made up
-around the rule. The new policies are printed to the standard output; what became of
+ImageValidatingPolicy, a policy for each rule, and compare both forms on requests made
+up around the rule. The new policies are printed to the standard output; what became of
 each rule, and on which objects the forms differ, to the standard error.
 
-Compared is what is created, and what is put into running Pods to debug them. On updates
-the old form lets pass what was wrong before, unless allowExistingViolations is false;
-the new one refuses it.
+Compared are objects that are created, changed and deleted, and containers that are put
+into running Pods to debug them. As the old form does, the new one lets an update pass
+that is wrong as the object was before, unless allowExistingViolations is false.
 
-A rule that cannot be rewritten is left, with the reason: keep the old policy for it.
-With -o json everything is one JSON object.
+A rule that cannot be rewritten is left, with the line and the reason: keep the old
+policy for it. With -o json everything is one JSON object.
 
 The exit code is 1 when two forms differ, and with --strict also when a rule is left.`,
 		Example: `  roadbed policy migrate policies/require-labels.yaml > new.yaml
@@ -53,8 +54,8 @@ The exit code is 1 when two forms differ, and with --strict also when a rule is 
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&f.objects, "objects", 1000, "number of objects that each rule is compared on")
-	flags.Uint64Var(&f.seed, "seed", 1, "seed of the objects; the same one makes the same objects")
+	flags.IntVar(&f.objects, "objects", 1000, "number of requests that each rule is compared on")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the requests; the same one makes the same requests")
 	flags.BoolVar(&f.strict, "strict", false, "exit with 1 when a rule is left")
 	f.out.AddFlag(cmd)
 	return cmd
@@ -62,13 +63,15 @@ The exit code is 1 when two forms differ, and with --strict also when a rule is 
 
 // migrated is what became of a rule.
 type migrated struct {
-	File   string         `json:"file"`
-	Line   int            `json:"line"`
-	Policy string         `json:"policy"`
-	Rule   string         `json:"rule"`
-	Left   string         `json:"left,omitempty"`
-	New    client.Object  `json:"new,omitempty"`
-	Proof  *migrate.Proof `json:"proof,omitempty"`
+	File string `json:"file"`
+	// Line is that of the rule, or of what is left of it, which Field names.
+	Line   int           `json:"line"`
+	Field  string        `json:"field"`
+	Policy string        `json:"policy"`
+	Rule   string        `json:"rule"`
+	Left   string        `json:"left,omitempty"`
+	New    client.Object `json:"new,omitempty"`
+	Proof  *proof.Proof  `json:"proof,omitempty"`
 }
 
 func (p *program) migrate(ctx context.Context, f *migrateFlags) error {
@@ -107,7 +110,10 @@ func (p *program) migrateOne(ctx context.Context, f *migrateFlags, document load
 	}
 	var all []migrated
 	for i, rewritten := range migrate.Rewrite(source) {
-		rule := migrated{File: document.File, Line: document.LineOf(fmt.Sprintf("spec.rules[%d]", i)), Policy: source.Name, Rule: rewritten.Rule, Left: rewritten.Left}
+		rule := migrated{
+			File: document.File, Line: document.LineOf(rewritten.Field), Field: rewritten.Field,
+			Policy: source.Name, Rule: rewritten.Rule, Left: rewritten.Left,
+		}
 		if rewritten.Policy != nil {
 			before, err := p.compileOne(document.As(migrate.Single(source, i)))
 			if err != nil {
@@ -117,8 +123,8 @@ func (p *program) migrateOne(ctx context.Context, f *migrateFlags, document load
 			if err != nil {
 				return nil, err
 			}
-			proof := migrate.Prove(ctx, before, after, rewritten.Rule, migrate.Around(source.Spec.Rules[i]), f.objects, f.seed)
-			rule.New, rule.Proof = rewritten.Policy, &proof
+			proved := proof.Prove(ctx, before, after, rewritten.Rule, proof.Around(source.Spec.Rules[i]), f.objects, f.seed)
+			rule.New, rule.Proof = rewritten.Policy, &proved
 		}
 		all = append(all, rule)
 	}
@@ -148,11 +154,7 @@ func (p *program) printMigrated(out *verb.Output, all []migrated) error {
 		}
 		fmt.Fprintf(p.Out, "---\n%s", text)
 		for _, d := range rule.Proof.Differences {
-			object, err := yaml.Marshal(d.Object)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(p.Err, "  was %s, is %s:\n%s", d.Before, d.After, object)
+			fmt.Fprint(p.Err, d.Text())
 		}
 	}
 	return nil
@@ -166,15 +168,11 @@ func (m migrated) checks() bool {
 
 // outcome says what became of a rule.
 func (m migrated) outcome() string {
-	switch {
-	case m.Left != "":
-		return "left as it is: " + m.Left
-	case m.Proof.Equal() && m.Proof.Failed == 0 && m.checks():
-		return fmt.Sprintf("equal on %d objects, of which it concerned %d; it refused NONE, so read what it refuses for yourself", m.Proof.Objects, m.Proof.Concerned)
-	case m.Proof.Equal():
-		return fmt.Sprintf("equal on %d objects, of which it concerned %d and refused %d", m.Proof.Objects, m.Proof.Concerned, m.Proof.Failed)
-	case m.Proof.Concerned == 0 && len(m.Proof.Differences) == 0:
-		return fmt.Sprintf("NOT PROVED: of %d objects it concerned none", m.Proof.Objects)
+	if m.Left == "" {
+		return m.Proof.Sentence(m.checks())
 	}
-	return fmt.Sprintf("DIFFERENT on some of %d objects, the first of which follow", m.Proof.Objects)
+	if _, inner, found := strings.Cut(m.Field, "]."); found {
+		return "left as it is: " + inner + ": " + m.Left
+	}
+	return "left as it is: " + m.Left
 }

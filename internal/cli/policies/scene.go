@@ -7,12 +7,10 @@ import (
 
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	policyv1 "github.com/roadbed-dev/roadbed/api/policy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/registry"
+	platform "github.com/roadbed-dev/roadbed/internal/app/policies"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/exception"
@@ -169,15 +167,7 @@ func (p *program) reach(ctx context.Context, made *stage) (*policyv1.OverrideLed
 		return nil, fmt.Errorf("read the namespaces: %w", err)
 	}
 	made.scenario.Values.Namespaces = append(slices.Clone(made.scenario.Values.Namespaces), namespaces.Items...)
-	var ledger policyv1.OverrideLedger
-	err = c.Get(ctx, client.ObjectKey{Name: policyv1.LedgerName}, &ledger)
-	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the overrides in force: %w", err)
-	}
-	return &ledger.Spec, nil
+	return platform.Ledger(ctx, c)
 }
 
 // readOne reads a file of one kind.

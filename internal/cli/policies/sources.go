@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	platform "github.com/roadbed-dev/roadbed/internal/app/policies"
 	"github.com/roadbed-dev/roadbed/internal/cli/manifest"
 	"github.com/roadbed-dev/roadbed/internal/cli/verb"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
@@ -21,12 +22,9 @@ import (
 
 // source says where policies come from.
 type source struct {
-	// files are files, folders and "-".
-	files []string
-	// catalogue adds the platform's own policies.
-	catalogue bool
-	// cluster adds the policies of the cluster.
-	cluster bool
+	files     []string // files, folders and "-"
+	catalogue bool     // adds the platform's own policies
+	cluster   bool     // adds the policies that are in force in the cluster
 }
 
 // read reads all policies, and prints what is not supported. Mistakes are an
@@ -128,8 +126,8 @@ var clusterKinds = []schema.GroupVersionKind{
 	{Group: "kyverno.io", Version: "v1", Kind: "Policy"},
 }
 
-// readCluster reads the policies of the cluster. Native policies are left out:
-// most of them are what Roadbed made of others.
+// readCluster reads the policies of the cluster, with the platform's Mandatory ones,
+// which are no objects. Native policies are left out: most are made of others.
 func (p *program) readCluster(ctx context.Context) ([]load.Document, []load.Problem, error) {
 	c, err := p.Client()
 	if err != nil {
@@ -140,10 +138,9 @@ func (p *program) readCluster(ctx context.Context) ([]load.Document, []load.Prob
 	for _, kind := range clusterKinds {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-		if err := c.List(ctx, list); err != nil {
-			if meta.IsNoMatchError(err) {
-				continue
-			}
+		if err := c.List(ctx, list); meta.IsNoMatchError(err) {
+			continue
+		} else if err != nil {
 			return nil, nil, fmt.Errorf("list %s: %w", kind.Kind, err)
 		}
 		data, err := list.MarshalJSON()
@@ -153,7 +150,11 @@ func (p *program) readCluster(ctx context.Context) ([]load.Document, []load.Prob
 		read, found := load.Parse("cluster", data)
 		documents, problems = append(documents, read...), append(problems, found...)
 	}
-	return documents, problems, nil
+	standing, err := platform.InForce(ctx, c)
+	for _, object := range standing {
+		documents = append(documents, load.Of(object, "platform"))
+	}
+	return documents, problems, err
 }
 
 // evaluators compiles policies; mistakes are an error.

@@ -146,7 +146,7 @@ func (p *program) showAdoption(ctx context.Context, c client.Client, t *tenancyv
 	if err != nil {
 		return err
 	}
-	if err := validate(manifest.Document{Object: withTenantKind(t)}, w); err != nil {
+	if err := validate(ctx, manifest.Document{Object: withTenantKind(t)}, w); err != nil {
 		return err
 	}
 	changes, err := p.plannedChanges(ctx, c, t, w)

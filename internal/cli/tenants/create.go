@@ -37,9 +37,9 @@ func (f *tenantFlags) add(p *program, cmd *cobra.Command) {
 	flags.StringVar(&f.costCenter, "cost-center", "", "what usage is charged to")
 	flags.StringSliceVar(&f.jurisdictions, "jurisdiction", nil, "places where data may live, the first being that of namespaces that name none")
 	flags.StringSliceVar(&f.namespaces, "namespaces", nil, "names such as dev,staging,prod; none means one namespace tenant-NAME")
-	flags.StringSliceVar(&f.admins, "admin", nil, "group that manages the tenant, or user:NAME")
-	flags.StringSliceVar(&f.developers, "developer", nil, "group that deploys and debugs, or user:NAME")
-	flags.StringSliceVar(&f.viewers, "viewer", nil, "group that reads everything but Secrets, or user:NAME")
+	flags.StringArrayVar(&f.admins, "admin", nil, "group that manages the tenant, or user:NAME; may be given several times")
+	flags.StringArrayVar(&f.developers, "developer", nil, "group that deploys and debugs, or user:NAME; may be given several times")
+	flags.StringArrayVar(&f.viewers, "viewer", nil, "group that reads everything but Secrets, or user:NAME; may be given several times")
 	flags.StringToStringVar(&f.quota, "quota", nil, "quota laid over the tier's, such as requests.cpu=8,pods=50")
 	flags.StringSliceVar(&f.registries, "registry", nil, "image prefixes that pods may use; none means any")
 	flags.StringVar(&f.dataClass, "data-class", "", "Public, Internal, Confidential or Restricted")
@@ -177,11 +177,11 @@ func (o *onboarding) run(ctx context.Context, p *program, documents []manifest.D
 	if err != nil {
 		return err
 	}
-	if o.dryRun == manifest.DryRunServer {
-		return p.showDryRun(ctx, c, o.out, withObjects(documents, accepted))
-	}
 	if err := p.fitTogether(ctx, c, documents); err != nil {
 		return err
+	}
+	if o.dryRun == manifest.DryRunServer {
+		return p.showDryRun(ctx, c, o.out, withObjects(documents, accepted))
 	}
 	if err := s.Commit(ctx, documents); err != nil {
 		return err
@@ -226,7 +226,7 @@ func (p *program) fitTogether(ctx context.Context, c client.Client, documents []
 	if err != nil {
 		return err
 	}
-	return validateAll(documents, w)
+	return validateAll(ctx, documents, w)
 }
 
 // withObjects are the documents with what the cluster would make of them.

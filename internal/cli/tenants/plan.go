@@ -91,7 +91,7 @@ func (p *program) plan(ctx context.Context, ask planning) error {
 	if ask.out.Chosen == verb.FormatDiff {
 		return p.showChanges(ctx, c, w, wanted)
 	}
-	return p.printPlans(ask.out, w, wanted)
+	return p.printPlans(ctx, ask.out, w, wanted)
 }
 
 // planWorld is the cluster's world, or offline that of the shipped tiers.
@@ -135,7 +135,7 @@ func (p *program) showPlans(ctx context.Context, c client.Client, documents []ma
 // showChanges prints the diff of every tenant and of all it generates, and ends
 // with the exit code for differences when there is one.
 func (p *program) showChanges(ctx context.Context, c client.Client, w tenancy.World, documents []manifest.Document) error {
-	if err := validateAll(documents, w); err != nil {
+	if err := validateAll(ctx, documents, w); err != nil {
 		return err
 	}
 	var changes []manifest.Change
@@ -144,7 +144,11 @@ func (p *program) showChanges(ctx context.Context, c client.Client, w tenancy.Wo
 		if err != nil {
 			return err
 		}
-		own, err := manifest.NewChange(live, d.Object)
+		planned, err := manifest.WithDefaults(d.Object)
+		if err != nil {
+			return err
+		}
+		own, err := manifest.NewChange(live, planned)
 		if err != nil {
 			return err
 		}
@@ -161,8 +165,8 @@ func (p *program) showChanges(ctx context.Context, c client.Client, w tenancy.Wo
 }
 
 // printPlans prints the generated objects whole, or their names.
-func (p *program) printPlans(out *verb.Output, w tenancy.World, documents []manifest.Document) error {
-	if err := validateAll(documents, w); err != nil {
+func (p *program) printPlans(ctx context.Context, out *verb.Output, w tenancy.World, documents []manifest.Document) error {
+	if err := validateAll(ctx, documents, w); err != nil {
 		return err
 	}
 	for _, d := range documents {

@@ -85,11 +85,15 @@ func (p *program) settings(ctx context.Context, c client.Client) (tenancy.Settin
 	return settings, err
 }
 
-// validate checks a tenant's document and puts each mistake at its line.
-func validate(d manifest.Document, w tenancy.World) error {
+// validate checks a tenant's document, its shape before all else, and puts each
+// mistake at its line.
+func validate(ctx context.Context, d manifest.Document, w tenancy.World) error {
 	t, ok := d.Object.(*tenancyv1.Tenant)
 	if !ok {
 		return fmt.Errorf("%s is not a Tenant", manifest.Title(d.Object))
+	}
+	if err := d.Misshapen(ctx); err != nil {
+		return err
 	}
 	var all []error
 	for _, mistake := range tenancy.Validate(t, w) {
@@ -98,17 +102,49 @@ func validate(d manifest.Document, w tenancy.World) error {
 	return errors.Join(all...)
 }
 
-// validateAll checks every tenant by itself and, when each is right, whether the
-// envelopes have room for all of them together.
-func validateAll(documents []manifest.Document, w tenancy.World) error {
+// validateAll checks every tenant by itself and, when each is right, whether all
+// of them fit together: no two may want one namespace, and the envelopes must
+// have room for all.
+func validateAll(ctx context.Context, documents []manifest.Document, w tenancy.World) error {
 	var all []error
 	for _, d := range documents {
-		all = append(all, validate(d, w))
+		all = append(all, validate(ctx, d, w))
 	}
 	if err := errors.Join(all...); err != nil {
 		return err
 	}
-	return fitTogether(documents, w)
+	return errors.Join(apart(documents), fitTogether(documents, w))
+}
+
+// apart refuses a tenant that wants a namespace which one before it has: each
+// alone may have it.
+func apart(documents []manifest.Document) error {
+	takenBy := map[string]string{}
+	var all []error
+	for _, d := range documents {
+		t := d.Object.(*tenancyv1.Tenant)
+		for i, place := range tenancy.Places(t) {
+			if first, taken := takenBy[place.Namespace]; taken {
+				all = append(all, d.Mistake(fieldOf(t, i, place),
+					fmt.Sprintf("namespace %q is tenant %q's already: choose another name", place.Namespace, first), nil))
+				continue
+			}
+			takenBy[place.Namespace] = t.Name
+		}
+	}
+	return errors.Join(all...)
+}
+
+// fieldOf is the field that gives the tenant's i-th namespace its name.
+func fieldOf(t *tenancyv1.Tenant, i int, place tenancy.Place) string {
+	switch {
+	case len(t.Spec.Namespaces) == 0:
+		return "metadata.name"
+	case place.Adopted:
+		return fmt.Sprintf("spec.namespaces[%d].adopt", i)
+	default:
+		return fmt.Sprintf("spec.namespaces[%d].name", i)
+	}
 }
 
 // fitTogether tries the tenants' reservations one after the other, on copies. It

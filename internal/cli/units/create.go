@@ -46,7 +46,7 @@ diff; with -o the business units are printed instead of words.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.parent, "parent", "", "business unit that this one belongs to")
-	flags.StringSliceVar(&f.admins, "admin", nil, "group that onboards tenants, or user:NAME")
+	flags.StringArrayVar(&f.admins, "admin", nil, "group that onboards tenants, or user:NAME; may be given several times")
 	flags.StringSliceVar(&f.jurisdictions, "jurisdiction", nil, "places where tenants may keep data")
 	flags.StringSliceVar(&f.tiers, "tiers", nil, "tiers that tenants may use; none means any")
 	flags.StringSliceVar(&f.costCenters, "cost-centers", nil, "cost centres that tenants may name; none means any")

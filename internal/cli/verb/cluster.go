@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	capabilityv1 "github.com/roadbed-dev/roadbed/api/capability/v1alpha1"
 	policiesv1 "github.com/roadbed-dev/roadbed/api/kyverno/policies/v1"
@@ -61,6 +63,9 @@ func (p *Program) RestConfig() (*rest.Config, error) {
 func (p *Program) findConfig() (*rest.Config, error) {
 	if p.Flags.Kubeconfig != "" {
 		return p.loadConfig(p.Flags.Kubeconfig)
+	}
+	if file := filepath.Join(p.Flags.DataDir, KubeconfigFile); p.Flags.DataDir != "" && Exists(file) {
+		return p.loadConfig(file)
 	}
 	if list := p.Getenv("KUBECONFIG"); list != "" {
 		return p.loadConfig(filepath.SplitList(list)...)
@@ -139,9 +144,21 @@ func (p *Program) Client() (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(config, client.Options{Scheme: NewScheme()})
+	c, err := NewClient(config, NewScheme())
+	if err != nil {
+		return nil, err
+	}
+	return client.WithFieldValidation(c, "Strict"), nil
+}
+
+// NewClient reaches a cluster without a cache. A verb's own words are all that
+// it says: were controller-runtime not told that nobody listens to its log, it
+// would complain with a stack trace once a verb had run for half a minute.
+func NewClient(config *rest.Config, scheme *runtime.Scheme) (client.Client, error) {
+	log.SetLogger(logr.Discard())
+	c, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("reach the cluster at %s: %w", config.Host, err)
 	}
-	return client.WithFieldValidation(c, "Strict"), nil
+	return c, nil
 }

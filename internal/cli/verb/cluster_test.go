@@ -42,10 +42,13 @@ func TestClusterIsFoundInTheDocumentedOrder(t *testing.T) {
 		flag, context string
 		files         []string
 		variable      bool
+		folder        bool
 		want          string
 	}{
 		{reason: "the flag before all", flag: "flag", variable: true, files: []string{"embedded", "home"}, want: "https://flag:6443"},
 		{reason: "the variable before the embedded one", variable: true, files: []string{"embedded", "home"}, want: "https://variable:6443"},
+		{reason: "a folder that is named before the variable", folder: true, variable: true, files: []string{"embedded", "home"}, want: "https://folder:6443"},
+		{reason: "the flag before a folder that is named", flag: "flag", folder: true, files: []string{"home"}, want: "https://flag:6443"},
 		{reason: "the embedded one before home", files: []string{"embedded", "home"}, want: "https://embedded:6443"},
 		{reason: "home last", files: []string{"home"}, want: "https://home:6443"},
 		{reason: "a kubectl plugin follows kubectl", name: "kubectl-roadbed", files: []string{"embedded", "home"}, want: "https://home:6443"},
@@ -71,6 +74,10 @@ func TestClusterIsFoundInTheDocumentedOrder(t *testing.T) {
 			}
 			if test.flag != "" {
 				p.Flags.Kubeconfig = writeKubeconfig(t, filepath.Join(home, "flag"), test.flag)
+			}
+			if test.folder {
+				p.Flags.DataDir = filepath.Join(home, "folder")
+				writeKubeconfig(t, filepath.Join(p.Flags.DataDir, verb.KubeconfigFile), "folder")
 			}
 			p.Flags.Context = test.context
 			config, err := p.RestConfig()
