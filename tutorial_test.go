@@ -2,11 +2,13 @@ package roadbed_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,26 +117,38 @@ type shell struct {
 
 func newShell(t *testing.T) shell {
 	t.Helper()
-	kube, err := kubetest.Binary()
+	bin, err := product()
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := t.TempDir()
-	if err := os.Symlink(kube, filepath.Join(bin, "roadbed-kube")); err != nil {
-		t.Fatal(err)
-	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "roadbed"), "./cmd/roadbed")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build roadbed: %v\n%s", err, out)
-	}
 	return shell{dir: t.TempDir(), path: bin}
 }
+
+// product builds the product into a folder, once for all tutorials.
+var product = sync.OnceValues(func() (string, error) {
+	kube, err := kubetest.Binary()
+	if err != nil {
+		return "", err
+	}
+	bin, err := os.MkdirTemp("", "roadbed-tutorial-")
+	if err != nil {
+		return "", err
+	}
+	kubetest.AtExit(func() error { return os.RemoveAll(bin) })
+	if err := os.Symlink(kube, filepath.Join(bin, "roadbed-kube")); err != nil {
+		return "", err
+	}
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "roadbed"), "./cmd/roadbed").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build roadbed: %w\n%s", err, out)
+	}
+	return bin, nil
+})
 
 // must runs commands, the first failure of which fails the test, and returns
 // what they print.
 func (s shell) must(t *testing.T, commands string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)
 	cmd.Dir = s.dir

@@ -99,7 +99,7 @@ func TestGRPC(t *testing.T) {
 			"Deadline": {"/talk.Talk/Say", "hang", codes.DeadlineExceeded, ""},
 		} {
 			t.Run(name, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				if c.word == "hang" {
 					ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 				}

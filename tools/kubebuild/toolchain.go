@@ -38,7 +38,7 @@ func (t toolchain) build(ctx context.Context, out string, meter *meter) error {
 	}
 	meter.expect(stale)
 	var complaints bytes.Buffer
-	cmd := t.command(ctx, "build", "-v", "-trimpath", "-ldflags", flags, "-o", out, ".")
+	cmd := t.command(ctx, "build", "-v", "-ldflags", flags, "-o", out, ".")
 	err = follow(cmd, func(line string) {
 		if !meter.compiled(line) {
 			fmt.Fprintln(&complaints, line)
@@ -53,7 +53,7 @@ func (t toolchain) build(ctx context.Context, out string, meter *meter) error {
 // stalePackages lists the packages that the build has to compile: those that
 // Go's build cache does not hold.
 func (t toolchain) stalePackages(ctx context.Context, meter *meter) ([]string, error) {
-	cmd := t.command(ctx, "list", "-deps", "-trimpath", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", ".")
+	cmd := t.command(ctx, "list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", ".")
 	var stdout, complaints bytes.Buffer
 	cmd.Stdout = &stdout
 	err := follow(cmd, func(line string) {

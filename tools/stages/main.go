@@ -1,5 +1,6 @@
 // Command stages runs named shell commands one after the other and closes with
-// a table of how long each took.
+// a table of how long each took, and how much of that in processors: where others
+// work as well, only that says what a stage costs.
 //
 //	stages lint='make lint' unit='go test ./...'
 //
@@ -29,7 +30,9 @@ type stage struct {
 type outcome struct {
 	stage stage
 	took  time.Duration
-	err   error
+	// worked is the processor time of the command and of all that it waited for.
+	worked time.Duration
+	err    error
 }
 
 func main() {
@@ -72,7 +75,8 @@ func run(ctx context.Context, stages []stage, stdout, stderr io.Writer) []outcom
 		cmd := exec.CommandContext(ctx, "sh", "-c", s.command)
 		cmd.Stdout, cmd.Stderr = stdout, stderr
 		err := cmd.Run()
-		outcomes = append(outcomes, outcome{stage: s, took: time.Since(started), err: err})
+		took := time.Since(started)
+		outcomes = append(outcomes, outcome{stage: s, took: took, worked: worked(cmd.ProcessState), err: err})
 		if err != nil {
 			break
 		}
@@ -80,21 +84,29 @@ func run(ctx context.Context, stages []stage, stdout, stderr io.Writer) []outcom
 	return outcomes
 }
 
+// worked is the processor time of a process that has ended; 0 if there was none.
+func worked(ended *os.ProcessState) time.Duration {
+	if ended == nil {
+		return 0
+	}
+	return ended.UserTime() + ended.SystemTime()
+}
+
 // report writes the closing table; stages that were never started are in it.
 func report(w io.Writer, stages []stage, outcomes []outcome) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer func() { _ = table.Flush() }()
-	fmt.Fprintln(table, "\nSTAGE\tTIME\tRESULT")
+	fmt.Fprintln(table, "\nSTAGE\tTIME\tPROCESSORS\tRESULT")
 	for i, s := range stages {
 		if i >= len(outcomes) {
-			fmt.Fprintf(table, "%s\t-\tnot run\n", s.name)
+			fmt.Fprintf(table, "%s\t-\t-\tnot run\n", s.name)
 			continue
 		}
 		result := "passed"
 		if outcomes[i].err != nil {
 			result = "FAILED: " + outcomes[i].err.Error()
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", s.name, outcomes[i].took.Round(time.Second/10), result)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.name, outcomes[i].took.Round(time.Second/10), outcomes[i].worked.Round(time.Second/10), result)
 	}
 }
 

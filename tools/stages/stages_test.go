@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestRunStopsAtTheFirstFailure(t *testing.T) {
@@ -34,6 +35,20 @@ func TestRunPasses(t *testing.T) {
 	var out bytes.Buffer
 	if outcomes := run(t.Context(), []stage{{"a", "true"}}, &out, &out); failed(outcomes) {
 		t.Errorf("failed: %v", outcomes[0].err)
+	}
+}
+
+func TestReportTellsWhatWasWorked(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	stages := []stage{{"a", "true"}}
+	report(&out, stages, []outcome{{stage: stages[0], took: 2 * time.Second, worked: 3 * time.Second}})
+	if want := "a      2s    3s          passed\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("output lacks %q:\n%s", want, out.String())
+	}
+	outcomes := run(t.Context(), []stage{{"b", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"}}, &out, &out)
+	if outcomes[0].worked <= 0 {
+		t.Errorf("a command that counts took %v of a processor", outcomes[0].worked)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -19,19 +20,25 @@ import (
 	tenancyv1alpha1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/catalogue"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/native"
+	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
 
 // writers are the numbers of requests at a time.
 var writers = []int{1, 8, 50}
 
-// namespace is where Pods are made. It looks like a tenant's, so that the
-// catalogue concerns them.
-const namespace = "bench"
+// The namespaces where Pods are made look like a tenant's, so that the catalogue
+// concerns them. One has what each tenant has: defaults of the tier for what a
+// container does not say. In the other a policy has to add them.
+const (
+	namespace = "bench"
+	unlimited = "bench-unlimited"
+)
 
 // scenario is a set of policies in force.
 type scenario struct {
-	name string
+	name      string
+	namespace string
 	// install puts it in force and returns what takes it out again.
 	install func(context.Context, *plane) (remove func(context.Context) error, err error)
 }
@@ -89,22 +96,40 @@ const (
 	inside    = "16 native policies x 3"
 	elsewhere = "the same by webhook"
 	shipped   = "the catalogue's defaults"
+	filling   = "the same, adding limits"
 )
 
 func scenarios() []scenario {
-	return []scenario{{without, nothing}, {inside, natively}, {elsewhere, byWebhook}, {shipped, defaults}}
+	return []scenario{
+		{without, namespace, nothing},
+		{inside, namespace, natively},
+		{elsewhere, namespace, byWebhook},
+		{shipped, namespace, defaults},
+		{filling, unlimited, defaults},
+	}
 }
 
-// prepare makes the namespace and waits for its service account.
+// prepare makes the namespaces and waits for their service accounts.
 func (p *plane) prepare(ctx context.Context) error {
-	in := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{
-		tenancyv1alpha1.LabelTenant: "bench", tenancyv1alpha1.LabelTier: "tier-3",
-	}}}
-	if err := p.client.Create(ctx, in); err != nil {
-		return err
+	tier := tenancy.Tiers()[2]
+	for _, name := range []string{namespace, unlimited} {
+		in := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
+			tenancyv1alpha1.LabelTenant: "bench", tenancyv1alpha1.LabelTier: tier.Name,
+		}}}
+		if err := p.client.Create(ctx, in); err != nil {
+			return err
+		}
+		if err := eventually(ctx, func() error {
+			return p.client.Get(ctx, client.ObjectKey{Namespace: name, Name: "default"}, &corev1.ServiceAccount{})
+		}); err != nil {
+			return err
+		}
 	}
-	return eventually(ctx, func() error {
-		return p.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "default"}, &corev1.ServiceAccount{})
+	return p.client.Create(ctx, &corev1.LimitRange{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: namespace + "-limits"},
+		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
+			Type: corev1.LimitTypeContainer, Default: tier.Spec.Limits.Default, DefaultRequest: tier.Spec.Limits.DefaultRequest, Max: tier.Spec.Limits.Max,
+		}}},
 	})
 }
 
@@ -115,12 +140,12 @@ func (b *bench) measure(ctx context.Context, p *plane, s scenario) (map[int][]ti
 	if err != nil {
 		return nil, err
 	}
-	if _, err := p.write(ctx, b.requests/10, 8); err != nil { // warm up
+	if _, err := p.write(ctx, s.namespace, b.requests/10, 8); err != nil { // warm up
 		return nil, err
 	}
 	latencies := map[int][]time.Duration{}
 	for _, n := range writers {
-		if latencies[n], err = p.write(ctx, b.requests/turns, n); err != nil {
+		if latencies[n], err = p.write(ctx, s.namespace, b.requests/turns, n); err != nil {
 			return nil, err
 		}
 	}
@@ -129,11 +154,11 @@ func (b *bench) measure(ctx context.Context, p *plane, s scenario) (map[int][]ti
 
 // write creates Pods, so many at a time, and tells how long each took. They are
 // deleted afterwards, outside of what is measured.
-func (p *plane) write(ctx context.Context, requests, atOnce int) ([]time.Duration, error) {
+func (p *plane) write(ctx context.Context, in string, requests, atOnce int) ([]time.Duration, error) {
 	pods := make(chan *corev1.Pod, requests)
 	for range requests {
 		p.made++
-		pods <- ordinaryPod(p.made)
+		pods <- ordinaryPod(in, p.made)
 	}
 	close(pods)
 	var mu sync.Mutex
@@ -160,16 +185,16 @@ func (p *plane) write(ctx context.Context, requests, atOnce int) ([]time.Duratio
 	if failed != nil {
 		return nil, failed
 	}
-	return latencies, p.client.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(namespace), client.GracePeriodSeconds(0))
+	return latencies, p.client.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(in), client.GracePeriodSeconds(0))
 }
 
 // ordinaryPod passes every policy. No scheduler looks at it.
-func ordinaryPod(i int) *corev1.Pod {
+func ordinaryPod(in string, i int) *corev1.Pod {
 	yes, no := true, false
 	user := int64(1000)
 	amount := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")}
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("pod-%06d", i), Labels: map[string]string{"app": "web", "app.kubernetes.io/name": "web"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: in, Name: fmt.Sprintf("pod-%06d", i), Labels: map[string]string{"app": "web", "app.kubernetes.io/name": "web"}},
 		Spec: corev1.PodSpec{
 			SchedulerName:   "nobody",
 			SecurityContext: &corev1.PodSecurityContext{RunAsNonRoot: &yes, RunAsUser: &user, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
@@ -194,7 +219,7 @@ func nothing(context.Context, *plane) (func(context.Context) error, error) {
 func natively(ctx context.Context, p *plane) (func(context.Context) error, error) {
 	var objects []client.Object
 	for _, each := range comparable16() {
-		made, reason, err := native.Validating(each, native.Options{NoOverrides: true})
+		made, reason, err := native.Validating(each, native.Options{})
 		if err != nil || reason != "" {
 			return nil, fmt.Errorf("%s is not native: %s, %w", each.Name, reason, err)
 		}
@@ -221,9 +246,9 @@ func defaults(ctx context.Context, p *plane) (func(context.Context) error, error
 		var err error
 		switch each := entry.Object.(type) {
 		case *policiesv1.ValidatingPolicy:
-			made, _, err = native.Validating(each, native.Options{NoOverrides: true})
+			made, _, err = native.Validating(each, native.Options{})
 		case *policiesv1.MutatingPolicy:
-			made, _, err = native.Mutating(each, native.Options{NoOverrides: true})
+			made, _, err = native.Mutating(each, native.Options{})
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", entry.Name, err)
@@ -233,14 +258,18 @@ func defaults(ctx context.Context, p *plane) (func(context.Context) error, error
 	return p.install(ctx, objects)
 }
 
-// install creates objects and waits until the API server has had time to read
-// them: it looks for new policies once a second.
+// install creates objects and waits until the control plane is done with them: its
+// controllers check the types of what a policy says and write that into its status,
+// for which the API server compiles it anew; it looks for that once a second.
 func (p *plane) install(ctx context.Context, objects []client.Object) (func(context.Context) error, error) {
 	for _, object := range objects {
 		object.SetResourceVersion("")
 		if err := p.client.Create(ctx, object); err != nil {
 			return nil, fmt.Errorf("create %T %s: %w", object, object.GetName(), err)
 		}
+	}
+	if err := eventually(ctx, func() error { return p.checked(ctx) }); err != nil {
+		return nil, err
 	}
 	if err := p.settle(ctx); err != nil {
 		return nil, err
@@ -254,6 +283,23 @@ func (p *plane) install(ctx context.Context, objects []client.Object) (func(cont
 		return p.settle(ctx)
 	}, nil
 }
+
+// checked tells whether the types of all policies have been checked.
+func (p *plane) checked(ctx context.Context) error {
+	var policies admissionv1.ValidatingAdmissionPolicyList
+	if err := p.client.List(ctx, &policies); err != nil {
+		return err
+	}
+	for _, each := range policies.Items {
+		if each.Status.ObservedGeneration < each.Generation {
+			return fmt.Errorf("policy %s: %w", each.Name, errUnchecked)
+		}
+	}
+	return nil
+}
+
+// errUnchecked is about policies whose types have not been checked yet.
+var errUnchecked = errors.New("its types have not been checked")
 
 // settle waits for three seconds in which nothing is asked.
 func (p *plane) settle(ctx context.Context) error {
@@ -275,7 +321,7 @@ func eventually(ctx context.Context, try func() error) error {
 	defer tick.Stop()
 	for {
 		err := try()
-		if err == nil || !apierrors.IsNotFound(err) {
+		if err == nil || !apierrors.IsNotFound(err) && !errors.Is(err, errUnchecked) {
 			return err
 		}
 		select {
@@ -311,4 +357,5 @@ func (b *bench) conclude(measured map[string]map[int][]time.Duration) {
 	s.NativeAddedP50, s.WebhookAddedP50 = added(inside), added(elsewhere)
 	s.NativeP99 = milliseconds(percentile(measured[inside][50], 99))
 	s.DefaultsP99 = milliseconds(percentile(measured[shipped][50], 99))
+	s.FillingP99 = milliseconds(percentile(measured[filling][50], 99))
 }

@@ -27,8 +27,10 @@ type summary struct {
 	NativeAddedP50 float64 `json:"native_added_p50_ms"`
 	// NativeP99 is the slowest hundredth of 50 writers' requests, in milliseconds.
 	NativeP99 float64 `json:"native_p99_ms_c50"`
-	// DefaultsP99 is the same with the whole catalogue.
+	// DefaultsP99 is the same with the whole catalogue, in a tenant's namespace.
 	DefaultsP99 float64 `json:"defaults_p99_ms_c50"`
+	// FillingP99 is the same where a policy adds the limits that are missing.
+	FillingP99 float64 `json:"defaults_adding_limits_p99_ms_c50"`
 	// WebhookAddedP50 is what the same policies add behind a webhook.
 	WebhookAddedP50 float64 `json:"webhook_added_p50_ms"`
 	// RSS is the resident memory of a process with 500 policies, in MiB.

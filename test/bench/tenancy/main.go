@@ -5,7 +5,8 @@
 //	go run ./test/bench/tenancy -tenants 50
 //
 // One run makes a whole organisation and measures, in this order: a bare client
-// that writes the objects Roadbed would generate; Roadbed generating them; one
+// that writes the objects Roadbed would generate, then one that writes all the
+// objects Roadbed would leave, the tenants among them; Roadbed itself; one
 // tenant after the other with all others present; repair of tampered
 // guardrails; a restart after kill -9; writes while nobody wants anything. It
 // prints a table and, as its last line, one JSON object. It ends everything it
@@ -119,20 +120,28 @@ type bench struct {
 	progress io.Writer
 	report   report
 	org      organisation
-	// bare and bareCPU are what the bare client took, of time and of processor time.
-	bare, bareCPU time.Duration
+	// plain is what a bare client took for the generated objects alone, on a plain
+	// control plane; same is what it took for all that Roadbed writes, on one like
+	// Roadbed's.
+	plain, same cost
 }
+
+// cost is what something took, of time and of the control plane's processor time.
+type cost struct{ took, cpu time.Duration }
 
 func (b *bench) run(ctx context.Context) error {
 	var err error
 	if b.org, err = organise(b.settings); err != nil {
 		return fmt.Errorf("make up an organisation: %w", err)
 	}
-	if err := b.onPlane(ctx, "bare", nil, b.bareClient); err != nil {
+	if err := b.onPlane(ctx, "plain", nil, b.generatedAlone); err != nil {
 		return fmt.Errorf("bare client: %w", err)
 	}
 	if b.least {
 		return b.onPlane(ctx, "floor", guardFiles(), b.floor)
+	}
+	if err := b.onPlane(ctx, "same", guardFiles(), b.sameObjects); err != nil {
+		return fmt.Errorf("bare client with all objects: %w", err)
 	}
 	return b.onPlane(ctx, "roadbed", guardFiles(), b.withRoadbed)
 }

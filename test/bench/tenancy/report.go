@@ -15,8 +15,11 @@ type figure struct {
 
 // summary is the last line of the output. Every run prints every key.
 type summary struct {
-	// Ratio is how much longer Roadbed takes than a bare client.
+	// Ratio is how much longer Roadbed takes than a bare client that writes all the same objects.
 	Ratio float64 `json:"ratio"`
+	// RatioPlain is how much longer Roadbed takes than a bare client that writes the
+	// generated objects alone, on a plain control plane.
+	RatioPlain float64 `json:"ratio_plain"`
 	// TenantP95 is from request to enforced, in milliseconds.
 	TenantP95 float64 `json:"tenant_p95_ms"`
 	// DriftP99 is from tampering to restored, in milliseconds.
