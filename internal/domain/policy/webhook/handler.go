@@ -12,6 +12,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -92,7 +93,7 @@ func (h *handler) Handle(ctx context.Context, in admission.Request) admission.Re
 	if err != nil {
 		return h.unanswered(err)
 	}
-	response, results := h.inTime(last.C, r, func() (admission.Response, []policy.Result) {
+	response, results := h.inTime(ctx, last.C, r, func() (admission.Response, []policy.Result) {
 		return h.answer(ctx, h, r, in.Object.Raw)
 	})
 	response.AuditAnnotations = annotations(results)
@@ -102,19 +103,30 @@ func (h *handler) Handle(ctx context.Context, in admission.Request) admission.Re
 
 // inTime answers while the API server still waits: it would go on without a
 // policy that blocks. Policies give up by themselves as soon as they notice that
-// their time is over, which is before; one that does not is left behind.
-func (h *handler) inTime(last <-chan time.Time, r *policy.Request, answer func() (admission.Response, []policy.Result)) (admission.Response, []policy.Result) {
+// their time is over, which is before; one that does not is left behind. A panic is
+// the caller's, as if there were no other goroutine.
+func (h *handler) inTime(ctx context.Context, last <-chan time.Time, r *policy.Request, answer func() (admission.Response, []policy.Result)) (admission.Response, []policy.Result) {
 	type answered struct {
 		response admission.Response
 		results  []policy.Result
+		fault    any
 	}
 	done := make(chan answered, 1)
 	go func() {
-		response, results := answer()
-		done <- answered{response, results}
+		var found answered
+		defer func() {
+			if found.fault = recover(); found.fault != nil {
+				reportPanic(ctx, found.fault)
+			}
+			done <- found
+		}()
+		found.response, found.results = answer()
 	}()
 	select {
 	case found := <-done:
+		if found.fault != nil {
+			panic(found.fault)
+		}
 		return found.response, found.results
 	case <-last:
 	}
@@ -122,6 +134,13 @@ func (h *handler) inTime(last <-chan time.Time, r *policy.Request, answer func()
 		return admission.Denied(errSlow.Error()), nil
 	}
 	return h.unanswered(errSlow), nil
+}
+
+// reportPanic tells where a panic came from, which its caller does not know.
+func reportPanic(ctx context.Context, fault any) {
+	for _, report := range utilruntime.PanicHandlers {
+		report(ctx, fault)
+	}
 }
 
 // blocks tells whether a policy that refuses may concern the request.

@@ -328,3 +328,22 @@ func (s stubborn) Validate(context.Context, *policy.Request, policy.World) []pol
 	<-s.end
 	return nil
 }
+
+// TestPanic: a policy that panics ends its own request, by whoever serves it, and not
+// the process.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	p := panics{fake{name: "p", lane: policy.Legacy, tier: policy.Mandatory, resource: "pods"}}
+	served := &admission.Webhook{Handler: webhook.Validator(webhook.Open, deps(t, p))}
+	response := served.Handle(t.Context(), pod(t))
+	if response.Allowed || !strings.Contains(response.Result.Message, "a nil map") {
+		t.Errorf("got %+v, want a refusal that says why", response)
+	}
+}
+
+// panics is a policy with a mistake.
+type panics struct{ fake }
+
+func (panics) Validate(context.Context, *policy.Request, policy.World) []policy.Result {
+	panic("a nil map")
+}
