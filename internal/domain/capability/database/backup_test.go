@@ -21,6 +21,7 @@ type server struct {
 	database.Server
 
 	asked chan string // the databases of which it says nothing
+	left  chan string // those that it is no longer asked about
 }
 
 // logins are there, and locked without a word.
@@ -40,6 +41,7 @@ func (s *server) Dump(ctx context.Context, name, _ string, to io.Writer) error {
 	if strings.HasPrefix(name, "silent") {
 		s.asked <- name
 		<-ctx.Done()
+		s.left <- name
 		return ctx.Err()
 	}
 	_, err := to.Write([]byte("dump"))
@@ -50,7 +52,7 @@ func (s *server) Dump(ctx context.Context, name, _ string, to io.Writer) error {
 // made although the dump of another one never ends by itself.
 func TestSilentServerHoldsUpNoOtherBackup(t *testing.T) {
 	t.Parallel()
-	on, now := &server{asked: make(chan string, 8)}, clocktesting.NewFakeClock(time.Now())
+	on, now := &server{asked: make(chan string, 8), left: make(chan string, 8)}, clocktesting.NewFakeClock(time.Now())
 	backups := database.NewBackups(on, folder.New(t.TempDir()), now, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -66,8 +68,14 @@ func TestSilentServerHoldsUpNoOtherBackup(t *testing.T) {
 		t.Fatalf("deleted: %t, %v; want it to wait for the last backup", done, err)
 	}
 	<-on.asked
-	eventually(t, func() bool {
+	if done, err := p.Delete(t.Context(), input("orders", "2", nil), provision.Snapshot); done || err != nil {
+		t.Fatalf("deleted: %t, %v; want it to wait for its turn", done, err)
+	}
+	eventually(t, func() bool { // The time stands still for the dump that comes after.
 		now.Step(time.Minute)
+		return len(on.left) > 0
+	})
+	eventually(t, func() bool {
 		done, err := p.Delete(t.Context(), input("orders", "2", nil), provision.Snapshot)
 		check(t, err)
 		return done

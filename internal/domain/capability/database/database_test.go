@@ -200,7 +200,7 @@ func list(t *testing.T, w *world) []string {
 
 func eventually(t *testing.T, ok func() bool) {
 	t.Helper()
-	deadline, tick := time.After(30*time.Second), time.NewTicker(50*time.Millisecond)
+	deadline, tick := time.After(3*time.Minute), time.NewTicker(50*time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
