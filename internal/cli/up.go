@@ -101,7 +101,7 @@ func (p *program) up(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	state, err := embedded.Look(ctx, dir)
+	state, err := embedded.LookSettled(ctx, dir, p.Clock)
 	if err != nil {
 		return err
 	}

@@ -27,10 +27,36 @@ type State struct {
 	Plane standalone.Status `json:"controlPlane"`
 	// Server is its server.
 	Server Report `json:"server"`
+
+	silent bool // It was ready, and does not answer.
 }
 
 // askTimeout bounds the question to the server.
 const askTimeout = 3 * time.Second
+
+// How long a process that was killed may take to be gone: on a busy machine its
+// lock outlives its listeners.
+const (
+	dying     = 5 * time.Second
+	dyingPoll = 50 * time.Millisecond
+)
+
+// LookSettled is Look, but waits when a process that was ready no longer answers:
+// it was killed a moment ago, perhaps.
+func LookSettled(ctx context.Context, dataDir string, clk clock.Clock) (State, error) {
+	began := clk.Now()
+	for {
+		state, err := Look(ctx, dataDir)
+		if err != nil || !state.silent || clk.Since(began) > dying {
+			return state, err
+		}
+		select {
+		case <-ctx.Done():
+			return State{}, ctx.Err()
+		case <-clk.After(dyingPoll):
+		}
+	}
+}
 
 // Look tells how the platform of a data directory is. It asks the running
 // server too.
@@ -48,6 +74,7 @@ func Look(ctx context.Context, dataDir string) (State, error) {
 		state.Server = Report{Phase: PhaseControlPlane} // of an earlier process
 	}
 	state.Reason = state.whyNotReady(ctx)
+	state.silent = strings.HasPrefix(state.Reason, silence)
 	state.Ready = state.Reason == ""
 	return state, nil
 }
@@ -72,6 +99,9 @@ func (s State) whyNotReady(ctx context.Context) string {
 	return askReady(ctx, s.Server.Health+"/readyz")
 }
 
+// silence begins the reason of a server that does not answer.
+const silence = "the server does not answer: "
+
 // askReady returns what the server answers when it is not ready.
 func askReady(ctx context.Context, url string) string {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
@@ -82,7 +112,7 @@ func askReady(ctx context.Context, url string) string {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Sprintf("the server does not answer: %v", err)
+		return silence + err.Error()
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusOK {

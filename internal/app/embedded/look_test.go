@@ -2,14 +2,18 @@ package embedded
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/roadbed-dev/roadbed/internal/standalone"
 )
@@ -36,6 +40,69 @@ func TestLastErrorIsKept(t *testing.T) {
 	state, err := Look(t.Context(), dir)
 	if err != nil || state.Reason != "not running; it ended with: the disk is full" {
 		t.Errorf("reason %q, %v", state.Reason, err)
+	}
+}
+
+// dead makes a data directory whose process holds its locks and does not answer.
+// Each time it is asked, asked is called with what gives the locks free.
+func dead(t *testing.T, asked func(free func())) string {
+	t.Helper()
+	dir := t.TempDir()
+	var locks []*os.File
+	for _, name := range []string{"lock", "owner"} {
+		file, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { file.Close() })
+		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+			t.Fatal(err)
+		}
+		locks = append(locks, file)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked(func() {
+			for _, file := range locks {
+				file.Close()
+			}
+		})
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(server.Close)
+	for name, content := range map[string]string{
+		"owner": "7", "status.json": `{"pid": 7}`,
+		reportFile: fmt.Sprintf(`{"pid": 7, "phase": %q, "health": %q}`, PhaseReady, server.URL),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestKilledAMomentAgo wants nobody told that it runs.
+func TestKilledAMomentAgo(t *testing.T) {
+	t.Parallel()
+	questions := 0
+	dir := dead(t, func(free func()) {
+		if questions++; questions == 3 {
+			free()
+		}
+	})
+	state, err := LookSettled(t.Context(), dir, clock.RealClock{})
+	if err != nil || state.Running {
+		t.Errorf("state %+v, %v", state, err)
+	}
+}
+
+// TestHungProcess wants it told that it runs, and how it is.
+func TestHungProcess(t *testing.T) {
+	t.Parallel()
+	clk := clocktesting.NewFakeClock(time.Now())
+	dir := dead(t, func(func()) { clk.Step(dying + time.Second) })
+	state, err := LookSettled(t.Context(), dir, clk)
+	if err != nil || !state.Running || state.Plane.PID != 7 || !strings.HasPrefix(state.Reason, silence) {
+		t.Errorf("state %+v, %v", state, err)
 	}
 }
 
