@@ -130,10 +130,24 @@ func (e Expression) filled() string {
 	}
 }
 
-// Operand puts an expression in parentheses where it is more than a path.
+// Operand puts an expression in parentheses where it has an operator outside of
+// brackets and texts.
 func Operand(text string) string {
-	if strings.ContainsAny(text, " ") && !strings.HasSuffix(text, ")") {
-		return "(" + text + ")"
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++ // whatever follows is of the text
+		case c == '\'':
+			quoted = !quoted
+		case quoted:
+		case strings.IndexByte("([{", c) >= 0:
+			depth++
+		case strings.IndexByte(")]}", c) >= 0:
+			depth--
+		case c == ' ' && depth == 0:
+			return "(" + text + ")"
+		}
 	}
 	return text
 }

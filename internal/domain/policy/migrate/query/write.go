@@ -1,6 +1,7 @@
 package query
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -77,13 +78,35 @@ func (w *writer) strict(t jmespath.Tree, in Expression) (Expression, error) {
 		if slices.Contains(arithmetic, t.Name) {
 			return w.ordered(t, in)
 		}
-		fallthrough
-	case jmespath.PartAnd, jmespath.PartNot:
-		condition, err := w.truth(t, in)
-		return Plain(condition, Bool), err
+		return w.condition(t, in)
+	case jmespath.PartAnd:
+		return w.both(t, in)
+	case jmespath.PartNot:
+		return w.condition(t, in)
 	default:
 		return w.list(t, in)
 	}
+}
+
+// condition writes a part that is true or false.
+func (w *writer) condition(t jmespath.Tree, in Expression) (Expression, error) {
+	text, err := w.truth(t, in)
+	return Plain(text, Bool), err
+}
+
+// both writes "left && right" as a value: it is one of the two, and so true or false
+// only where they are.
+func (w *writer) both(t jmespath.Tree, in Expression) (Expression, error) {
+	for _, part := range t.Parts {
+		one, err := w.lenient(part, in)
+		if err != nil {
+			return one, err
+		}
+		if one.Kind != Bool || one.Optional {
+			return one, errors.New("&& of what is more than true or false is not rewritten")
+		}
+	}
+	return w.condition(t, in)
 }
 
 // lenient writes a part of which a missing key counts as null.
