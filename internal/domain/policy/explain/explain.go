@@ -33,7 +33,7 @@ func Request(ctx context.Context, c load.Compiled, compilers load.Compilers, r *
 func Results(ctx context.Context, e policy.Evaluator, r *policy.Request, w policy.World) []policy.Result {
 	var results []policy.Result
 	if mutator, ok := e.(policy.Mutator); ok && r.Object != nil {
-		changed, found := mutator.Mutate(ctx, r, w, func(string) string { return "" })
+		changed, found := mutator.Mutate(ctx, r, w, nil)
 		results = found
 		if changed != nil {
 			r = r.With(changed)

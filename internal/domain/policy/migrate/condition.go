@@ -190,9 +190,9 @@ func member(key query.Expression, operator string, value query.Expression) (stri
 	inner, err := belongs(query.Plain("x", query.Unknown))
 	switch operator {
 	case "In", "AllIn", "AllNotIn":
-		return operand(key.Text) + ".all(x, " + inner + ")", err
+		return query.Operand(key.Text) + ".all(x, " + inner + ")", err
 	default: // AnyIn, AnyNotIn, and NotIn, which is the same
-		return operand(key.Text) + ".exists(x, " + inner + ")", err
+		return query.Operand(key.Text) + ".exists(x, " + inner + ")", err
 	}
 }
 
@@ -208,7 +208,7 @@ func belonging(text, value query.Expression) (string, error) {
 	if name, ok := text.Literal.(string); ok && pattern.HasWildcard(name) {
 		return "", left("membership of the pattern %s in what is not known is not rewritten", name)
 	}
-	among := operand(value.Text) + ".exists(m, string(m) == " + written(text) + ")"
+	among := query.Operand(value.Text) + ".exists(m, string(m) == " + written(text) + ")"
 	switch value.Kind {
 	case query.List, query.Texts:
 		return among, nil
@@ -267,9 +267,6 @@ func order(key query.Expression, sign string, value query.Expression) (string, e
 	}
 	return amounts(written(key), sign, written(value)), nil
 }
-
-// operand puts an expression in parentheses where it is more than a path.
-func operand(text string) string { return query.Operand(text) }
 
 // variable is a text that is one variable and nothing else.
 var variable = regexp.MustCompile(`^\s*\{\{((?:[^{}]|\{[^{}]*\})*)\}\}\s*$`)

@@ -20,18 +20,19 @@ func (p *placed) Error() string { return p.reason.Error() }
 
 func (p *placed) Unwrap() error { return p.reason }
 
-// at says where in the rule a reason is: the fields add up on the way.
+// at says where in the rule a reason is: the fields add up on the way. No field
+// adds nothing.
 func at(field string, err error) error {
-	var inner *placed
+	inner, ok := errors.AsType[*placed](err)
 	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &inner) && strings.HasPrefix(inner.field, "["):
-		return &placed{field + inner.field, inner.reason}
-	case errors.As(err, &inner):
-		return &placed{field + "." + inner.field, inner.reason}
+	case err == nil || field == "":
+		return err
+	case !ok:
+		return &placed{field, err}
+	case !strings.HasPrefix(inner.field, "["):
+		field += "."
 	}
-	return &placed{field, err}
+	return &placed{field + inner.field, inner.reason}
 }
 
 // fieldOf is where in the rule a reason is; empty for the rule as a whole.

@@ -134,7 +134,7 @@ func (a about) blockOf(block kyvernov1.MatchResources, selectors, exclude bool) 
 	for i, filter := range filters {
 		condition, err := a.filter(filter, exclude || len(filters) > 1, selectors)
 		if err != nil {
-			return "", at(pathAt("filter", i), err)
+			return "", at(placeOf(block, i), err)
 		}
 		selected = append(selected, condition)
 	}
@@ -142,6 +142,17 @@ func (a about) blockOf(block kyvernov1.MatchResources, selectors, exclude bool) 
 		return cel.And(selected...), nil
 	}
 	return cel.Or(selected...), nil
+}
+
+// placeOf is the field of a block's i-th filter; empty where it is the block itself.
+func placeOf(block kyvernov1.MatchResources, i int) string {
+	switch {
+	case len(block.Any) > 0:
+		return pathAt("any", i)
+	case len(block.All) > 0:
+		return pathAt("all", i)
+	}
+	return ""
 }
 
 // filter is a filter as an expression. Kinds and selectors count only where the
@@ -158,11 +169,11 @@ func (a about) filter(f kyvernov1.ResourceFilter, kinds, selectors bool) (string
 	if selectors {
 		labels, err := selectorOf(metadata+".?labels", f.Resources.Selector)
 		if err != nil {
-			return "", at("selector", err)
+			return "", at("resources.selector", err)
 		}
 		namespaces, err := selectorOf("namespaceObject.metadata.?labels", f.Resources.NamespaceSelector)
 		if err != nil {
-			return "", at("namespaceSelector", err)
+			return "", at("resources.namespaceSelector", err)
 		}
 		if namespaces != "true" {
 			namespaces = "namespaceObject != null && " + namespaces

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/cel"
+	"github.com/roadbed-dev/roadbed/internal/domain/policy/migrate/query"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/pattern"
 )
 
@@ -184,7 +185,7 @@ func (m *merging) list(p place, list []any) error {
 // elements are the patches of elements of a list that meet a condition, and those
 // of the patch. Global ones decide about everything, by one element that meets all.
 func (m *merging) elements(list, path, met string, tree map[string]any) (string, error) {
-	each := operand(list) + ".transformList(i, c, {'at': dyn(" + cel.Quoted(path+"/") + " + string(i)), 'is': dyn(c)})"
+	each := query.Operand(list) + ".transformList(i, c, {'at': dyn(" + cel.Quoted(path+"/") + " + string(i)), 'is': dyn(c)})"
 	inner := &merging{about: m.about}
 	if err := inner.mapping(place{at: "c.is", each: each}, tree); err != nil {
 		return "", err

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func Single(p *kyvernov1.ClusterPolicy, rule int) *kyvernov1.ClusterPolicy {
 		if single.Annotations == nil {
 			single.Annotations = map[string]string{}
 		}
-		single.Annotations[autogen.Annotation] = strings.Join(append(kinds, "none")[:max(len(kinds), 1)], ",")
+		single.Annotations[autogen.Annotation] = cmp.Or(strings.Join(kinds, ","), "none")
 	}
 	return single
 }

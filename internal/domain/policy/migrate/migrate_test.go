@@ -148,6 +148,26 @@ func TestImages(t *testing.T) {
 	}
 }
 
+// TestField names the field that was left, as the policy has it.
+func TestField(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ match, field string }{
+		{"{any: [{resources: {kinds: [Pod]}}, {resources: {kinds: [Pod], selector: {matchLabels: {a: 'b*'}}}}]}", "any[1].resources.selector"},
+		{"{all: [{resources: {kinds: [Pod], namespaceSelector: {matchLabels: {a: 'b*'}}}}]}", "all[0].resources.namespaceSelector"},
+		{"{resources: {kinds: [Pod], selector: {matchLabels: {a: 'b*'}}}}", "resources.selector"},
+	} {
+		text := strings.Replace(head, "{any: [{resources: {kinds: [KIND]}}]}", test.match, 1) + "    validate: {message: wrong, pattern: {spec: {a: b}}}\n"
+		documents, problems := load.Parse("p.yaml", []byte(text))
+		for _, problem := range problems {
+			t.Fatal(problem)
+		}
+		left := migrate.Rewrite(documents[0].Object.(*kyvernov1.ClusterPolicy))[0]
+		if want := "spec.rules[0].match." + test.field; left.Field != want || !strings.Contains(left.Left, "wildcards in selectors") {
+			t.Errorf("%q is left: %s, want %q", left.Field, left.Left, want)
+		}
+	}
+}
+
 // TestRewriteLeaves what it cannot say, with the reason.
 func TestRewriteLeaves(t *testing.T) {
 	t.Parallel()

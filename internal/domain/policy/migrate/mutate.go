@@ -249,7 +249,7 @@ func (a about) loopedJSON(loop kyvernov1.ForEachMutation, list query.Expression)
 		return "", at("patchesJson6902", err)
 	}
 	each := strings.Join(patches, " + ")
-	return operand(list.Elements().Text) + ".transformList(i, element, " + met + ", " + each + ").flatten()", nil
+	return query.Operand(list.Elements().Text) + ".transformList(i, element, " + met + ", " + each + ").flatten()", nil
 }
 
 // loopedMerge are the patches of the elements that a merge looks for by their own

@@ -215,7 +215,7 @@ func (a about) list(text string) (string, error) {
 	if list.Constant {
 		return "", left("the constant list %s is not rewritten", text)
 	}
-	return operand(list.Elements().Text), nil
+	return query.Operand(list.Elements().Text), nil
 }
 
 // keptCEL takes over CEL that the rule has already. Unlike other rules, one in CEL

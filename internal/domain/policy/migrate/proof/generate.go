@@ -130,8 +130,7 @@ func (g *generator) attempt() *policy.Request {
 	return r
 }
 
-// kind is one that the rule names, and of those that make Pods seldom another than
-// the two that keep them in their own places; or any.
+// kind is one that the rule names, most often the first, and now and then any.
 func (g *generator) kind() policy.Served {
 	if len(g.named) == 0 || g.random.IntN(5) == 0 {
 		return g.kinds[g.random.IntN(len(g.kinds))]

@@ -43,23 +43,22 @@ func (p *pairs) keep(r *policy.Request, right bool) {
 	*list = append([]*policy.Request{r}, (*list)[:min(len(*list), remembered-1)]...)
 }
 
-// changes are the ways in which objects change, in turn.
+// changes are the ways in which objects change, in turn; into themselves where
+// nothing else is said.
 var changes = []struct {
-	name      string
-	from, to  func(*judged) []*policy.Request
-	unchanged bool
-	metadata  bool
-	partly    bool
+	from, to func(*judged) []*policy.Request
+	metadata bool // nothing but a label is changed
+	partly   bool // a container of the old object stays
 }{
-	{name: "right to wrong", from: (*judged).rights, to: (*judged).wrongs},
-	{name: "wrong to wrong", from: (*judged).wrongs, to: (*judged).wrongs},
-	{name: "wrong to right", from: (*judged).wrongs, to: (*judged).rights},
-	{name: "right to right", from: (*judged).rights, to: (*judged).rights},
-	{name: "wrong, unchanged", from: (*judged).wrongs, unchanged: true},
-	{name: "wrong, but for a label", from: (*judged).wrongs, metadata: true},
-	{name: "right, but for a label", from: (*judged).rights, metadata: true},
-	{name: "wrong, in a container more", from: (*judged).wrongs, to: (*judged).wrongs, partly: true},
-	{name: "wrong, but for a container", from: (*judged).wrongs, to: (*judged).rights, partly: true},
+	{from: (*judged).rights, to: (*judged).wrongs},
+	{from: (*judged).wrongs, to: (*judged).wrongs},
+	{from: (*judged).wrongs, to: (*judged).rights},
+	{from: (*judged).rights, to: (*judged).rights},
+	{from: (*judged).wrongs},
+	{from: (*judged).wrongs, metadata: true},
+	{from: (*judged).rights, metadata: true},
+	{from: (*judged).wrongs, to: (*judged).wrongs, partly: true},
+	{from: (*judged).wrongs, to: (*judged).rights, partly: true},
 }
 
 func (j *judged) rights() []*policy.Request { return j.right }

@@ -63,11 +63,11 @@ func Prove(ctx context.Context, before, after policy.Evaluator, rule string, aro
 	g := newGenerator(around, kindsOf(before), seed)
 	// What is changed of a running Pod, the API server would drop.
 	g.debugged = after.Info().Kind != "MutatingPolicy"
-	c := &comparison{context: ctx, before: before, after: after, rule: rule, world: policy.World{Now: time.Unix(0, 0), Images: pretended{}}}
+	c := &comparison{before: before, after: after, rule: rule, world: policy.World{Now: time.Unix(0, 0), Images: pretended{}}}
 	kept := &pairs{g: g, judged: map[string]*judged{}}
 	for i := range n {
 		r := kept.request(i)
-		was := c.compare(r)
+		was := c.compare(ctx, r)
 		if r.Operation == admissionv1.Create {
 			kept.keep(r, was.text == none)
 		} else if r.Operation == admissionv1.Update && was.text == none && kept.newIsWrong {
@@ -80,7 +80,6 @@ func Prove(ctx context.Context, before, after policy.Evaluator, rule string, aro
 
 // comparison is two forms at work.
 type comparison struct {
-	context       context.Context
 	before, after policy.Evaluator
 	rule          string
 	world         policy.World
@@ -88,7 +87,7 @@ type comparison struct {
 }
 
 // compare lets both forms judge a request, and returns what the old one says.
-func (c *comparison) compare(r *policy.Request) outcome {
+func (c *comparison) compare(ctx context.Context, r *policy.Request) outcome {
 	p := &c.proof
 	p.Objects++
 	switch r.Operation {
@@ -101,7 +100,7 @@ func (c *comparison) compare(r *policy.Request) outcome {
 	if !slices.Contains(p.Kinds, r.Kind.Kind) {
 		p.Kinds = append(p.Kinds, r.Kind.Kind)
 	}
-	was, is := verdict(c.context, c.before, r, c.world, c.rule), verdict(c.context, c.after, r, c.world, "")
+	was, is := verdict(ctx, c.before, r, c.world, c.rule), verdict(ctx, c.after, r, c.world, "")
 	switch {
 	case !was.same(is, r.OldObject != nil):
 		if len(p.Differences) < maxDifferences {
@@ -164,16 +163,16 @@ func verdict(ctx context.Context, e policy.Evaluator, r *policy.Request, w polic
 	out := outcome{text: none}
 	var results []policy.Result
 	if mutator, ok := e.(policy.Mutator); ok && r.Object != nil {
-		out.object, results = mutator.Mutate(ctx, r, w, func(string) string { return "" })
-		if out.object != nil && reflect.DeepEqual(out.object, r.Object) {
+		out.object, results = mutator.Mutate(ctx, r, w, nil)
+		if reflect.DeepEqual(out.object, r.Object) {
 			out.object = nil
 		}
-		if out.object != nil {
-			r = r.With(out.object) // judged is what came of it
-		}
 	}
-	if changed, ok := read(out.object, r.Kind); ok && out.object != nil {
-		out.object = changed
+	if out.object != nil {
+		r = r.With(out.object) // judged is what came of it
+		if changed, ok := read(out.object, r.Kind); ok {
+			out.object = changed
+		}
 	}
 	for _, result := range append(results, e.Validate(ctx, r, w)...) {
 		if rule != "" && strings.TrimPrefix(strings.TrimPrefix(result.Rule, "autogen-cronjob-"), "autogen-") != rule {
