@@ -38,19 +38,16 @@ func waived() handler.EventHandler {
 
 func wake(q workqueue.TypedInterface[reconcile.Request], before, after client.Object) {
 	was, is := entries(before), entries(after)
-	for name, waivers := range was {
-		if !equality.Semantic.DeepEqual(waivers, is[name]) {
-			q.Add(reconcile.Request{NamespacedName: keyOf(name)})
-		}
-	}
-	for name := range is {
-		if _, known := was[name]; !known {
-			q.Add(reconcile.Request{NamespacedName: keyOf(name)})
+	for _, names := range []map[string]policyv1alpha1.Waivers{was, is} {
+		for name := range names {
+			if !equality.Semantic.DeepEqual(was[name], is[name]) {
+				q.Add(reconcile.Request{NamespacedName: keyOf(name)})
+			}
 		}
 	}
 }
 
-// entries are those of the ledger that holds everything.
+// entries are those of the ledger; those of earlier versions do not count.
 func entries(object client.Object) map[string]policyv1alpha1.Waivers {
 	if ledger, is := object.(*policyv1alpha1.OverrideLedger); is && ledger.Name == policyv1alpha1.LedgerName {
 		return ledger.Spec.Policies

@@ -1,7 +1,6 @@
 package override
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -106,18 +105,14 @@ func line(w v1alpha1.Waiver) string {
 }
 
 func list(of []string) string {
-	if len(of) == 0 {
-		return ""
+	var text strings.Builder
+	for _, one := range of {
+		text.WriteString(items + escaped.Replace(one))
 	}
-	return items + strings.Join(eachEscaped(of), items) + items
-}
-
-func eachEscaped(of []string) []string {
-	texts := slices.Clone(of)
-	for i := range texts {
-		texts[i] = escaped.Replace(texts[i])
+	if len(of) > 0 {
+		text.WriteString(items)
 	}
-	return texts
+	return text.String()
 }
 
 var (
