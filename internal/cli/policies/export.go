@@ -57,10 +57,8 @@ adds those in force to the policies that it enforces.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.native, "native", false, "write objects")
 	flags.BoolVar(&f.static, "static", false, "write files of the API server")
-	flags.Bool("no-overrides", false, "nothing any more: what is written knows of no overrides in any case")
 	flags.StringVar(&f.dir, "dir", "", "write one file for each policy into this folder, instead of all to the standard output")
 	cmd.MarkFlagsMutuallyExclusive("native", "static")
-	verb.Must(flags.MarkHidden("no-overrides"))
 	cmd.MarkFlagsOneRequired("native", "static")
 	return cmd
 }
