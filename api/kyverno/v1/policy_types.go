@@ -105,6 +105,8 @@ type Spec struct {
 
 	// webhookTimeoutSeconds is the old place of
 	// webhookConfiguration.timeoutSeconds.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=30
 	// +optional
 	WebhookTimeoutSeconds *int32 `json:"webhookTimeoutSeconds,omitempty"`
 
@@ -164,6 +166,8 @@ type WebhookConfiguration struct {
 	FailurePolicy *admissionregistrationv1.FailurePolicyType `json:"failurePolicy,omitempty"`
 
 	// timeoutSeconds is the longest wait, 1 to 30.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=30
 	// +optional
 	TimeoutSeconds *int32 `json:"timeoutSeconds,omitempty"`
 

@@ -54,6 +54,8 @@ type BackgroundConfiguration struct {
 // WebhookConfiguration adjusts the webhook that a policy needs.
 type WebhookConfiguration struct {
 	// timeoutSeconds is the longest wait, 1 to 30.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=30
 	// +optional
 	TimeoutSeconds *int32 `json:"timeoutSeconds,omitempty"`
 }

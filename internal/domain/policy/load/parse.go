@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -119,7 +120,7 @@ func (d Document) checked(object client.Object) ([]Document, []Problem) {
 	if object.GetName() == "" {
 		return nil, []Problem{d.problem("metadata.name", "a name is missing")}
 	}
-	return []Document{d}, append(d.generating(), d.wrongMode()...)
+	return []Document{d}, slices.Concat(d.generating(), d.wrongMode(), d.timeouts())
 }
 
 // generating reports rules that make other objects.
