@@ -42,5 +42,20 @@ func All() []Difference {
 			Kyverno: "a kind without a subresource is also matched by requests for subresources that reach Kyverno for other policies",
 			Roadbed: "it is matched by the object itself and by ephemeral containers",
 		},
+		{
+			Name:    "variables-of-other-rules",
+			Kyverno: "a variable that only rules of another type have, such as image outside of verifyImages, passes the check of the policy and is an error for every object",
+			Roadbed: "the policy is refused, with the field",
+		},
+		{
+			Name:    "messages",
+			Kyverno: "a warning is \"policy P.R: MESSAGE\"; a refusal begins \"resource KIND/NAMESPACE/NAME was blocked due to the following policies\"",
+			Roadbed: "each line of both is \"policy P, rule R (TIER): MESSAGE\"",
+		},
+		{
+			Name:    "webhook-timeouts",
+			Kyverno: "timeoutSeconds of a policy says how long the API server waits",
+			Roadbed: "it is checked and not used: the API server waits 10 seconds for policies about images that block, 5 for those that fail closed or ask a service, and 2 for all others",
+		},
 	}...)
 }
