@@ -85,13 +85,17 @@ type Finding struct {
 	Message string `json:"message"`
 }
 
-// String is "file:line: level: kind policy, rule: message [code]".
+// String is "file:line: level: kind policy, rule: message [code]", without a
+// subject where the document is too broken to have one.
 func (f Finding) String() string {
-	subject := f.Kind + " " + f.Policy
+	subject := strings.TrimSpace(f.Kind + " " + f.Policy)
 	if f.Rule != "" {
 		subject += ", rule " + f.Rule
 	}
-	return fmt.Sprintf("%s:%d: %s: %s: %s [%s]", f.File, f.Line, f.Level, subject, f.Message, f.Code)
+	if subject != "" {
+		subject += ": "
+	}
+	return fmt.Sprintf("%s:%d: %s: %s%s [%s]", f.File, f.Line, f.Level, subject, f.Message, f.Code)
 }
 
 // Options are what a check needs besides documents.
@@ -114,7 +118,7 @@ func Check(documents []load.Document, problems []load.Problem, options Options) 
 	for _, each := range compiled {
 		findings = append(findings, ofEvaluator(each)...)
 	}
-	findings = accepted(findings, documents)
+	findings = accepted(keysOnce(findings), documents)
 	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Code, b.Code))
 	})
@@ -142,6 +146,16 @@ func ofProblem(p load.Problem) []Finding {
 	return []Finding{finding}
 }
 
+// keysOnce leaves out what compiling says of a key that is found to be unparsable
+// here, where its code tells scripts what is wrong.
+func keysOnce(findings []Finding) []Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool {
+		return f.Code == Invalid && slices.ContainsFunc(findings, func(key Finding) bool {
+			return key.Code == UnparsableKey && key.File == f.File && key.Line == f.Line && key.Field == f.Field
+		})
+	})
+}
+
 // accepted drops the findings that a policy says it accepts. What keeps a policy
 // from being in force cannot be accepted.
 func accepted(findings []Finding, documents []load.Document) []Finding {
@@ -153,7 +167,7 @@ func accepted(findings []Finding, documents []load.Document) []Finding {
 	}
 	return slices.DeleteFunc(findings, func(f Finding) bool {
 		codes := strings.Split(strings.ReplaceAll(ignored[f.File+" "+f.Policy], " ", ""), ",")
-		return f.Code != Invalid && slices.Contains(codes, string(f.Code))
+		return f.Code != Invalid && f.Code != UnparsableKey && slices.Contains(codes, string(f.Code))
 	})
 }
 

@@ -121,7 +121,7 @@ func (c *checker) key(name, field string, keys *kyvernov1.StaticKeyAttestor) {
 			continue
 		}
 		if err := (policy.Attestor{Key: text, IgnoreTlog: true}).Check(); err != nil {
-			c.find(Error, UnparsableKey, name, field+".publicKeys", "%v; on Kyverno every image that matches is refused then", err)
+			c.find(Error, UnparsableKey, name, field+".publicKeys", "%v; was it shortened? cosign public-key prints it; on Kyverno every image that matches is refused then", err)
 		}
 	}
 	if keys.Rekor == nil {

@@ -102,6 +102,34 @@ spec: {rules: [{name: r, match: {any: [{resources: {kinds: [` + kinds + `]}}]}, 
 	}
 }
 
+// TestBadKey: it is told once, and cannot be accepted.
+func TestBadKey(t *testing.T) {
+	t.Parallel()
+	found := check("p.yaml", `apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: p, labels: {policy.roadbed.dev/tier: default}, annotations: {policy.roadbed.dev/lint-ignore: unparsable-key}}
+spec:
+  rules:
+  - name: r
+    match: {any: [{resources: {kinds: [Pod]}}]}
+    verifyImages:
+    - imageReferences: ["*"]
+      attestors: [{entries: [{keys: {rekor: {ignoreTlog: true}, publicKeys: "-----BEGIN PUBLIC KEY-----\\nMFkw...\\n-----END PUBLIC KEY-----"}}]}]
+`)
+	if len(found) != 1 || found[0].Code != lint.UnparsableKey || !strings.Contains(found[0].Message, "was it shortened?") {
+		t.Errorf("%v, want one finding of an unparsable key", found)
+	}
+}
+
+// TestNoSubject: what cannot be read has no kind or name.
+func TestNoSubject(t *testing.T) {
+	t.Parallel()
+	found := check("p.yaml", "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nkind: ClusterPolicy\n")
+	if len(found) != 1 || !strings.HasPrefix(found[0].String(), "p.yaml:3: error: malformed YAML") {
+		t.Errorf("%v", found)
+	}
+}
+
 // TestSilentAudit: what Roadbed does instead is what the tier says.
 func TestSilentAudit(t *testing.T) {
 	t.Parallel()
