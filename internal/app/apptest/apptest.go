@@ -5,9 +5,6 @@ package apptest
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
-	"net"
-	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -86,21 +83,6 @@ func Until(t testing.TB, run func(context.Context) error) (stop func(), ended <-
 
 // Log keeps nothing.
 func Log() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-// FreeAddress is an address of loopback that nothing listens on. No outgoing
-// connection is given its port, as those from 32768 on are: until somebody listens
-// there nobody takes it.
-func FreeAddress(t testing.TB) netip.AddrPort {
-	t.Helper()
-	for range 200 {
-		address := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), 12_000+rand.N[uint16](8_000))
-		if listener, err := net.Listen("tcp", address.String()); err == nil && listener.Close() == nil {
-			return address
-		}
-	}
-	t.Fatal("no free port between 12000 and 20000 on 127.0.0.1 in 200 draws")
-	return netip.AddrPort{}
-}
 
 // UseUp asks until a rate is used up. However long the machine takes, no more may
 // pass than the rate and what comes back meanwhile.

@@ -19,6 +19,7 @@ import (
 	tenancyv1 "github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
 	"github.com/roadbed-dev/roadbed/internal/adapter/database/postgrestest"
 	"github.com/roadbed-dev/roadbed/internal/app/apptest"
+	"github.com/roadbed-dev/roadbed/internal/kernel/freeport"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
@@ -40,7 +41,7 @@ func TestPlatform(t *testing.T) {
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	url := gatewayAt(t, env, int64(apptest.FreeAddress(t).Port()))
+	url := gatewayAt(t, env, int64(freeport.Draw(t).Port()))
 	options := apptest.Options(dir, env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates())
 	reached := apptest.Run(t, options)
 	onboard(t, env)

@@ -21,6 +21,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/app"
 	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
+	"github.com/roadbed-dev/roadbed/internal/kernel/freeport"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kernel/yamldoc"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
@@ -43,7 +44,7 @@ func TestGateway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := int(apptest.FreeAddress(t).Port())
+	port := int(freeport.Draw(t).Port())
 	apply(t, acting, port)
 	token := workload(t, acting)
 	url := fmt.Sprintf("http://127.0.0.1:%d/v1/databases", port)

@@ -27,6 +27,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways/leases"
 	"github.com/roadbed-dev/roadbed/internal/app/serving"
+	"github.com/roadbed-dev/roadbed/internal/kernel/freeport"
 	"github.com/roadbed-dev/roadbed/internal/kernel/identity"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
@@ -42,7 +43,7 @@ func TestProcesses(t *testing.T) {
 	gates := map[string]bool{gateways.Gate: true}
 	apptest.Install(t, env.Admin, gates)
 	_, stopLeader := apptest.Start(t, apptest.Options(t.TempDir(), env.As(t, identity.Roadbed, identity.RoadbedGroups()...), gates))
-	port := apptest.FreeAddress(t).Port()
+	port := freeport.Draw(t).Port()
 	roots := published(t, env, port)
 	web := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: host}}}
 	t.Cleanup(web.CloseIdleConnections)

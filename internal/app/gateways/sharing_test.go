@@ -20,6 +20,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/app/apptest"
 	"github.com/roadbed-dev/roadbed/internal/app/gateways"
 	"github.com/roadbed-dev/roadbed/internal/domain/gateway"
+	"github.com/roadbed-dev/roadbed/internal/kernel/freeport"
 	"github.com/roadbed-dev/roadbed/internal/kubetest"
 )
 
@@ -46,7 +47,7 @@ func alone(t *testing.T, change func(*gateways.Options)) (url string, stop func(
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = g.Close() })
-	at := apptest.FreeAddress(t)
+	at := freeport.Draw(t)
 	if err := g.Apply(config(at)); err != nil || !g.Ready() {
 		t.Fatal(err)
 	}

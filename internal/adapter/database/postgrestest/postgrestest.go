@@ -1,14 +1,10 @@
 // Package postgrestest gives tests a PostgreSQL server of their own, from the
-// installed binaries, on a loopback port that
-// nobody else uses. Tests only.
+// installed binaries, on a loopback port that nobody else uses. Tests only.
 package postgrestest
 
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -20,6 +16,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/adapter/database"
+	"github.com/roadbed-dev/roadbed/internal/kernel/freeport"
 )
 
 // Need skips the test where no binaries of PostgreSQL are installed: for a program
@@ -42,8 +39,8 @@ func Start(t testing.TB) string {
 	owner := unprivileged(t, dir)
 	data := filepath.Join(dir, "data")
 	run(t, owner, filepath.Join(bin, "initdb"), "-D", data, "-U", "roadbed", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
-	port := freePort(t)
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", "", "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-F")
+	at := freeport.Draw(t)
+	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", "", "-h", "127.0.0.1", "-p", strconv.Itoa(int(at.Port())), "-F")
 	var said bytes.Buffer
 	server.Stdout, server.Stderr, server.SysProcAttr = &said, &said, owner
 	check(t, server.Start())
@@ -51,7 +48,7 @@ func Start(t testing.TB) string {
 		_ = server.Process.Signal(syscall.SIGINT) // fast shutdown
 		_ = server.Wait()
 	})
-	where := fmt.Sprintf("postgres://roadbed@127.0.0.1:%d/postgres?sslmode=disable", port)
+	where := "postgres://roadbed@" + at.String() + "/postgres?sslmode=disable"
 	await(t, where, &said)
 	return where
 }
@@ -94,21 +91,6 @@ func run(t testing.TB, owner *syscall.SysProcAttr, name string, args ...string) 
 	if said, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, said)
 	}
-}
-
-// freePort draws one that no outgoing connection is given, as those from 32768 on
-// are: between here and the server's start nobody takes it.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 200 {
-		port := 12_000 + rand.IntN(8_000)
-		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil && listener.Close() == nil {
-			return port
-		}
-	}
-	t.Fatal("no free port between 12000 and 20000 on 127.0.0.1 in 200 draws")
-	return 0
 }
 
 // await returns when the server answers.

@@ -5,14 +5,13 @@ package redistest
 import (
 	"bytes"
 	"context"
-	"math/rand/v2"
-	"net"
 	"os/exec"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/adapter/redis"
+	"github.com/roadbed-dev/roadbed/internal/kernel/freeport"
 )
 
 // Server is a Redis that ends with the test.
@@ -33,15 +32,15 @@ func Start(t testing.TB) *Server {
 	if err != nil {
 		t.Skip("Redis is not installed")
 	}
-	port := freePort(t)
-	command := exec.Command(binary, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	at := freeport.Draw(t)
+	command := exec.Command(binary, "--bind", "127.0.0.1", "--port", strconv.Itoa(int(at.Port())), "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	var said bytes.Buffer
 	command.Stdout, command.Stderr = &said, &said
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	stopped := false
-	made := &Server{URL: "redis://127.0.0.1:" + strconv.Itoa(port), stop: func() {
+	made := &Server{URL: "redis://" + at.String(), stop: func() {
 		if !stopped {
 			stopped = true
 			_ = command.Process.Kill() // it has ended by itself; Wait says so
@@ -51,21 +50,6 @@ func Start(t testing.TB) *Server {
 	t.Cleanup(made.stop)
 	await(t, made.URL, &said)
 	return made
-}
-
-// freePort draws one that no outgoing connection is given, as those from 32768 on
-// are: between here and the server's start nobody takes it.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 200 {
-		port := 12_000 + rand.IntN(8_000)
-		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil && listener.Close() == nil {
-			return port
-		}
-	}
-	t.Fatal("no free port between 12000 and 20000 on 127.0.0.1 in 200 draws")
-	return 0
 }
 
 // await returns when the server answers.
