@@ -23,7 +23,8 @@ func thrifty() {
 		debug.SetGCPercent(said)
 		return
 	}
-	now, after := collectAfter, func() {}
+	now := collectAfter
+	var after func()
 	after = func() {
 		if next := growth(liveHeap()); next != now {
 			now = next

@@ -247,7 +247,7 @@ func TestWords(t *testing.T) {
 func TestModules(t *testing.T) {
 	t.Parallel()
 	tree := fstest.MapFS{
-		"go.mod":      {Data: []byte("module a\n\nrequire (\n\tx.org/one v1.0.0\n\tx.org/two v1.0.0 // indirect\n\tx.org/three v1.0.0\n)\n")},
+		"go.mod":      {Data: []byte("module a\n\nrequire x.org/single v1.0.0\n\nexclude (\n\tx.org/four v1.0.0\n)\n\nrequire (\n\tx.org/one v1.0.0\n\tx.org/two v1.0.0 // indirect\n\tx.org/three v1.0.0\n)\n")},
 		"kube/go.mod": {Data: []byte("module b\n\nrequire (\n\tx.org/one v1.0.0\n\tx.org/four v2.0.0\n\tx.org/three v0.0.0\n\tx.org/two v1.1.0\n)\n\nreplace (\n\tx.org/one => x.org/other v9.0.0\n)\n")},
 	}
 	found, err := Modules(tree, "go.mod", "kube/go.mod")

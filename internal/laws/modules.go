@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -58,7 +59,7 @@ func required(tree fs.FS, name string) ([]requirement, error) {
 		switch {
 		case len(fields) == 0:
 		case fields[0] == "require":
-			inside = true
+			inside = slices.Contains(fields, "(")
 		case fields[0] == ")":
 			inside = false
 		case inside && len(fields) > 1:

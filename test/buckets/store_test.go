@@ -114,7 +114,7 @@ func free() (string, error) {
 
 // answers waits until somebody listens.
 func answers(network, address string, ended <-chan error) error {
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		if c, err := net.Dial(network, address); err == nil {
 			return c.Close()

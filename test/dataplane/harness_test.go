@@ -30,7 +30,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a client of the tests waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // socket is where the listeners of the tests are; the real one is on loopback.
 var socket = netip.MustParseAddrPort("10.0.0.1:80")

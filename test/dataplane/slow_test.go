@@ -166,8 +166,7 @@ func TestQuietStreams(t *testing.T) {
 				until(t, "the machine is quick enough to ask", func() bool {
 					r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+p.address()+"/", strings.NewReader("x"))
 					if err != nil {
-						t.Error(err)
-						return true
+						t.Fatal(err)
 					}
 					got, err := transport.RoundTrip(r)
 					if err == nil && got.StatusCode != http.StatusOK {

@@ -32,7 +32,7 @@ func TestKeeper(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- (&Keeper{History: store, Clock: clock, Log: slog.New(slog.DiscardHandler)}).Start(ctx) }()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		changes, err := store.Changes(t.Context(), history.Query{}, 0, 0)
 		if err != nil {

@@ -76,13 +76,15 @@ func TestRecordOfSomebodyInManyGroups(t *testing.T) {
 	if err := file.Record(t.Context(), record); err != nil {
 		t.Fatal(err)
 	}
+	var groups []string
 	for got, err := range trail.Read(path) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{"(5000 groups, too many for a record)"}, got.Actor.Groups); diff != "" {
-			t.Error(diff)
-		}
+		groups = append(groups, got.Actor.Groups...)
+	}
+	if diff := cmp.Diff([]string{"(5000 groups, too many for a record)"}, groups); diff != "" {
+		t.Error(diff)
 	}
 	record.Actor.Groups, record.Actor.Name = nil, strings.Repeat("x", trail.MaxRecord)
 	if err := file.Record(t.Context(), record); !errors.Is(err, trail.ErrTooLarge) {

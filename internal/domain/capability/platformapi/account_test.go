@@ -57,7 +57,7 @@ func TestOneNamespaceHoldsUpNoOther(t *testing.T) {
 			if !errors.Is(err, want) {
 				t.Errorf("%s: %v, want %v", namespace, err, want)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("namespace %q waits for another request", namespace)
 		}
 	}

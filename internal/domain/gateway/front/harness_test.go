@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // handlerFunc is a Handler.
 type handlerFunc func(ctx context.Context, w exchange.Responder, req *http1.Request)

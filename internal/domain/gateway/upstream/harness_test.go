@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func newTransport(t testing.TB, options Options) *Transport {
 	t.Helper()
