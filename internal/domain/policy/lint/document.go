@@ -43,6 +43,7 @@ func ofDocument(d load.Document) []Finding {
 	case *admissionregistrationv1.MutatingAdmissionPolicy:
 		c.constants(sourceOf(p.Spec.MatchConstraints, p.Spec.Variables, p.Spec.MatchConditions, nil, p.Spec.FailurePolicy))
 		c.resources(p.Spec.MatchConstraints)
+		c.applied(p.Spec.MatchConstraints, p.Spec.Mutations, p.Spec.Variables, p.Spec.FailurePolicy)
 	}
 	return c.findings
 }
@@ -52,6 +53,9 @@ func (c *checker) mutating(labels, annotations map[string]string, spec policiesv
 	c.tier(labels, annotations)
 	c.constants(sourceOf(spec.MatchConstraints, spec.Variables, spec.MatchConditions, nil, spec.FailurePolicy))
 	c.resources(spec.MatchConstraints)
+	if spec.Evaluation == nil || !spec.Evaluation.UseServerSideApply {
+		c.applied(spec.MatchConstraints, spec.Mutations, spec.Variables, spec.FailurePolicy)
+	}
 }
 
 // imageValidating checks a policy about images.

@@ -64,6 +64,12 @@ const (
 	// ExpensiveCEL: an expression that the API server gives up on for large
 	// objects.
 	ExpensiveCEL Code = "expensive-cel"
+	// AtomicField: an apply configuration that writes what is only replaced as a
+	// whole, which the API server refuses.
+	AtomicField Code = "atomic-field"
+	// RemovesNothing: an apply configuration without some of the elements that the
+	// object has, and keeps.
+	RemovesNothing Code = "removes-nothing"
 	// BlocksSystem: a policy that would stop Kubernetes or Roadbed.
 	BlocksSystem Code = "blocks-system"
 	// Unsupported: something that Roadbed does not do.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/lint"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/load"
 	"github.com/roadbed-dev/roadbed/internal/kernel/golden"
@@ -97,6 +99,49 @@ spec: {rules: [{name: r, match: {any: [{resources: {kinds: [` + kinds + `]}}]}, 
 				if !got[code] {
 					t.Errorf("%s: findings %v, want %s", test.reason, found, code)
 				}
+			}
+		})
+	}
+}
+
+// TestApplied: what an apply configuration cannot do is told, with the fields.
+func TestApplied(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, reason, configuration, more string
+		want                              []string
+	}{
+		{"associative", "elements have names", "Object{spec: Object.spec{containers: object.spec.containers.map(c, Object.spec.containers{name: c.name, tty: true})}}", "", nil},
+		{
+			"atomic", "with a list within a list", "Object{spec: Object.spec{tolerations: [], containers: object.spec.containers.map(c, Object.spec.containers{name: c.name, args: c.args.filter(a, a != 'x')})}}", "",
+			[]string{"error: MutatingPolicy p, rule mutations[0]: the API server writes spec.containers.args and spec.tolerations of a Pod only as a whole, and applies no configuration to that: every Pod that matches is refused; use patchType: JSONPatch [atomic-field]"},
+		},
+		{
+			"ignored", "failures are not told to anybody", "Object{spec: Object.spec{nodeSelector: {'a': 'b'}}}", "failurePolicy: Ignore",
+			[]string{"error: MutatingPolicy p, rule mutations[0]: the API server writes spec.nodeSelector of a Pod only as a whole, and applies no configuration to that: no Pod is ever changed; use patchType: JSONPatch [atomic-field]"},
+		},
+		{"replaced", "the policy asks for it", "Object{spec: Object.spec{tolerations: object.spec.tolerations.filter(t, t.key != 'a')}}", "evaluation: {useServerSideApply: true}", nil},
+		{
+			"filtered", "the object keeps the rest", "Object{spec: Object.spec{containers: object.spec.containers.filter(c, c.name != 'a')}}", "",
+			[]string{"warning: MutatingPolicy p, rule mutations[0]: applying a part of spec.containers takes no element away, and the API server refuses elements with fields that it writes only as a whole, such as args, command, envFrom; to remove some, use patchType: JSONPatch [removes-nothing]"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, finding := range check("p.yaml", `apiVersion: policies.kyverno.io/v1
+kind: MutatingPolicy
+metadata: {name: p, labels: {policy.roadbed.dev/tier: default}}
+spec:
+  `+test.more+`
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
+  mutations: [{patchType: ApplyConfiguration, applyConfiguration: {expression: "`+test.configuration+`"}}]
+`) {
+				_, text, _ := strings.Cut(finding.String(), " ")
+				got = append(got, text)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s: -want +got:\n%s", test.reason, diff)
 			}
 		})
 	}
