@@ -218,7 +218,7 @@ func (s *Supervisor) run(c *v1alpha1.Capability, kind schema.GroupVersionKind) (
 	s.engines[c.Name] = made
 	s.mu.Unlock()
 	go func() {
-		defer close(made.ended)
+		defer func() { cancel(); close(made.ended) }()
 		if err := engine.Start(ctx); err != nil && ctx.Err() == nil {
 			s.host.log.ErrorContext(ctx, "the engine for claims ended, and another one is started", "capability", c.Name, "error", err)
 			s.lost(ctx, c, made)
