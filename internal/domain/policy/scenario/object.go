@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -103,20 +102,4 @@ func (k *Kinds) Complete(o Object) {
 	case scope == ScopeCluster && o.Namespace() != "":
 		unstructured.RemoveNestedField(o.Fields, "metadata", "namespace")
 	}
-}
-
-// Repeated are the objects that are there more than once: each pair is a later
-// one and the one before.
-func Repeated(objects []Object) []string {
-	first := map[string]Object{}
-	var found []string
-	for _, object := range objects {
-		name := object.String()
-		if before, ok := first[name]; ok {
-			found = append(found, fmt.Sprintf("%s:%d: %s is given twice, first at %s:%d", object.File, object.Line, name, before.File, before.Line))
-			continue
-		}
-		first[name] = object
-	}
-	return found
 }
