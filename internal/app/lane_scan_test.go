@@ -103,7 +103,7 @@ spec:
 		}
 		return err
 	})
-	w.found(t, max(time.Until(end), 0)+5*time.Second, "ServiceAccount/vendor waivable/team fail")
+	w.found(t, max(time.Until(end), 0)+patience, "ServiceAccount/vendor waivable/team fail")
 	if again() == nil {
 		t.Error("an override that ended still waives")
 	}

@@ -196,7 +196,7 @@ func installFile(t *testing.T, c client.Client, file string) {
 		if err := c.Create(t.Context(), definition); err != nil && !apierrors.IsAlreadyExists(err) {
 			t.Fatalf("%s: %v", file, err)
 		}
-		kubetest.Eventually(t, 30*time.Second, "served "+definition.Name, func() error { return served(t, c, definition.Name) })
+		kubetest.Eventually(t, time.Minute, "served "+definition.Name, func() error { return served(t, c, definition.Name) })
 	}
 }
 

@@ -199,7 +199,7 @@ func installGatewayAPI(t *testing.T, c client.Client) {
 			t.Fatal(err)
 		}
 	}
-	kubetest.Eventually(t, 30*time.Second, "Gateway API is served", func() error {
+	kubetest.Eventually(t, time.Minute, "Gateway API is served", func() error {
 		var problems []error
 		for _, kind := range []string{"GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "BackendTLSPolicy", "ReferenceGrant"} {
 			list := &metav1.PartialObjectMetadataList{TypeMeta: metav1.TypeMeta{APIVersion: "gateway.networking.k8s.io/v1", Kind: kind + "List"}}

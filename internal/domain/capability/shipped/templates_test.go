@@ -125,7 +125,7 @@ func define(t *testing.T, c client.Client, file string) {
 		t.Fatal(err)
 	}
 	create(t, c, definition)
-	kubetest.Eventually(t, 30*time.Second, definition.Name+" is served", func() error {
+	kubetest.Eventually(t, time.Minute, definition.Name+" is served", func() error {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(definition), definition); err != nil {
 			return err
 		}

@@ -150,7 +150,7 @@ func (s *server) awaitInForce(t *testing.T, e examples) {
 		if c.refused == "" && c.resources == nil {
 			continue
 		}
-		kubetest.Eventually(t, 30*time.Second, "the policy is in force", func() error {
+		kubetest.Eventually(t, time.Minute, "the policy is in force", func() error {
 			if c.resources != nil {
 				return s.changes(t.Context(), c)
 			}
@@ -173,7 +173,7 @@ func (s *server) judge(t *testing.T, c example) {
 		return
 	}
 	// What the API server knows of namespaces and kinds lags behind a little.
-	kubetest.Eventually(t, 30*time.Second, c.name, func() error {
+	kubetest.Eventually(t, time.Minute, c.name, func() error {
 		said, err := s.try(t.Context(), c.object.DeepCopy())
 		if err != nil {
 			return err
@@ -232,7 +232,7 @@ func installKinds(t *testing.T, env *kubetest.Env) {
 			t.Fatal(err)
 		}
 	}
-	kubetest.Eventually(t, 30*time.Second, "the kinds are served", func() error {
+	kubetest.Eventually(t, time.Minute, "the kinds are served", func() error {
 		for name := range maps.Keys(made) {
 			var live apiextensionsv1.CustomResourceDefinition
 			if err := env.Client.Get(t.Context(), client.ObjectKey{Name: name}, &live); err != nil {

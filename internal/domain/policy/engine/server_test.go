@@ -235,7 +235,7 @@ func installSamples(t *testing.T, env *kubetest.Env) {
 	}
 	for kind := range kinds {
 		create(t, env.Client, definitionOf(kind))
-		kubetest.Eventually(t, 30*time.Second, "the kind is served", func() error {
+		kubetest.Eventually(t, time.Minute, "the kind is served", func() error {
 			list := &unstructured.UnstructuredList{}
 			list.SetGroupVersionKind(kind)
 			return quiet(t, env).List(t.Context(), list)

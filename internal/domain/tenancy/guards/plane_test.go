@@ -107,7 +107,7 @@ func (p *plane) client(t *testing.T, config *rest.Config) client.Client {
 // eventually allows for controllers and caches on a busy machine.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	kubetest.Eventually(t, 30*time.Second, what, check)
+	kubetest.Eventually(t, time.Minute, what, check)
 }
 
 // awaitGuards returns when the guards that are objects have reached the API
