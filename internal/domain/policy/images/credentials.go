@@ -26,7 +26,7 @@ func (v *Verifier) With(credentials policy.RegistryCredentials) policy.Images {
 	}
 	other := *v
 	other.way = string(way)
-	other.registry = borrowed{v.open, credentials}
+	other.registry = borrowed{v.open, credentials, v.silences}
 	return &other
 }
 
@@ -34,6 +34,7 @@ func (v *Verifier) With(credentials policy.RegistryCredentials) policy.Images {
 type borrowed struct {
 	open        Open
 	credentials policy.RegistryCredentials
+	silences    *silences
 }
 
 var _ Registry = borrowed{}
@@ -42,7 +43,11 @@ func (b borrowed) registry(ctx context.Context) (Registry, error) {
 	if b.open == nil {
 		return nil, errNoCredentials
 	}
-	return b.open(ctx, b.credentials)
+	opened, err := b.open(ctx, b.credentials)
+	if err != nil {
+		return nil, err
+	}
+	return b.silences.around(opened), nil
 }
 
 // Manifest opens the registry and asks it.

@@ -15,8 +15,9 @@
 //     roots of certificates come from the policy or from the trusted root that
 //     the operator gave.
 //   - Proofs are kept for an hour, because a digest and a key do not change;
-//     refusals for ten seconds; failures to reach a registry not at all. Callers
-//     that ask the same at the same time share one answer.
+//     refusals for ten seconds; failures to reach a registry not at all, but that
+//     it let somebody wait in vain for fifteen seconds, in which nobody waits for
+//     it again. Callers that ask the same at the same time share one answer.
 //
 // Data flow: policy.ImageCheck -> digest (Registry) -> candidates (Registry) ->
 // sigstore-go or notation-go -> policy.ImageProof.

@@ -31,6 +31,8 @@ type Verifier struct {
 	trust    root.TrustedMaterial
 	// open opens registries with the credentials that policies name.
 	open Open
+	// silences are shared by all ways of reading.
+	silences *silences
 	// way tells answers apart by how their registry was read.
 	way string
 
@@ -67,6 +69,8 @@ func New(registry Registry, options ...Option) *Verifier {
 	for _, option := range options {
 		option(v)
 	}
+	v.silences = newSilences(v.clock)
+	v.registry = v.silences.around(registry)
 	v.proofs = memory.New[policy.ImageProof](v.clock, 16_384, over)
 	v.manifests = memory.New[manifest](v.clock, 1_024, over)
 	return v
