@@ -4,10 +4,12 @@ package memory
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/utils/clock"
 )
 
@@ -48,7 +50,7 @@ func (m *Memory[T]) Get(ctx context.Context, key string, find func(context.Conte
 	result := m.calls.DoChan(key, func() (any, error) {
 		search, cancel := context.WithTimeout(context.WithoutCancel(ctx), searchLimit)
 		defer cancel()
-		value, life, err := find(search)
+		value, life, err := safely(search, find)
 		m.keep(key, answer[T]{value, err, m.clock.Now().Add(life)}, life)
 		return value, err
 	})
@@ -59,6 +61,20 @@ func (m *Memory[T]) Get(ctx context.Context, key string, find func(context.Conte
 	case done := <-result:
 		return done.Val.(T), done.Err
 	}
+}
+
+// safely is find, whose panic is an error: it reads what anybody may have pushed, and
+// a panic where several wait for an answer ends the process.
+func safely[T any](ctx context.Context, find func(context.Context) (T, time.Duration, error)) (value T, life time.Duration, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			for _, report := range utilruntime.PanicHandlers {
+				report(ctx, fault)
+			}
+			life, err = 0, fmt.Errorf("the search panicked: %v", fault)
+		}
+	}()
+	return find(ctx)
 }
 
 func (m *Memory[T]) recall(key string) (answer[T], bool) {

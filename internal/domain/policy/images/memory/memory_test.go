@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -119,6 +120,24 @@ func TestGetForgets(t *testing.T) {
 		clock.SetTime(clock.Now().Add(step.after))
 		if got := ask(step.key, step.life); got != step.want {
 			t.Errorf("%s: got answer %d, want %d", step.reason, got, step.want)
+		}
+	}
+}
+
+// TestGetSurvivesAPanic: an image that makes a library panic is an error for who asked
+// about it.
+func TestGetSurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	m := New[int](clocktesting.NewFakePassiveClock(start), 10, over)
+	for _, panics := range []bool{true, false} {
+		got, err := m.Get(t.Context(), "key", func(context.Context) (int, time.Duration, error) {
+			if panics {
+				panic("index out of range")
+			}
+			return 1, time.Minute, nil
+		})
+		if panics != (err != nil && strings.Contains(err.Error(), "index out of range")) || !panics && got != 1 {
+			t.Errorf("panics %t: got %d, %v", panics, got, err)
 		}
 	}
 }
