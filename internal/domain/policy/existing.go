@@ -41,7 +41,7 @@ func (s *Set) Background(ctx context.Context, r *Request, w World) []Result {
 		if !evaluator.Info().Background {
 			continue
 		}
-		for _, result := range evaluator.Validate(ctx, r, w) {
+		for _, result := range judge(ctx, evaluator, r, w) {
 			results = append(results, s.waive(evaluator, result, r, w))
 		}
 	}

@@ -83,7 +83,7 @@ func (s *Set) Validate(ctx context.Context, r *Request, w World) []Result {
 	r = r.Remembering()
 	w.Narrow = s.narrow
 	for _, evaluator := range s.evaluators {
-		for _, result := range evaluator.Validate(ctx, r, w) {
+		for _, result := range judge(ctx, evaluator, r, w) {
 			results = append(results, s.waive(evaluator, result, r, w))
 		}
 	}

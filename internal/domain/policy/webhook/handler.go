@@ -12,7 +12,6 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -116,7 +115,7 @@ func (h *handler) inTime(ctx context.Context, last <-chan time.Time, r *policy.R
 		var found answered
 		defer func() {
 			if found.fault = recover(); found.fault != nil {
-				reportPanic(ctx, found.fault)
+				_ = policy.Panicked(ctx, found.fault)
 			}
 			done <- found
 		}()
@@ -134,13 +133,6 @@ func (h *handler) inTime(ctx context.Context, last <-chan time.Time, r *policy.R
 		return admission.Denied(errSlow.Error()), nil
 	}
 	return h.unanswered(errSlow), nil
-}
-
-// reportPanic tells where a panic came from, which its caller does not know.
-func reportPanic(ctx context.Context, fault any) {
-	for _, report := range utilruntime.PanicHandlers {
-		report(ctx, fault)
-	}
 }
 
 // blocks tells whether a policy that refuses may concern the request.

@@ -334,7 +334,7 @@ func (s stubborn) Validate(context.Context, *policy.Request, policy.World) []pol
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	p := panics{fake{name: "p", lane: policy.Legacy, tier: policy.Mandatory, resource: "pods"}}
-	served := &admission.Webhook{Handler: webhook.Validator(webhook.Open, deps(t, p))}
+	served := &admission.Webhook{Handler: webhook.Mutator(webhook.Open, deps(t, p))}
 	response := served.Handle(t.Context(), pod(t))
 	if response.Allowed || !strings.Contains(response.Result.Message, "a nil map") {
 		t.Errorf("got %+v, want a refusal that says why", response)
@@ -344,6 +344,6 @@ func TestPanic(t *testing.T) {
 // panics is a policy with a mistake.
 type panics struct{ fake }
 
-func (panics) Validate(context.Context, *policy.Request, policy.World) []policy.Result {
+func (panics) Mutate(context.Context, *policy.Request, policy.World, policy.Waived) (map[string]any, []policy.Result) {
 	panic("a nil map")
 }

@@ -4,13 +4,13 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/utils/clock"
+
+	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 )
 
 // Memory keeps answers for as long as each says, at most so many, and lets
@@ -68,10 +68,7 @@ func (m *Memory[T]) Get(ctx context.Context, key string, find func(context.Conte
 func safely[T any](ctx context.Context, find func(context.Context) (T, time.Duration, error)) (value T, life time.Duration, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			for _, report := range utilruntime.PanicHandlers {
-				report(ctx, fault)
-			}
-			life, err = 0, fmt.Errorf("the search panicked: %v", fault)
+			life, err = 0, policy.Panicked(ctx, fault)
 		}
 	}()
 	return find(ctx)
