@@ -23,8 +23,7 @@ func thrifty() {
 		debug.SetGCPercent(said)
 		return
 	}
-	now := collectAfter
-	var after func()
+	now, after := collectAfter, func() {}
 	after = func() {
 		if next := growth(liveHeap()); next != now {
 			now = next
