@@ -24,10 +24,12 @@ const fresh = 30 * time.Second
 type Cluster struct {
 	Deps
 
-	mu      sync.Mutex
-	served  []policy.Served // guarded by mu
-	objects []policy.Served // guarded by mu; those of served that can be listed and watched
-	read    time.Time       // guarded by mu; zero when both are not to be believed
+	mu       sync.Mutex
+	all      []policy.Served // guarded by mu
+	served   []policy.Served // guarded by mu; those of all that policies may be asked about
+	objects  []policy.Served // guarded by mu; those of served that can be listed and watched
+	complete bool            // guarded by mu; every server answered for all
+	read     time.Time       // guarded by mu; zero when these are not to be believed
 }
 
 // Deps are what a Cluster asks. All are required.

@@ -65,8 +65,17 @@ func TestServed(t *testing.T) {
 	if diff := cmp.Diff([]policy.Served{pods}, objects); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
+	everything, complete, err := c.All(t.Context())
+	if len(everything) != 5 || !complete || err != nil {
+		t.Errorf("everything is %v, %t, %v; want events and reviews too", everything, complete, err)
+	}
 	if d.asked != 1 {
 		t.Errorf("discovery was asked %d times, want once", d.asked)
+	}
+	c.Forget()
+	d.err = &discovery.ErrGroupDiscoveryFailed{}
+	if _, complete, err := c.All(t.Context()); complete || err != nil {
+		t.Errorf("with a server that is away: %t, %v, want what the others serve", complete, err)
 	}
 	c.Forget()
 	d.err = errors.New("away")
@@ -74,7 +83,7 @@ func TestServed(t *testing.T) {
 		t.Errorf("a server that is away is no error: %v", err)
 	}
 	d.err = nil
-	if _, err := c.Served(t.Context()); err != nil || d.asked != 3 {
+	if _, err := c.Served(t.Context()); err != nil || d.asked != 4 {
 		t.Errorf("asked %d times, %v; a failure is not believed", d.asked, err)
 	}
 }

@@ -24,6 +24,7 @@ func (c *Cluster) Served(ctx context.Context) ([]policy.Served, error) {
 		return c.served, nil
 	}
 	_, lists, err := c.Discovery.ServerGroupsAndResources()
+	c.complete = err == nil
 	if discovery.IsGroupDiscoveryFailedError(err) {
 		c.Log.WarnContext(ctx, "policies do not concern resources whose server does not answer", "error", err)
 		err = nil
@@ -31,7 +32,7 @@ func (c *Cluster) Served(ctx context.Context) ([]policy.Served, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask which resources are served: %w", err)
 	}
-	c.served, c.objects = servedOf(lists)
+	c.all, c.served, c.objects = servedOf(lists)
 	c.read = c.Clock.Now()
 	return c.served, nil
 }
@@ -43,13 +44,25 @@ func (c *Cluster) Forget() {
 	c.read = time.Time{}
 }
 
+// All lists everything that is served, what policies are never asked about
+// included; false while a server of some of it does not answer.
+func (c *Cluster) All(ctx context.Context) ([]policy.Served, bool, error) {
+	if _, err := c.Served(ctx); err != nil {
+		return nil, false, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all, c.complete, nil
+}
+
 // servedOf reads what discovery tells. A subresource has the kind of the object
-// that it is part of, as policies name it: Pod, of pods/exec. Objects are those
-// that can be listed and watched.
-func servedOf(lists []*metav1.APIResourceList) (served, objects []policy.Served) {
+// that it is part of, as policies name it: Pod, of pods/exec. Served are those of
+// all that policies may be asked about, objects those of them that can be listed
+// and watched.
+func servedOf(lists []*metav1.APIResourceList) (all, served, objects []policy.Served) {
 	for _, list := range lists {
 		gv, err := schema.ParseGroupVersion(list.GroupVersion)
-		if err != nil || passing(gv.Group) {
+		if err != nil {
 			continue
 		}
 		kinds := map[string]string{}
@@ -58,12 +71,16 @@ func servedOf(lists []*metav1.APIResourceList) (served, objects []policy.Served)
 		}
 		for i := range list.APIResources {
 			resource, subresource, _ := strings.Cut(list.APIResources[i].Name, "/")
-			if volatile(resource) || kinds[resource] == "" {
+			if kinds[resource] == "" {
 				continue
 			}
 			one := policy.Served{
 				Group: gv.Group, Version: gv.Version, Kind: kinds[resource], Resource: resource, Subresource: subresource,
 				Namespaced: list.APIResources[i].Namespaced,
+			}
+			all = append(all, one)
+			if passing(gv.Group) || volatile(resource) {
+				continue
 			}
 			served = append(served, one)
 			if verbs := list.APIResources[i].Verbs; subresource == "" && slices.Contains(verbs, "list") && slices.Contains(verbs, "watch") {
@@ -71,7 +88,7 @@ func servedOf(lists []*metav1.APIResourceList) (served, objects []policy.Served)
 			}
 		}
 	}
-	return served, objects
+	return all, served, objects
 }
 
 // passing tells of groups that hold questions and measurements, no wishes.

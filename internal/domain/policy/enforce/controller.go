@@ -22,6 +22,7 @@ type controller[T steps.Object] struct {
 	// judges tells whether a webhook of Roadbed's judges by policies that the
 	// API server cannot evaluate.
 	judges bool
+	kinds  Kinder
 }
 
 func (c *controller[T]) steps() []steps.Step[T] {
@@ -32,17 +33,26 @@ func (c *controller[T]) steps() []steps.Step[T] {
 }
 
 // compile finds what is wrong with the policy, and touches nothing.
-func (c *controller[T]) compile(_ context.Context, p T) steps.Result {
+func (c *controller[T]) compile(ctx context.Context, p T) steps.Result {
 	evaluator, err := c.kind.compile(p)
 	if err != nil {
 		return steps.Blocked(ReasonInvalid, err.Error())
 	}
 	info := evaluator.Info()
 	message := fmt.Sprintf("The policy is %s and has %s.", info.Tier, counted(len(info.Rules), "rule"))
-	if missing := c.kind.missing(p); len(missing) > 0 {
-		return steps.Done(ReasonInPart, fmt.Sprintf("%s Not applied: %s.", message, strings.Join(missing, "; ")))
+	reason := ReasonCompiled
+	vain := inVain(ctx, c.kinds, evaluator, p)
+	if len(vain) > 0 {
+		reason, message = ReasonInVain, fmt.Sprintf("%s Selected in vain: %s.", message, strings.Join(vain, "; "))
 	}
-	return steps.Done(ReasonCompiled, message)
+	if missing := c.kind.missing(p); len(missing) > 0 {
+		reason, message = ReasonInPart, fmt.Sprintf("%s Not applied: %s.", message, strings.Join(missing, "; "))
+	}
+	result := steps.Done(reason, message)
+	if len(vain) > 0 {
+		result.After = untilLooked
+	}
+	return result
 }
 
 // enforce brings the native objects about, or takes them away.

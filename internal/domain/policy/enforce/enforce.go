@@ -20,6 +20,8 @@ type Options struct {
 	// EngineLane tells that a webhook of Roadbed's judges by the policies that
 	// the API server cannot evaluate.
 	EngineLane bool
+	// Kinds are what the cluster serves; nil where nobody knows.
+	Kinds Kinder
 	// Platform are the platform's own native objects by the name of the policy.
 	// They are restored where they are objects.
 	Platform map[string]native.Objects
@@ -85,8 +87,8 @@ func add[T steps.Object](host *module.Host, sweep *sweeper, opts Options, k kind
 	}
 	name := prefix + native.Source(k.name)
 	sweep.sources[native.Source(k.name)] = source{newObject: func() client.Object { return k.newObject() }, mutating: k.mutating}
-	c := &controller[T]{kind: k, keeper: sweep.keeper, enforcement: opts.Enforcement, judges: opts.EngineLane}
-	admit(host.Manager, k)
+	c := &controller[T]{kind: k, keeper: sweep.keeper, enforcement: opts.Enforcement, judges: opts.EngineLane, kinds: opts.Kinds}
+	admit(host.Manager, k, opts.Kinds)
 	return steps.New(host.Manager.GetClient(), k.newObject, steps.Options{
 		Name: name, Concurrency: 2, Clock: host.Clock,
 		Recorder: host.Manager.GetEventRecorder(name), Liveness: host.Liveness, Log: host.Log,

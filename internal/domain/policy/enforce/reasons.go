@@ -15,6 +15,11 @@ const (
 	// ReasonInPart means that the policy could be compiled, but for rules that
 	// Roadbed does not support: the message names each.
 	ReasonInPart = "CompiledInPart"
+	// ReasonInVain means that the policy could be compiled, and names kinds that it
+	// never concerns, because the cluster does not serve them or, in a policy of one
+	// namespace, because they are in none: the message names each. It is in force
+	// for its other kinds, and for these when they are served.
+	ReasonInVain = "SelectsInVain"
 	// ReasonInvalid means that the policy is wrong: the message names each field.
 	// What was in force for it before stays in force.
 	ReasonInvalid = "InvalidPolicy"

@@ -49,7 +49,9 @@ func (c *checker) kindsOf(rule, field string, resources kyvernov1.ResourceDescri
 		if err != nil || strings.ContainsAny(selector.Kind, "*?") {
 			continue
 		}
-		c.noKind(known, rule, fmt.Sprintf("%s.kinds[%d]", field, i), selector)
+		at := fmt.Sprintf("%s.kinds[%d]", field, i)
+		c.noKind(known, rule, at, selector)
+		c.beyond(rule, at, selector)
 	}
 }
 
@@ -85,6 +87,7 @@ func (c *checker) resources(constraints *admissionregistrationv1.MatchResources)
 	if constraints == nil {
 		return
 	}
+	c.beyondOf(constraints)
 	known := builtIn()
 	for i, rule := range constraints.ResourceRules {
 		served, closed := servedBy(known, rule.APIGroups)

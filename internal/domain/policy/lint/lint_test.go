@@ -56,6 +56,9 @@ metadata: {name: p, labels: {policy.roadbed.dev/tier: recommended}}
 spec: {rules: [{name: r, match: {any: [{resources: {kinds: [` + kinds + `]}}]}, validate: {pattern: {metadata: {labels: {owner: "?*"}}}}}]}
 `
 	}
+	inNamespace := func(text string) string {
+		return strings.NewReplacer("kind: ClusterPolicy", "kind: Policy", "kind: ValidatingPolicy", "kind: NamespacedValidatingPolicy", "name: p,", "name: p, namespace: shop,").Replace(text)
+	}
 	const everyContainer = "(object.spec.containers + object.spec.?initContainers.orValue([]) + object.spec.?ephemeralContainers.orValue([])).all(c, c.name != 'x')"
 	for _, test := range []struct {
 		name, reason, text string
@@ -76,6 +79,9 @@ spec: {rules: [{name: r, match: {any: [{resources: {kinds: [` + kinds + `]}}]}, 
 		{"a slip in a kind", "and who has such a kind says its group", legacyOf("Deployement"), []lint.Code{lint.NeverFires}},
 		{"a kind in the wrong group", "apps has no Pod", legacyOf("apps/v1/Pod"), []lint.Code{lint.NeverFires}},
 		{"kinds that are there", "with versions, subresources and wildcards, and of one's own", legacyOf("apps/v1/Deployment, Pod/exec, '*/scale', apps/*/StatefulSet, batch/*/*, Release, cert-manager.io/v1/Certificate, Endpoints, Ingress, Policy, v1/Service"), nil},
+		{"of the cluster", "a policy of a namespace never concerns it", inNamespace(legacyOf("Secret, v1/Namespace")), []lint.Code{lint.NeverFires}},
+		{"in namespaces", "which a policy of one does", inNamespace(legacyOf("Secret, Role, Release, '*'")), nil},
+		{"resource of the cluster", "which a policy of a namespace never concerns", inNamespace(strings.Replace(policyOf("clusterroles, roles", "has(object.rules)"), `apiGroups: [""]`, `apiGroups: [rbac.authorization.k8s.io]`, 1)), []lint.Code{lint.NeverFires}},
 		{"switched off", "neither requests nor scans evaluate it", strings.Replace(legacyOf("Secret"), "spec: {", "spec: {admission: false, background: false, ", 1), []lint.Code{lint.NeverFires}},
 		{"scans only", "which is something", strings.Replace(legacyOf("Secret"), "spec: {", "spec: {admission: false, ", 1), nil},
 		{"replicas", "scale is another way", strings.Replace(policyOf("deployments", "object.spec.replicas < 9"), `apiGroups: [""]`, `apiGroups: [apps]`, 1), []lint.Code{lint.MissingSubresource}},

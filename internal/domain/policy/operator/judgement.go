@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/roadbed-dev/roadbed/internal/domain/policy"
 	"github.com/roadbed-dev/roadbed/internal/domain/policy/background"
@@ -22,25 +23,30 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/kernel/module"
 )
 
-// setupJudgement adds what judges in this process: the webhooks and the scan.
-func (d *Domain) setupJudgement(host *module.Host, policies *inforce.Policies, live *overrides.Live) error {
+// surroundings are what is known of the cluster that policies are about, and the
+// cache of what the lane watches of it.
+func surroundings(host *module.Host, policies *inforce.Policies) (cache.Cache, *cluster.Cluster, error) {
 	mgr := host.Manager
 	watched, err := lane.Watched(mgr)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	client, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
-		return fmt.Errorf("make the client that learns of kinds: %w", err)
+		return nil, nil, fmt.Errorf("make the client that learns of kinds: %w", err)
 	}
-	reader, err := lookup.New(mgr.GetConfig(), mgr.GetHTTPClient())
+	return watched, cluster.New(cluster.Deps{
+		Cached: mgr.GetCache(), Direct: mgr.GetAPIReader(), Bindings: watched, Discovery: client,
+		AsksRoles: func() bool { return asksRoles(policies.Evaluators()) }, Clock: host.Clock, Log: host.Log,
+	}), nil
+}
+
+// setupJudgement adds what judges in this process: the webhooks and the scan.
+func (d *Domain) setupJudgement(host *module.Host, policies *inforce.Policies, live *overrides.Live, watched cache.Cache, around *cluster.Cluster) error {
+	reader, err := lookup.New(host.Manager.GetConfig(), host.Manager.GetHTTPClient())
 	if err != nil {
 		return err
 	}
-	around := cluster.New(cluster.Deps{
-		Cached: mgr.GetCache(), Direct: mgr.GetAPIReader(), Bindings: watched, Discovery: client,
-		AsksRoles: func() bool { return asksRoles(policies.Evaluators()) }, Clock: host.Clock, Log: host.Log,
-	})
 	world := policy.World{Lookup: reader, Images: d.deps.Images, HTTP: d.deps.HTTP}
 	err = lane.Setup(host, lane.Deps{
 		Policies: policies, Waivers: live, Reach: d.reach(), Enforcement: d.deps.Enforcement,

@@ -58,7 +58,7 @@ func TestOnTheServer(t *testing.T) {
 	t.Run("together", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *platform){
 			"lifecycle": testLifecycle, "tiers": testTiers, "mutation": testMutation, "namespaced": testNamespaced,
-			"drift": testDrift, "wrong policies": testWrong, "what the API server cannot do": testLookup, "system": testSystem, "platform": testPlatform,
+			"drift": testDrift, "wrong policies": testWrong, "selected in vain": testInVain, "waits": testWaits, "what the API server cannot do": testLookup, "system": testSystem, "platform": testPlatform,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, p) })
 		}

@@ -81,15 +81,20 @@ func (d *Domain) Setup(host *module.Host) error {
 	if err := host.Manager.Add(policies); err != nil {
 		return err
 	}
+	watched, around, err := surroundings(host, policies)
+	if err != nil {
+		return err
+	}
 	judges := d.deps.Reach != nil
-	if err := enforce.Setup(host, enforce.Options{Enforcement: d.deps.Enforcement, Platform: platform.objects, EngineLane: judges}); err != nil {
+	err = enforce.Setup(host, enforce.Options{Enforcement: d.deps.Enforcement, Platform: platform.objects, EngineLane: judges, Kinds: around})
+	if err != nil {
 		return err
 	}
 	live, err := overrides.Setup(host, policies, overrides.WithAudit(d.deps.Audit))
 	if err != nil {
 		return err
 	}
-	return d.setupJudgement(host, policies, live)
+	return d.setupJudgement(host, policies, live, watched, around)
 }
 
 // platform is what the platform itself brings, and no object of the cluster

@@ -48,6 +48,16 @@ func All() []Difference {
 			Roadbed: "the policy is refused, with the field",
 		},
 		{
+			Name:    "kinds-not-served",
+			Kyverno: "a policy that names a kind that the cluster does not serve is accepted with a warning and is not ready",
+			Roadbed: "it is accepted with a warning, its condition Compiled names the kind, and it is ready for its other kinds",
+		},
+		{
+			Name:    "kinds-of-the-cluster",
+			Kyverno: "a Policy that names a kind without namespaces is refused",
+			Roadbed: "it is accepted with a warning, as NamespacedValidatingPolicy and its like are, and its condition Compiled names the kind; lint tells, too",
+		},
+		{
 			Name:    "messages",
 			Kyverno: "a warning is \"policy P.R: MESSAGE\"; a refusal begins \"resource KIND/NAMESPACE/NAME was blocked due to the following policies\"",
 			Roadbed: "each line of both is \"policy P, rule R (TIER): MESSAGE\"",
