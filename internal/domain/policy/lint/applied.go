@@ -69,13 +69,10 @@ func matchedKinds(constraints *admissionregistrationv1.MatchResources) []schema.
 		return nil
 	}
 	var found []schema.GroupVersionKind
-	known := builtIn()
 	for _, rule := range constraints.ResourceRules {
-		for _, group := range rule.APIGroups {
-			for kind, resource := range known[group] {
-				if slices.Contains(rule.Resources, resource) {
-					found = append(found, versionsOf(schema.GroupKind{Group: group, Kind: kind}, rule.APIVersions)...)
-				}
+		for _, resource := range rule.Resources {
+			for _, kind := range kindsAs(resource, rule.APIGroups) {
+				found = append(found, versionsOf(kind, rule.APIVersions)...)
 			}
 		}
 	}

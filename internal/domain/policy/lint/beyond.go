@@ -26,21 +26,27 @@ func (c *checker) beyond(rule, field string, selector match.KindSelector) {
 // beyondOf finds resources of the cluster in the match constraints of a policy of
 // one namespace.
 func (c *checker) beyondOf(constraints *admissionregistrationv1.MatchResources) {
-	known := builtIn()
 	for i, rule := range constraints.ResourceRules {
 		for j, resource := range rule.Resources {
 			name, _, _ := strings.Cut(resource, "/")
-			var named []schema.GroupKind
-			for _, group := range rule.APIGroups {
-				for kind, plural := range known[group] {
-					if plural == name {
-						named = append(named, schema.GroupKind{Group: group, Kind: kind})
-					}
-				}
-			}
-			c.outside("", fmt.Sprintf("spec.matchConstraints.resourceRules[%d].resources[%d]", i, j), resource, named)
+			c.outside("", fmt.Sprintf("spec.matchConstraints.resourceRules[%d].resources[%d]", i, j), resource, kindsAs(name, rule.APIGroups))
 		}
 	}
+}
+
+// kindsAs are Kubernetes' own kinds in some groups that are served as a resource,
+// in no order.
+func kindsAs(resource string, groups []string) []schema.GroupKind {
+	var named []schema.GroupKind
+	known := builtIn()
+	for _, group := range groups {
+		for kind, plural := range known[group] {
+			if plural == resource {
+				named = append(named, schema.GroupKind{Group: group, Kind: kind})
+			}
+		}
+	}
+	return named
 }
 
 // outside tells of what is named and is all of the cluster.

@@ -83,25 +83,34 @@ func (t *types) below(path []string) []string {
 	seen := map[string]bool{}
 	level := []structure.Atom{t.element(list)}
 	for len(level) > 0 && len(found) < few {
-		var names []string
-		var deeper []structure.Atom
+		var fields []structure.StructField
 		for _, of := range level {
-			if of.Map == nil {
-				continue
-			}
-			for _, field := range of.Fields {
-				if t.whole(field.Type) {
-					names = append(names, field.Name)
-				} else if named := field.Type.NamedType; named == nil || !seen[*named] {
-					seen[nameOf(field.Type)] = true
-					deeper = append(deeper, t.element(field.Type))
-				}
+			if of.Map != nil {
+				fields = append(fields, of.Fields...)
 			}
 		}
-		slices.Sort(names)
-		found, level = append(found, slices.Compact(names)...), deeper
+		var names []string
+		names, level = t.apart(fields, seen)
+		found = append(found, names...)
 	}
 	return found[:min(few, len(found))]
+}
+
+// apart are the fields that are replaced as a whole, sorted, and what the others
+// are made of, but for types that were seen before: types may hold themselves.
+func (t *types) apart(fields []structure.StructField, seen map[string]bool) (names []string, deeper []structure.Atom) {
+	for _, field := range fields {
+		name := nameOf(field.Type)
+		switch {
+		case t.whole(field.Type):
+			names = append(names, field.Name)
+		case name == "" || !seen[name]:
+			seen[name] = true
+			deeper = append(deeper, t.element(field.Type))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), deeper
 }
 
 func nameOf(of structure.TypeRef) string {
