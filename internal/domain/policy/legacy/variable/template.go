@@ -61,30 +61,6 @@ func (t *Template) Resolve(c *Context) (any, error) {
 	return t.root.resolve(place{context: c, at: t.at})
 }
 
-// ResolveText fills in a template that is a string, and writes what it gives as
-// text.
-func (t *Template) ResolveText(c *Context) (string, error) {
-	switch root := t.root.(type) {
-	case leaf:
-		written, err := root.text.join(place{context: c, at: t.at})
-		if err != nil {
-			return "", place{at: t.at}.wrong(err)
-		}
-		return written, nil
-	case constant:
-		if written, ok := root.value.(string); ok {
-			return written, nil
-		}
-	}
-	return "", fmt.Errorf("at %s: not a string", t.at)
-}
-
-// IsConstant tells whether there is nothing to fill in.
-func (t *Template) IsConstant() bool {
-	_, ok := t.root.(constant)
-	return ok
-}
-
 // constant is a tree without variables.
 type constant struct{ value any }
 

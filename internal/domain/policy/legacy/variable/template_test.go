@@ -176,16 +176,6 @@ func TestParseNamesThePlace(t *testing.T) {
 	}
 }
 
-func TestIsConstant(t *testing.T) {
-	t.Parallel()
-	for tree, want := range map[string]bool{`{"a": ["b"]}`: true, `{"a": ["{{ b }}"]}`: false, `"x"`: true, `{"{{ a }}": 1}`: false} {
-		template, err := variable.Parse(decoded(t, tree), "", nil)
-		if err != nil || template.IsConstant() != want {
-			t.Errorf("%s: constant %v, %v", tree, template.IsConstant(), err)
-		}
-	}
-}
-
 func TestScopes(t *testing.T) {
 	t.Parallel()
 	scope := variable.NewScope()
@@ -207,30 +197,6 @@ func TestScopes(t *testing.T) {
 	}
 	if variable.Scope(nil).With("x").InForeach(1) != nil {
 		t.Error("a nil scope allows any name, and so must what is made of it")
-	}
-}
-
-func TestResolveText(t *testing.T) {
-	t.Parallel()
-	for tree, want := range map[string]string{
-		`"{{ request.object.spec.replicas }}"`: "3",
-		`"{{ settings }}"`:                     `{"limit":5,"none":null,"team":"a"}`,
-		`"as it is"`:                           "as it is",
-	} {
-		template, err := variable.Parse(decoded(t, tree), "message", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := template.ResolveText(context(t)); err != nil || got != want {
-			t.Errorf("%s gives %q, %v; want %q", tree, got, err, want)
-		}
-	}
-	template, err := variable.Parse(map[string]any{}, "message", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := template.ResolveText(context(t)); err == nil {
-		t.Error("an object is no text")
 	}
 }
 
