@@ -96,6 +96,12 @@ func SharedNamespace(tier, unit string) string {
 	return namespacePrefix + SharedName(tier, unit)
 }
 
+// IsShared says of a namespace's name that it is that of a shared one. No tenant's
+// name begins so.
+func IsShared(namespace string) bool {
+	return strings.HasPrefix(namespace, namespacePrefix+"shared-")
+}
+
 // identityLabels are the labels of the authority for one namespace of a tenant.
 func identityLabels(t *v1alpha1.Tenant, tier *v1alpha1.Tier, place Place) map[string]string {
 	labels := map[string]string{

@@ -39,7 +39,7 @@ func (c *Estate) surplus(ctx context.Context, owner string, planned []client.Obj
 		busy[obj.GetNamespace()] = true
 	}
 	for _, gvk := range namespacedKinds {
-		objects, err := c.generated(ctx, gvk, owner)
+		objects, err := c.generated(ctx, gvk, owner, Glance...)
 		if err != nil {
 			return false, nil, err
 		}
@@ -58,13 +58,13 @@ func (c *Estate) surplus(ctx context.Context, owner string, planned []client.Obj
 
 // generated are the owner's objects of one kind, as the cache has them: they
 // are shared and MUST NOT be changed.
-func (c *Estate) generated(ctx context.Context, gvk schema.GroupVersionKind, owner string) ([]client.Object, error) {
+func (c *Estate) generated(ctx context.Context, gvk schema.GroupVersionKind, owner string, options ...client.ListOption) ([]client.Object, error) {
 	made, err := c.Client.Scheme().New(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", gvk.Kind, err)
 	}
 	list := made.(client.ObjectList)
-	if err := c.Client.List(ctx, list, append(Glance, client.MatchingFields{tenantIndex: owner})...); err != nil {
+	if err := c.Client.List(ctx, list, append(options, client.MatchingFields{tenantIndex: owner})...); err != nil {
 		return nil, fmt.Errorf("list %s of %q: %w", gvk.Kind, owner, err)
 	}
 	var objects []client.Object
@@ -144,13 +144,49 @@ func (c *Estate) Prune(ctx context.Context, applier *apply.Applier, owner string
 	return err
 }
 
+// accessKinds are the kinds of what a tenant has in a shared namespace.
+var accessKinds = []schema.GroupVersionKind{
+	corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
+	rbacv1.SchemeGroupVersion.WithKind("RoleBinding"),
+}
+
+// Access tells a tenant's access to its own namespaces from that to a shared one.
+// The objects are the cache's and MUST NOT be changed.
+func (c *Estate) Access(ctx context.Context, tenant string) (own, shared []client.Object, err error) {
+	home, err := c.NamespacesOf(ctx, tenant)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, gvk := range accessKinds {
+		objects, err := c.generated(ctx, gvk, tenant, client.UnsafeDisableDeepCopy)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, obj := range objects {
+			if home[obj.GetNamespace()] != nil {
+				own = append(own, obj)
+			} else {
+				shared = append(shared, obj)
+			}
+		}
+	}
+	return own, shared, nil
+}
+
 // Withdraw takes the tenant's access to a shared namespace away: the others in
-// it have nothing more to do with it.
+// it have nothing more to do with it. Namespaces of its own, which it had before it
+// moved into the shared one, keep all they have.
 func (c *Estate) Withdraw(ctx context.Context, t *v1alpha1.Tenant) error {
+	own, shared, err := c.Access(ctx, t.Name)
+	if err != nil || len(shared) == 0 {
+		return err
+	}
 	applier := c.Applier(func(ctx context.Context, first apply.Ref) error {
 		return c.Record(ctx, "tenant.withdraw", t, KindTenant, fmt.Sprintf("the tenant leaves its shared namespace, first of all %s goes", first), "")
 	})
-	_, err := applier.Prune(ctx, inventory(t.Name), nil)
+	granted := inventory(t.Name)
+	granted.Kinds = accessKinds
+	_, err = applier.Prune(ctx, granted, own)
 	return err
 }
 

@@ -13,9 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/roadbed-dev/roadbed/api/tenancy/v1alpha1"
-	"github.com/roadbed-dev/roadbed/internal/domain/tenancy"
 	"github.com/roadbed-dev/roadbed/internal/domain/tenancy/estate"
 )
 
@@ -36,26 +36,44 @@ func (o *Procedure) collect(ctx context.Context, t *v1alpha1.Tenant) ([]*unstruc
 		return nil, err
 	}
 	objects := []*unstructured.Unstructured{self}
-	names, only := slices.Sorted(maps.Keys(home)), metav1.ListOptions{}
-	if estate.Shared(t) {
-		names = []string{tenancy.SharedNamespace(t.Spec.Tier, t.Spec.BusinessUnit)}
-		only.LabelSelector = v1alpha1.LabelTenant + "=" + t.Name
-	}
-	for _, name := range names {
-		if ns := home[name]; ns != nil {
-			object, err := loose(ns, corev1.SchemeGroupVersion.WithKind(estate.KindNamespace))
-			if err != nil {
-				return nil, err
-			}
-			objects = append(objects, object)
-		}
-		found, err := o.contents(ctx, name, kinds, only)
+	for _, name := range slices.Sorted(maps.Keys(home)) {
+		object, err := loose(home[name], corev1.SchemeGroupVersion.WithKind(estate.KindNamespace))
 		if err != nil {
 			return nil, err
 		}
-		objects = append(objects, found...)
+		found, err := o.contents(ctx, name, kinds)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(append(objects, object), found...)
 	}
-	return o.tidy(objects), nil
+	shared, err := o.shared(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return o.tidy(append(objects, shared...)), nil
+}
+
+// shared is what was generated for the tenant in a shared namespace. In there
+// Roadbed may read no more, because the rest is of others as well.
+func (o *Procedure) shared(ctx context.Context, t *v1alpha1.Tenant) ([]*unstructured.Unstructured, error) {
+	_, granted, err := o.Access(ctx, t.Name)
+	if err != nil {
+		return nil, err
+	}
+	var objects []*unstructured.Unstructured
+	for _, obj := range granted {
+		gvk, err := apiutil.GVKForObject(obj, o.Client.Scheme())
+		if err != nil {
+			return nil, fmt.Errorf("find the kind of %T: %w", obj, err)
+		}
+		object, err := loose(obj, gvk)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
 }
 
 func loose(obj runtime.Object, gvk schema.GroupVersionKind) (*unstructured.Unstructured, error) {
@@ -68,13 +86,13 @@ func loose(obj runtime.Object, gvk schema.GroupVersionKind) (*unstructured.Unstr
 	return object, nil
 }
 
-func (o *Procedure) contents(ctx context.Context, namespace string, kinds []schema.GroupVersionResource, only metav1.ListOptions) ([]*unstructured.Unstructured, error) {
+func (o *Procedure) contents(ctx context.Context, namespace string, kinds []schema.GroupVersionResource) ([]*unstructured.Unstructured, error) {
 	var found []*unstructured.Unstructured
 	for _, kind := range kinds {
 		if kind.Resource == "events" {
 			continue
 		}
-		list, err := o.objects.Resource(kind).Namespace(namespace).List(ctx, only)
+		list, err := o.objects.Resource(kind).Namespace(namespace).List(ctx, metav1.ListOptions{})
 		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
 			continue // The kind was removed a moment ago.
 		}

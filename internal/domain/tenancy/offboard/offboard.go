@@ -201,7 +201,7 @@ func retell(t *v1alpha1.Tenant, home map[string]*corev1.Namespace) {
 		told := &t.Status.Namespaces[i]
 		ns := home[told.Name]
 		switch {
-		case estate.Shared(t):
+		case tenancy.IsShared(told.Name):
 			told.Isolated, told.Message = false, leftMessage
 		case ns == nil:
 			told.Isolated, told.Message = false, deletedMessage

@@ -125,11 +125,15 @@ func TestRetell(t *testing.T) {
 		t.Errorf("the status is not what became of the namespaces (-want +got):\n%s", diff)
 	}
 	tenant.Status.Model = v1alpha1.ModelSharedNamespace
+	tenant.Status.Namespaces = []v1alpha1.TenantNamespaceStatus{
+		{Name: tenancy.SharedNamespace("sandbox", "labs"), Isolated: true}, {Name: "gone", Isolated: true},
+	}
 	retell(tenant, nil)
-	for _, told := range tenant.Status.Namespaces {
-		if told.Isolated || told.Message != leftMessage {
-			t.Errorf("a shared namespace is told as %+v", told)
-		}
+	want = []v1alpha1.TenantNamespaceStatus{
+		{Name: tenancy.SharedNamespace("sandbox", "labs"), Message: leftMessage}, {Name: "gone", Message: deletedMessage},
+	}
+	if diff := cmp.Diff(want, tenant.Status.Namespaces); diff != "" {
+		t.Errorf("the status is not what became of a shared namespace and of one before (-want +got):\n%s", diff)
 	}
 }
 

@@ -156,10 +156,11 @@ func (o *Procedure) cordon(ctx context.Context, t *v1alpha1.Tenant) steps.Result
 			return steps.Waiting(tenancy.ReasonOffboarding, fmt.Sprintf("namespace %q is not cordoned yet", name), estate.Soon)
 		}
 	}
+	message := fmt.Sprintf("No new pod may start in %d namespaces.", len(home))
 	if estate.Shared(t) {
-		return steps.Done(tenancy.ReasonOffboarding, "In the shared namespace the tenant's people may only read.")
+		message = also(home, message, "In the shared namespace the tenant's people may only read.")
 	}
-	return steps.Done(tenancy.ReasonOffboarding, fmt.Sprintf("No new pod may start in %d namespaces.", len(home)))
+	return steps.Done(tenancy.ReasonOffboarding, message)
 }
 
 // export writes down everything that the tenant consists of.
@@ -198,9 +199,6 @@ var workloads = []schema.GroupVersionKind{
 
 // drain deletes all that runs and waits until no pod is left.
 func (o *Procedure) drain(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
-	if estate.Shared(t) {
-		return steps.Done(tenancy.ReasonOffboarding, "The shared namespace runs on; its pods are not told apart by tenant.")
-	}
 	home, err := o.NamespacesOf(ctx, t.Name)
 	if err != nil {
 		return steps.Failed(tenancy.ReasonOffboarding, err)
@@ -219,7 +217,11 @@ func (o *Procedure) drain(ctx context.Context, t *v1alpha1.Tenant) steps.Result 
 	if len(left) > 0 {
 		return steps.Waiting(tenancy.ReasonOffboarding, fmt.Sprintf("%d workloads are ending, such as %s", len(left), left[0]), estate.Soon)
 	}
-	return steps.Done(tenancy.ReasonOffboarding, fmt.Sprintf("Nothing runs any more in %d namespaces.", len(home)))
+	message := fmt.Sprintf("Nothing runs any more in %d namespaces.", len(home))
+	if estate.Shared(t) {
+		message = also(home, message, "The shared namespace runs on; its pods are not told apart by tenant.")
+	}
+	return steps.Done(tenancy.ReasonOffboarding, message)
 }
 
 // stop deletes the workloads of a namespace and returns those that were there.
@@ -247,13 +249,21 @@ func (o *Procedure) stop(ctx context.Context, namespace string) ([]remnant, erro
 	return left, nil
 }
 
+// also is what is said of a tenant in a shared namespace: of that one alone, unless
+// it has namespaces of its own as well, from before it moved there.
+func also[V any](home map[string]V, ofHome, ofShared string) string {
+	if len(home) == 0 {
+		return ofShared
+	}
+	return ofHome + " " + ofShared
+}
+
 // delete deletes the namespaces and waits until they are gone.
 func (o *Procedure) delete(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
 	if estate.Shared(t) {
 		if err := o.Withdraw(ctx, t); err != nil {
 			return steps.Failed(tenancy.ReasonOffboarding, err)
 		}
-		return steps.Done(tenancy.ReasonOffboarding, "The tenant's access to the shared namespace is gone.")
 	}
 	home, err := o.NamespacesOf(ctx, t.Name)
 	if err != nil {
@@ -268,7 +278,12 @@ func (o *Procedure) delete(ctx context.Context, t *v1alpha1.Tenant) steps.Result
 	if len(home) > 0 {
 		return o.remnants.Wait(ctx, tenancy.ReasonOffboarding, home)
 	}
-	return steps.Done(tenancy.ReasonOffboarding, fmt.Sprintf("%d namespaces are gone.", len(t.Status.Namespaces)))
+	gone := namespacesOnRecord(t)
+	message := fmt.Sprintf("%d namespaces are gone.", len(gone))
+	if estate.Shared(t) {
+		message = also(gone, message, "The tenant's access to the shared namespace is gone.")
+	}
+	return steps.Done(tenancy.ReasonOffboarding, message)
 }
 
 // deleteNamespace deletes exactly the namespace that was read, if it is the
@@ -292,12 +307,7 @@ func (o *Procedure) deleteNamespace(ctx context.Context, t *v1alpha1.Tenant, ns 
 
 // residue reports what the procedure leaves behind outside the namespaces.
 func (o *Procedure) residue(ctx context.Context, t *v1alpha1.Tenant) steps.Result {
-	gone := sets.New[string]()
-	if !estate.Shared(t) {
-		for _, ns := range t.Status.Namespaces {
-			gone.Insert(ns.Name)
-		}
-	}
+	gone := namespacesOnRecord(t)
 	var found []string
 	for _, look := range []func(context.Context, *v1alpha1.Tenant, sets.Set[string]) ([]string, error){
 		o.volumes, o.bindings, o.peers,
@@ -310,6 +320,17 @@ func (o *Procedure) residue(ctx context.Context, t *v1alpha1.Tenant) steps.Resul
 	}
 	t.Status.Offboarding.Residue = residueReport(found)
 	return steps.Done(tenancy.ReasonOffboarding, fmt.Sprintf("%d things are left behind.", len(found)))
+}
+
+// namespacesOnRecord are the namespaces of the tenant's own that its status names.
+func namespacesOnRecord(t *v1alpha1.Tenant) sets.Set[string] {
+	own := sets.New[string]()
+	for _, ns := range t.Status.Namespaces {
+		if !tenancy.IsShared(ns.Name) {
+			own.Insert(ns.Name)
+		}
+	}
+	return own
 }
 
 func residueReport(found []string) []string {
